@@ -1,0 +1,17 @@
+"""Deep and classical clustering methods as scikit-learn estimators.
+
+Importing the package imports no family and thus no torch: a name is resolved when it is first used.
+"""
+
+import lazy_loader as _lazy
+
+__version__ = "0.1.0.dev0"
+
+# Each family and its public names: the one place where an estimator is made public.
+_FAMILIES = {}
+
+# Subpackages whose public names stay in their own namespace.
+_SUBPACKAGES = []
+
+__getattr__, __dir__, __all__ = _lazy.attach(__name__, _SUBPACKAGES, _FAMILIES)
+__all__ += ["__version__"]
