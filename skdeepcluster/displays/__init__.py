@@ -1,0 +1,17 @@
+"""Plots of clusterings, as scikit-learn displays.
+
+A display stores the numbers it draws as attributes and draws them in `plot`, which alone needs
+matplotlib.
+"""
+
+from ._cluster_size import ClusterSizeDisplay
+from ._confusion import MatchedConfusionDisplay
+from ._embedding import EmbeddingDisplay
+from ._loss_curve import LossCurveDisplay
+
+__all__ = [
+    "ClusterSizeDisplay",
+    "EmbeddingDisplay",
+    "LossCurveDisplay",
+    "MatchedConfusionDisplay",
+]

@@ -1,0 +1,219 @@
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils._plotting import _validate_style_kwargs
+
+from ..metrics._matching import _check_labels
+from ..metrics._scorers import _last_step
+from ._common import estimator_labels, label_colors, new_axes
+
+
+class ClusterSizeDisplay:
+    """Bar chart of the numbers of samples of the clusters.
+
+    Use :meth:`from_estimator` or :meth:`from_predictions` to create it. All parameters are stored
+    as attributes.
+
+    Parameters
+    ----------
+    clusters : ndarray of shape (n_clusters,)
+        Labels of the clusters, -1 for noise.
+
+    sizes : ndarray of shape (n_clusters,)
+        Number of samples of each.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the plot.
+
+    figure_ : matplotlib Figure
+        Figure that contains the axes.
+
+    bars_ : matplotlib BarContainer
+        The bars, from left to right.
+
+    line_ : matplotlib Line2D or None
+        The mean size of the clusters.
+
+    text_ : list of matplotlib Text
+        The sizes above the bars.
+
+    See Also
+    --------
+    EmbeddingDisplay : Scatter plot of the clusters.
+
+    Examples
+    --------
+    >>> from skdeepcluster.displays import ClusterSizeDisplay
+    >>> display = ClusterSizeDisplay.from_predictions([0, 0, 2, -1], n_clusters=3)
+    >>> display.clusters, display.sizes
+    (array([-1,  0,  1,  2]), array([1, 2, 0, 1]))
+    """
+
+    def __init__(self, *, clusters, sizes):
+        self.clusters = clusters
+        self.sizes = sizes
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X=None,
+        y=None,
+        *,
+        ax=None,
+        sort=False,
+        expected_line=True,
+        bar_kw=None,
+        line_kw=None,
+    ):
+        """Draw the cluster sizes of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted clusterer, or a pipeline or search that ends in one. Where it has a number as
+            `n_clusters`, clusters that got no sample are shown as empty.
+
+        X : array-like of shape (n_samples, n_features), default=None
+            Samples to predict; by default the sizes are those of `labels_`.
+
+        y : None
+            Ignored.
+
+        ax : matplotlib Axes, default=None
+            Axes to draw on; a new figure by default.
+
+        sort, expected_line, bar_kw, line_kw
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        display : ClusterSizeDisplay
+        """
+        n_clusters = getattr(_last_step(estimator)[0], "n_clusters", None)
+        return cls.from_predictions(
+            estimator_labels(estimator, X),
+            n_clusters=n_clusters if isinstance(n_clusters, Integral) else None,
+            ax=ax,
+            sort=sort,
+            expected_line=expected_line,
+            bar_kw=bar_kw,
+            line_kw=line_kw,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        labels,
+        *,
+        n_clusters=None,
+        ax=None,
+        sort=False,
+        expected_line=True,
+        bar_kw=None,
+        line_kw=None,
+    ):
+        """Draw the cluster sizes of given labels.
+
+        Parameters
+        ----------
+        labels : array-like of shape (n_samples,)
+            Clusters, -1 for noise.
+
+        n_clusters : int, default=None
+            The clusters are 0 to `n_clusters - 1`, even those without a sample. By default those
+            that occur.
+
+        ax : matplotlib Axes, default=None
+            Axes to draw on; a new figure by default.
+
+        sort, expected_line, bar_kw, line_kw
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        display : ClusterSizeDisplay
+        """
+        clusters, sizes = np.unique(_check_labels(labels, "labels"), return_counts=True)
+        if n_clusters is not None:
+            present, counts = clusters, sizes
+            clusters = np.union1d(present, np.arange(n_clusters))
+            sizes = np.zeros_like(counts, shape=len(clusters))
+            sizes[np.searchsorted(clusters, present)] = counts
+        return cls(clusters=clusters, sizes=sizes).plot(
+            ax, sort=sort, expected_line=expected_line, bar_kw=bar_kw, line_kw=line_kw
+        )
+
+    def plot(self, ax=None, *, sort=False, expected_line=True, bar_kw=None, line_kw=None):
+        """Draw the display.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on; a new figure by default.
+
+        sort : bool, default=False
+            Whether the largest cluster comes first. Noise comes last in any case.
+
+        expected_line : bool, default=True
+            Whether a line shows the size that all clusters would have if they were equal, which is
+            the number of samples in clusters over the number of clusters.
+
+        bar_kw : dict, default=None
+            Keywords for :meth:`matplotlib.axes.Axes.bar`.
+
+        line_kw : dict, default=None
+            Keywords for :meth:`matplotlib.axes.Axes.axhline`.
+
+        Returns
+        -------
+        self : ClusterSizeDisplay
+        """
+        ax = new_axes(self, ax)
+        from matplotlib.patheffects import withStroke
+        from matplotlib.ticker import MaxNLocator
+
+        clusters, sizes = np.asarray(self.clusters), np.asarray(self.sizes)
+        noise = clusters == -1
+        order = np.lexsort((np.arange(len(sizes)), -sizes * sort, noise))
+        colors = label_colors(clusters)
+        kw = {"color": [colors[i] for i in order]}
+        positions = np.arange(len(order))
+        self.bars_ = ax.bar(positions, sizes[order], **_validate_style_kwargs(kw, bar_kw or {}))
+        few = len(order) <= 20
+        self.text_ = []
+        if few:
+            # The outline keeps a number legible where the line crosses it.
+            outline = [withStroke(linewidth=2.5, foreground="white")]
+            self.text_ = ax.bar_label(
+                self.bars_, fontsize="small", padding=2, zorder=4, path_effects=outline
+            )
+
+        self.line_ = None
+        if expected_line and not noise.all():
+            expected = sizes[~noise].mean()
+            kw = {
+                "color": "0.25",
+                "linestyle": "--",
+                "linewidth": 1,
+                "label": f"equal sizes ({expected:.4g})",
+            }
+            self.line_ = ax.axhline(expected, **_validate_style_kwargs(kw, line_kw or {}))
+            # The margin keeps the legend above the bars.
+            ax.margins(y=0.18)
+            ax.legend(handles=[self.line_], loc="upper right", frameon=False, fontsize="small")
+        names = [
+            "noise" if n else str(k) for k, n in zip(clusters[order], noise[order], strict=True)
+        ]
+        if few:
+            ax.set_xticks(positions, names)
+        elif sort:
+            ax.set_xticks([])
+        else:
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.set(xlabel="Cluster", ylabel="Number of samples")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

@@ -1,0 +1,86 @@
+"""What the displays share: axes, colors, labels of an estimator, legends."""
+
+from colorsys import hsv_to_rgb
+
+import numpy as np
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils.validation import _num_samples, check_is_fitted
+
+from ..metrics._scorers import _last_step
+
+# M. A. Petroff, "Accessible color sequences for data visualization", arXiv:2107.02270. The two
+# greys come last, since grey also stands for noise.
+_PETROFF = (
+    "#3f90da",
+    "#ffa90e",
+    "#bd1f01",
+    "#832db6",
+    "#a96b59",
+    "#e76300",
+    "#b9ac70",
+    "#92dadd",
+    "#717581",
+    "#94a4a2",
+)
+NOISE_COLOR = "#999999"
+GOLDEN_RATIO = (5**0.5 - 1) / 2
+
+
+def new_axes(display, ax):
+    """The given axes, or those of a new figure that makes room for what stands beside them."""
+    check_matplotlib_support(f"{type(display).__name__}.plot")
+    import matplotlib.pyplot as plt
+
+    if ax is None:
+        _, ax = plt.subplots(layout="constrained")
+    return ax
+
+
+def label_color(label):
+    """The color of an integer label: the same in every plot, whatever the other labels are.
+
+    After the ten accessible colors, hues follow the golden ratio, which keeps any number of them
+    apart, in three shades.
+    """
+    if label == -1:
+        return NOISE_COLOR
+    if 0 <= label < len(_PETROFF):
+        return _PETROFF[label]
+    shade = ((1.0, 0.6), (0.45, 0.85), (0.85, 0.9))[label % 3]
+    return hsv_to_rgb(label * GOLDEN_RATIO % 1, *shade)
+
+
+def label_colors(unique_labels):
+    """One color per label: by the label when it is a number, by its rank when it is a string."""
+    if np.asarray(unique_labels).dtype.kind in "biuf":
+        return [label_color(int(label)) for label in unique_labels]
+    return [label_color(rank) for rank in range(len(unique_labels))]
+
+
+def estimator_labels(estimator, X):
+    """Labels of the rows of `X`; those of the fit where the estimator cannot predict."""
+    check_is_fitted(estimator)
+    if hasattr(estimator, "predict") and X is not None:
+        return np.asarray(estimator.predict(X))
+    estimator, _ = _last_step(estimator)
+    if not hasattr(estimator, "labels_"):
+        raise TypeError(
+            f"{type(estimator).__name__} has no predict and no labels_. Pass its labels to "
+            "from_predictions."
+        )
+    labels = np.asarray(estimator.labels_)
+    if X is not None and len(labels) != _num_samples(X):
+        raise ValueError(
+            f"{type(estimator).__name__} has no predict: its {len(labels)} labels_ belong to the "
+            f"rows of fit, but X has {_num_samples(X)} rows. Pass the X that it was fitted on."
+        )
+    return labels
+
+
+def legend_beside(ax, **kwargs):
+    """A legend to the right of the axes where the figure makes room for it, else inside."""
+    if ax.figure.get_layout_engine() is None:
+        return ax.legend(loc="upper right", fontsize="small", **kwargs)
+    return ax.legend(
+        loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0, fontsize="small", **kwargs
+    )

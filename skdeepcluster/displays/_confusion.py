@@ -1,0 +1,264 @@
+import numpy as np
+from sklearn.metrics import ConfusionMatrixDisplay
+
+from ..metrics._matching import _matched_contingency
+from ._common import estimator_labels, new_axes
+
+
+class MatchedConfusionDisplay:
+    """Confusion matrix of classes and clusters, with matched pairs on the diagonal.
+
+    Clusters are matched to classes one to one by :func:`~skdeepcluster.metrics.best_match`; the sum
+    of the diagonal over the number of samples is the
+    :func:`~skdeepcluster.metrics.clustering_accuracy`. Unmatched classes and clusters come last,
+    then noise.
+
+    Use :meth:`from_estimator` or :meth:`from_predictions` to create it. All parameters are stored
+    as attributes.
+
+    Parameters
+    ----------
+    confusion_matrix : ndarray of shape (n_classes, n_clusters)
+        Numbers or shares of samples.
+
+    class_names : list of n_classes str
+        Names of the rows.
+
+    cluster_names : list of n_clusters str
+        Names of the columns.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the plot.
+
+    figure_ : matplotlib Figure
+        Figure that contains the axes.
+
+    im_ : matplotlib AxesImage
+        The matrix.
+
+    text_ : ndarray of shape (n_classes, n_clusters), dtype=matplotlib Text, or None
+        The values in the cells.
+
+    See Also
+    --------
+    sklearn.metrics.ConfusionMatrixDisplay : The same for the predictions of a classifier.
+
+    Examples
+    --------
+    >>> from skdeepcluster.displays import MatchedConfusionDisplay
+    >>> display = MatchedConfusionDisplay.from_predictions(["a", "a", "b", "b"], [1, 1, 0, -1])
+    >>> display.confusion_matrix
+    array([[2, 0, 0],
+           [0, 1, 1]])
+    >>> display.cluster_names
+    ['1', '0', 'noise']
+    """
+
+    def __init__(self, *, confusion_matrix, class_names, cluster_names):
+        self.confusion_matrix = confusion_matrix
+        self.class_names = class_names
+        self.cluster_names = cluster_names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y,
+        *,
+        normalize=None,
+        ax=None,
+        include_values="auto",
+        values_format=None,
+        cmap="Blues",
+        colorbar=True,
+        im_kw=None,
+        text_kw=None,
+    ):
+        """Draw the clusters of a fitted estimator against classes.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted clusterer. The clusters come from its `predict`, or from `labels_` where it has
+            none.
+
+        X : array-like of shape (n_samples, n_features)
+            Samples; those of `fit` if the estimator cannot predict.
+
+        y : array-like of shape (n_samples,)
+            Classes, numbers or strings.
+
+        normalize : {"true", "pred", "all"}, default=None
+            Whether counts become shares of the class, of the cluster, or of all samples.
+
+        ax : matplotlib Axes, default=None
+            Axes to draw on; a new figure by default.
+
+        include_values, values_format, cmap, colorbar, im_kw, text_kw
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        display : MatchedConfusionDisplay
+        """
+        return cls.from_predictions(
+            y,
+            estimator_labels(estimator, X),
+            normalize=normalize,
+            ax=ax,
+            include_values=include_values,
+            values_format=values_format,
+            cmap=cmap,
+            colorbar=colorbar,
+            im_kw=im_kw,
+            text_kw=text_kw,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true,
+        y_pred,
+        *,
+        normalize=None,
+        ax=None,
+        include_values="auto",
+        values_format=None,
+        cmap="Blues",
+        colorbar=True,
+        im_kw=None,
+        text_kw=None,
+    ):
+        """Draw given clusters against classes.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            Classes, numbers or strings.
+
+        y_pred : array-like of shape (n_samples,)
+            Clusters, -1 for noise.
+
+        normalize : {"true", "pred", "all"}, default=None
+            Whether counts become shares of the class, of the cluster, or of all samples.
+
+        ax : matplotlib Axes, default=None
+            Axes to draw on; a new figure by default.
+
+        include_values, values_format, cmap, colorbar, im_kw, text_kw
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        display : MatchedConfusionDisplay
+        """
+        classes, clusters, counts, noise = _matched_contingency(y_true, y_pred)
+        matrix = np.hstack([counts, noise])
+        totals = {
+            None: 1,
+            "true": matrix.sum(axis=1, keepdims=True),
+            "pred": matrix.sum(axis=0, keepdims=True),
+            "all": matrix.sum(),
+        }
+        if normalize not in totals:
+            raise ValueError(f"normalize must be 'true', 'pred', 'all' or None, got {normalize!r}.")
+        return cls(
+            confusion_matrix=matrix if normalize is None else matrix / totals[normalize],
+            class_names=[str(name) for name in classes],
+            cluster_names=[str(name) for name in clusters] + ["noise"] * noise.shape[1],
+        ).plot(
+            ax,
+            include_values=include_values,
+            values_format=values_format,
+            cmap=cmap,
+            colorbar=colorbar,
+            im_kw=im_kw,
+            text_kw=text_kw,
+        )
+
+    def plot(
+        self,
+        ax=None,
+        *,
+        include_values="auto",
+        values_format=None,
+        cmap="Blues",
+        colorbar=True,
+        im_kw=None,
+        text_kw=None,
+    ):
+        """Draw the display.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on; a new figure by default.
+
+        include_values : bool or "auto", default="auto"
+            Whether the values are written into the cells; by default up to 15 rows and columns.
+
+        values_format : str, default=None
+            Format of the values; by default "d" for numbers and ".2f" for shares.
+
+        cmap : str or matplotlib Colormap, default="Blues"
+            Colors of the cells.
+
+        colorbar : bool, default=True
+            Whether the colors are explained by a bar.
+
+        im_kw : dict, default=None
+            Keywords for :meth:`matplotlib.axes.Axes.imshow`.
+
+        text_kw : dict, default=None
+            Keywords for :meth:`matplotlib.axes.Axes.text`.
+
+        Returns
+        -------
+        self : MatchedConfusionDisplay
+        """
+        ax = new_axes(self, ax)
+        matrix = np.asarray(self.confusion_matrix)
+        n_classes, n_clusters = matrix.shape
+        size = max(matrix.shape)
+        if include_values == "auto":
+            include_values = size <= 15
+        if values_format is None:
+            values_format = "d" if matrix.dtype.kind in "iu" else ".2f"
+        # scikit-learn draws square matrices: draw the smallest that holds ours, then cut it out.
+        square = np.zeros((size, size), dtype=matrix.dtype)
+        square[:n_classes, :n_clusters] = matrix
+        inner = ConfusionMatrixDisplay(square).plot(
+            ax=ax,
+            include_values=include_values,
+            values_format=values_format,
+            cmap=cmap,
+            colorbar=False,
+            im_kw=im_kw,
+            text_kw=text_kw,
+        )
+        self.im_, self.text_ = inner.im_, inner.text_
+        self.im_.set_data(matrix)
+        self.im_.set_extent((-0.5, n_clusters - 0.5, n_classes - 0.5, -0.5))
+        if include_values:
+            self.text_ = inner.text_[:n_classes, :n_clusters]
+            for text in set(inner.text_.flat) - set(self.text_.flat):
+                text.remove()
+        if colorbar:
+            # As tall as the matrix, which does not fill the height when it is wide.
+            ax.figure.colorbar(self.im_, ax=ax, shrink=min(1, n_classes / n_clusters))
+        ax.set(
+            xlim=(-0.5, n_clusters - 0.5),
+            ylim=(n_classes - 0.5, -0.5),
+            xlabel="Cluster",
+            ylabel="Class",
+        )
+        if size <= 30:
+            ax.set_xticks(np.arange(n_clusters), self.cluster_names)
+            ax.set_yticks(np.arange(n_classes), self.class_names)
+        else:
+            ax.set(xticks=[], yticks=[])
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

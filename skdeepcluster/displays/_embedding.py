@@ -1,0 +1,391 @@
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils._plotting import _validate_style_kwargs
+
+from ..metrics._matching import _check_labels
+from ..metrics._scorers import _embed, _last_step
+from ._common import (
+    GOLDEN_RATIO,
+    NOISE_COLOR,
+    estimator_labels,
+    label_colors,
+    legend_beside,
+    new_axes,
+)
+
+
+def _plane(Z, centers, reducer):
+    """Coordinates of rows and centers in the plane, and what the two axes are."""
+    if Z.shape[1] == 1:
+        # A line would hide its points behind each other; the second coordinate only spreads them.
+        spread = np.arange(len(Z)) * GOLDEN_RATIO % 1
+        points = np.column_stack([Z[:, 0], spread])
+        if centers is not None:
+            centers = np.column_stack([centers[:, 0], np.full(len(centers), 0.5)])
+        return points, centers, ("Embedding", None)
+    if Z.shape[1] == 2 and reducer is None:
+        Z = Z.toarray() if issparse(Z) else Z
+        return Z, centers, ("Embedding 1", "Embedding 2")
+    reducer = PCA(2, random_state=0) if reducer is None else clone(reducer)
+    points = np.asarray(reducer.fit_transform(Z))
+    # t-SNE and its like place no further points.
+    if centers is not None:
+        centers = np.asarray(reducer.transform(centers)) if hasattr(reducer, "transform") else None
+    if isinstance(reducer, PCA):
+        return (
+            points,
+            centers,
+            tuple(
+                f"Principal component {i} ({share:.0%} of variance)"
+                for i, share in enumerate(reducer.explained_variance_ratio_[:2], start=1)
+            ),
+        )
+    name = type(reducer).__name__
+    return points, centers, (f"{name} 1", f"{name} 2")
+
+
+class EmbeddingDisplay:
+    """Scatter plot of the embedding of a clustering, colored by cluster.
+
+    Use :meth:`from_estimator` or :meth:`from_predictions` to create it. All parameters are stored
+    as attributes.
+
+    Parameters
+    ----------
+    coordinates : ndarray of shape (n_samples, 2)
+        Positions of the samples.
+
+    labels : ndarray of shape (n_samples,)
+        Cluster of each sample, -1 for noise.
+
+    centers : ndarray of shape (n_clusters, 2), default=None
+        Positions of the cluster centers. Row `j` belongs to label `j`.
+
+    probabilities : ndarray of shape (n_samples,), default=None
+        Confidence of each label between 0 and 1; unsure samples are drawn paler.
+
+    axis_names : tuple of two (str or None), default=("", "")
+        Labels of the axes. None stands for an axis that means nothing and is left bare.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the plot.
+
+    figure_ : matplotlib Figure
+        Figure that contains the axes.
+
+    scatter_ : matplotlib PathCollection
+        The samples that are in clusters, in random order so that no cluster hides another.
+
+    noise_ : matplotlib PathCollection or None
+        The samples labelled -1.
+
+    centers_ : matplotlib PathCollection or None
+        The cluster centers.
+
+    text_ : list of matplotlib Text
+        The names of the clusters.
+
+    legend_ : matplotlib Legend or None
+        The legend.
+
+    See Also
+    --------
+    ClusterSizeDisplay : Numbers of samples of the clusters.
+
+    Examples
+    --------
+    >>> from sklearn.cluster import KMeans
+    >>> from sklearn.datasets import load_iris
+    >>> from skdeepcluster.displays import EmbeddingDisplay
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> kmeans = KMeans(n_clusters=3, random_state=0).fit(X)
+    >>> display = EmbeddingDisplay.from_estimator(kmeans, X)
+    >>> display.coordinates.shape
+    (150, 2)
+    """
+
+    def __init__(
+        self, *, coordinates, labels, centers=None, probabilities=None, axis_names=("", "")
+    ):
+        self.coordinates = coordinates
+        self.labels = labels
+        self.centers = centers
+        self.probabilities = probabilities
+        self.axis_names = axis_names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y=None,
+        *,
+        reducer=None,
+        show_confidence=False,
+        ax=None,
+        annotate=True,
+        legend=False,
+        scatter_kw=None,
+        noise_kw=None,
+        text_kw=None,
+    ):
+        """Draw samples in the space where a fitted estimator forms its clusters.
+
+        That is `estimator.transform(X)`, or the rows of `X` themselves if the estimator has no
+        `transform` or, like k-means, one that gives distances to its centers. In a pipeline, `X`
+        passes through the steps before the clusterer.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted clusterer, or a pipeline or search that ends in one. The labels come from its
+            `predict`, or from `labels_` where it has none. Its `cluster_centers_` are drawn too
+            when they lie in the space drawn.
+
+        X : array-like of shape (n_samples, n_features)
+            Samples; those of `fit` if the estimator cannot predict.
+
+        y : None
+            Ignored.
+
+        reducer : transformer, default=None
+            Brings the embedding to two columns; a clone of it is fitted. By default the first two
+            principal components of embeddings wider than two columns. One column is spread along a
+            meaningless second axis.
+
+        show_confidence : bool, default=False
+            Whether samples are paler the lower their largest value of `predict_proba` is.
+
+        ax : matplotlib Axes, default=None
+            Axes to draw on; a new figure by default.
+
+        annotate, legend, scatter_kw, noise_kw, text_kw
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        display : EmbeddingDisplay
+        """
+        labels = estimator_labels(estimator, X)
+        Z = check_array(_embed(estimator, X), accept_sparse="csr", dtype=[np.float64, np.float32])
+        centers = getattr(_last_step(estimator)[0], "cluster_centers_", None)
+        if centers is not None:
+            centers = np.asarray(centers) if np.shape(centers)[1:] == Z.shape[1:] else None
+        probabilities = np.max(estimator.predict_proba(X), axis=1) if show_confidence else None
+        coordinates, centers, axis_names = _plane(Z, centers, reducer)
+        return cls(
+            coordinates=coordinates,
+            labels=labels,
+            centers=centers,
+            probabilities=probabilities,
+            axis_names=axis_names,
+        ).plot(
+            ax,
+            annotate=annotate,
+            legend=legend,
+            scatter_kw=scatter_kw,
+            noise_kw=noise_kw,
+            text_kw=text_kw,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        X,
+        labels,
+        *,
+        reducer=None,
+        probabilities=None,
+        ax=None,
+        annotate=True,
+        legend=False,
+        scatter_kw=None,
+        noise_kw=None,
+        text_kw=None,
+    ):
+        """Draw the rows of an array, colored by given labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_columns)
+            Embedding or features.
+
+        labels : array-like of shape (n_samples,)
+            Clusters, -1 for noise, or classes as numbers or strings.
+
+        reducer : transformer, default=None
+            Brings `X` to two columns; a clone of it is fitted. By default the first two principal
+            components when there are more than two columns.
+
+        probabilities : array-like of shape (n_samples,) or (n_samples, n_clusters), default=None
+            Confidence of each label, or probabilities of which the largest counts; unsure samples
+            are drawn paler.
+
+        ax : matplotlib Axes, default=None
+            Axes to draw on; a new figure by default.
+
+        annotate, legend, scatter_kw, noise_kw, text_kw
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        display : EmbeddingDisplay
+        """
+        X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="X")
+        labels = _check_labels(labels, "labels")
+        if probabilities is not None:
+            probabilities = np.asarray(probabilities)
+            if probabilities.ndim == 2:
+                probabilities = probabilities.max(axis=1)
+        check_consistent_length(X, labels, probabilities)
+        coordinates, _, axis_names = _plane(X, None, reducer)
+        return cls(
+            coordinates=coordinates,
+            labels=labels,
+            probabilities=probabilities,
+            axis_names=axis_names,
+        ).plot(
+            ax,
+            annotate=annotate,
+            legend=legend,
+            scatter_kw=scatter_kw,
+            noise_kw=noise_kw,
+            text_kw=text_kw,
+        )
+
+    def plot(
+        self,
+        ax=None,
+        *,
+        annotate=True,
+        legend=False,
+        scatter_kw=None,
+        noise_kw=None,
+        text_kw=None,
+    ):
+        """Draw the display.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on; a new figure by default.
+
+        annotate : bool, default=True
+            Whether the name of each cluster is written at its center, or at the median of its
+            samples where there are no centers.
+
+        legend : bool, default=False
+            Whether the clusters are listed in a legend. A legend for the noise, if there is any, is
+            always drawn.
+
+        scatter_kw : dict, default=None
+            Keywords for :meth:`matplotlib.axes.Axes.scatter` of the samples in clusters.
+
+        noise_kw : dict, default=None
+            Keywords for :meth:`matplotlib.axes.Axes.scatter` of the noise.
+
+        text_kw : dict, default=None
+            Keywords for :meth:`matplotlib.axes.Axes.text` of the names.
+
+        Returns
+        -------
+        self : EmbeddingDisplay
+        """
+        ax = new_axes(self, ax)
+        from matplotlib.lines import Line2D
+        from matplotlib.patheffects import withStroke
+
+        coordinates, labels = np.asarray(self.coordinates), np.asarray(self.labels)
+        noise = labels == -1
+        n_samples = len(labels)
+        clusters, member = np.unique(labels, return_inverse=True)
+        colors = label_colors(clusters)
+        common = {
+            "s": float(np.clip(2e4 / n_samples, 2, 25)),
+            "linewidth": 0,
+            "rasterized": n_samples > 20_000,
+        }
+        opacity = np.full(n_samples, np.clip(4e3 / n_samples, 0.25, 0.8))
+        if self.probabilities is not None:
+            opacity *= 0.1 + 0.9 * np.clip(self.probabilities, 0, 1)
+
+        self.noise_ = None
+        if noise.any():
+            kw = common | {
+                "color": NOISE_COLOR,
+                "marker": "x",
+                "linewidth": 0.7,
+                "alpha": float(opacity.max()),
+                "zorder": 1,
+            }
+            self.noise_ = ax.scatter(
+                *coordinates[noise].T, **_validate_style_kwargs(kw, noise_kw or {})
+            )
+
+        order = np.random.RandomState(0).permutation(np.flatnonzero(~noise))
+        kw = common | {"color": [colors[k] for k in member[order]], "alpha": opacity[order]}
+        self.scatter_ = ax.scatter(
+            *coordinates[order].T, **_validate_style_kwargs(kw, scatter_kw or {})
+        )
+
+        real = clusters != -1
+        ids, colors = clusters[real], [c for c, keep in zip(colors, real, strict=True) if keep]
+        if self.centers is not None:
+            badges, anchors = np.arange(len(self.centers)), np.asarray(self.centers)
+            badge_colors = label_colors(badges)
+        else:
+            badges, badge_colors = ids, colors
+            anchors = [np.median(coordinates[labels == k], axis=0) for k in ids]
+
+        self.centers_ = None
+        if self.centers is not None:
+            self.centers_ = ax.scatter(
+                *anchors.T,
+                s=60,
+                c="white",
+                edgecolors=badge_colors,
+                linewidths=1.5,
+                zorder=3,
+            )
+        self.text_ = []
+        if annotate:
+            kw = {
+                "ha": "center",
+                "va": "center",
+                "fontsize": "small" if len(badges) <= 20 else "x-small",
+                "fontweight": "bold",
+                "zorder": 4,
+                "clip_on": True,
+                "path_effects": [withStroke(linewidth=2.5, foreground="white")],
+            }
+            for xy, name, color in zip(anchors, badges, badge_colors, strict=True):
+                if self.centers is not None:
+                    kw["bbox"] = {"boxstyle": "circle", "fc": "white", "ec": color, "lw": 1.5}
+                kw = _validate_style_kwargs(kw, text_kw or {})
+                self.text_.append(ax.text(*xy, str(name), **kw))
+
+        entries = dict(zip(map(str, ids), colors, strict=True)) if legend else {}
+        handles = [
+            Line2D([], [], color=color, marker="o", linestyle="", markersize=5, label=name)
+            for name, color in entries.items()
+        ]
+        if noise.any():
+            handles.append(
+                Line2D([], [], color=NOISE_COLOR, marker="x", linestyle="", label="noise")
+            )
+        self.legend_ = None
+        if handles:
+            self.legend_ = legend_beside(
+                ax, handles=handles, ncols=-(-len(handles) // 20), frameon=legend
+            )
+        for axis, name in zip((ax.xaxis, ax.yaxis), self.axis_names, strict=True):
+            axis.set_label_text(name or "")
+            if name is None:
+                axis.set_ticks([])
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

@@ -1,0 +1,26 @@
+"""Measures of a clustering against classes, of its probabilities, and scorers for model selection.
+
+What :mod:`sklearn.metrics` has (mutual information, Rand index, silhouette) is used from there.
+"""
+
+from ._calibration import expected_calibration_error
+from ._matching import best_match, clustering_accuracy, purity
+from ._scorers import (
+    calinski_harabasz_scorer,
+    clustering_accuracy_scorer,
+    davies_bouldin_scorer,
+    make_unsupervised_scorer,
+    silhouette_scorer,
+)
+
+__all__ = [
+    "best_match",
+    "calinski_harabasz_scorer",
+    "clustering_accuracy",
+    "clustering_accuracy_scorer",
+    "davies_bouldin_scorer",
+    "expected_calibration_error",
+    "make_unsupervised_scorer",
+    "purity",
+    "silhouette_scorer",
+]

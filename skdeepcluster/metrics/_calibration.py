@@ -1,0 +1,93 @@
+"""Whether the probabilities of a clustering mean what they say."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+
+from ._matching import _check_labels, best_match
+
+
+@validate_params(
+    {
+        "y_true": ["array-like"],
+        "y_proba": ["array-like"],
+        "n_bins": [Interval(Integral, 1, None, closed="left")],
+        "strategy": [StrOptions({"uniform", "quantile"})],
+        "mapping": [dict, None],
+    },
+    prefer_skip_nested_validation=True,
+)
+def expected_calibration_error(y_true, y_proba, *, n_bins=10, strategy="uniform", mapping=None):
+    r"""Mean gap between confidence and accuracy of probabilistic cluster assignments.
+
+    The samples are put into bins :math:`B_m` by their confidence, the largest of their
+    probabilities. With clusters matched to classes,
+
+    .. math:: \mathrm{ECE} = \sum_m \frac{|B_m|}{n}
+        \left| \operatorname{acc}(B_m) - \operatorname{conf}(B_m) \right| .
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Classes, numbers or strings.
+
+    y_proba : array-like of shape (n_samples, n_clusters)
+        Probability of each cluster, as `predict_proba` gives it. Rows may sum to less than 1, the
+        rest being noise.
+
+    n_bins : int, default=10
+        Number of bins.
+
+    strategy : {"uniform", "quantile"}, default="uniform"
+        Bins of equal width on [0, 1], closed on the right, or of equal numbers of samples.
+
+    mapping : dict, default=None
+        The class of each column of `y_proba`, by its number; the clusters missing from it, or
+        mapped to None, are always wrong. By default :func:`best_match` finds it from the same
+        samples, which flatters small samples: to judge held-out samples, pass the match of the
+        training samples.
+
+    Returns
+    -------
+    error : float
+        Between 0 (calibrated) and 1.
+
+    References
+    ----------
+    .. [1] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger. "On calibration of modern neural networks",
+       ICML 2017.
+
+    Examples
+    --------
+    >>> from skdeepcluster.metrics import expected_calibration_error
+    >>> y_proba = [[0.9, 0.1], [0.9, 0.1], [0.2, 0.8], [0.2, 0.8]]
+    >>> round(expected_calibration_error(["b", "b", "a", "a"], y_proba), 3)
+    0.15
+    """
+    y_true = _check_labels(y_true, "y_true")
+    y_proba = check_array(y_proba, dtype=np.float64, input_name="y_proba")
+    check_consistent_length(y_true, y_proba)
+    # Single-precision softmax rows miss their sum of 1 by about this much.
+    if y_proba.min() < 0 or y_proba.sum(axis=1).max() > 1 + 1e-4:
+        raise ValueError(
+            "The rows of y_proba must be probabilities: not negative, with a sum of at most 1. Got "
+            f"values in [{y_proba.min():g}, {y_proba.max():g}] and sums up to "
+            f"{y_proba.sum(axis=1).max():g}. Pass scores through a softmax first."
+        )
+    y_pred = y_proba.argmax(axis=1)
+    confidence = y_proba.max(axis=1)
+    if mapping is None:
+        mapping = best_match(y_true, y_pred)
+
+    classes, true = np.unique(y_true, return_inverse=True)
+    number = {label: i for i, label in enumerate(classes.tolist())}
+    matched = np.array([number.get(mapping.get(k), -1) for k in range(y_proba.shape[1])])
+    correct = matched[y_pred] == true
+
+    edges = np.linspace(0, 1, n_bins + 1)
+    if strategy == "quantile":
+        edges = np.quantile(confidence, edges)
+    bins = np.searchsorted(edges[1:-1], confidence)
+    return float(np.abs(np.bincount(bins, weights=correct - confidence)).sum() / len(y_true))

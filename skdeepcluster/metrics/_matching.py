@@ -1,0 +1,157 @@
+"""Clusters against classes: one-to-one matching, accuracy, purity."""
+
+from itertools import zip_longest
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from sklearn.utils import check_array, check_consistent_length
+
+
+def _check_labels(y, name):
+    y = check_array(y, ensure_2d=False, dtype=None, input_name=name)
+    if y.ndim != 1:
+        raise ValueError(f"{name} must be one-dimensional, got shape {y.shape}.")
+    if y.dtype.kind == "f" and np.any(y != np.round(y)):
+        raise ValueError(
+            f"{name} must hold discrete labels, got fractional values of dtype {y.dtype}. "
+            "Probabilities become labels by argmax(axis=1)."
+        )
+    if y.dtype.kind == "O" and len({isinstance(v, str) if v is not None else v for v in y}) > 1:
+        raise TypeError(
+            f"{name} mixes strings, numbers or None; use one kind of label, such as strings."
+        )
+    return y
+
+
+def _contingency(y_true, y_pred):
+    """Classes, clusters, counts of shape (n_classes, n_clusters), and the noise apart.
+
+    The counts of noise have one column where ``y_pred`` contains -1 and none elsewhere.
+    """
+    y_true, y_pred = _check_labels(y_true, "y_true"), _check_labels(y_pred, "y_pred")
+    check_consistent_length(y_true, y_pred)
+    classes, row = np.unique(y_true, return_inverse=True)
+    clusters, column = np.unique(y_pred, return_inverse=True)
+    shape = len(classes), len(clusters)
+    counts = np.bincount(row * shape[1] + column, minlength=shape[0] * shape[1]).reshape(shape)
+    noise = clusters == -1
+    return classes, clusters[~noise], counts[:, ~noise], counts[:, noise]
+
+
+def _matched_contingency(y_true, y_pred):
+    """The same with the best one-to-one match on the diagonal and everything unmatched last."""
+    classes, clusters, counts, noise = _contingency(y_true, y_pred)
+    rows, columns = linear_sum_assignment(counts, maximize=True)
+    rows = np.r_[rows, np.setdiff1d(np.arange(len(classes)), rows)]
+    columns = np.r_[columns, np.setdiff1d(np.arange(len(clusters)), columns)]
+    return classes[rows], clusters[columns], counts[np.ix_(rows, columns)], noise[rows]
+
+
+def best_match(y_true, y_pred):
+    r"""Match clusters to classes one to one, so that most samples agree.
+
+    With :math:`N_{ck}` the number of samples of class :math:`c` in cluster :math:`k`, the matching
+    :math:`\pi` solves the linear assignment problem
+
+    .. math:: \max_{\pi \text{ injective}} \sum_k N_{\pi(k), k} .
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Classes, numbers or strings.
+
+    y_pred : array-like of shape (n_samples,)
+        Clusters. Samples labelled -1 are noise, which is no cluster and takes no part.
+
+    Returns
+    -------
+    mapping : dict
+        The class of every cluster, in the order of the classes. No class appears twice. With more
+        clusters than classes, the clusters left over follow with the value None. A cluster may
+        get a class it shares no sample with, when nothing better is left for either.
+
+    See Also
+    --------
+    clustering_accuracy : The share of samples on which clusters and classes then agree.
+
+    Examples
+    --------
+    >>> from skdeepcluster.metrics import best_match
+    >>> best_match(["cat", "cat", "dog", "dog", "dog"], [1, 1, 0, 0, 7])
+    {1: 'cat', 0: 'dog', 7: None}
+    """
+    classes, clusters, _, _ = _matched_contingency(y_true, y_pred)
+    return dict(zip_longest(clusters.tolist(), classes[: len(clusters)].tolist()))
+
+
+def clustering_accuracy(y_true, y_pred):
+    r"""Share of samples whose cluster is matched to their class.
+
+    .. math:: \mathrm{ACC} = \frac1n \max_{\pi \text{ injective}} \sum_k N_{\pi(k), k}
+
+    where :math:`N_{ck}` counts the samples of class :math:`c` in cluster :math:`k` and :math:`\pi`
+    maps clusters to classes. The numbers of classes and clusters may differ: samples in unmatched
+    clusters, or of unmatched classes, count as wrong.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Classes, numbers or strings.
+
+    y_pred : array-like of shape (n_samples,)
+        Clusters. Samples labelled -1 are noise and count as wrong, so that leaving out the hard
+        samples does not pay.
+
+    Returns
+    -------
+    accuracy : float
+        Between 0 and 1, and without noise at least one over the larger of the numbers of classes
+        and clusters. It is not adjusted for chance.
+
+    See Also
+    --------
+    best_match : The matching itself.
+    purity : The same when several clusters may stand for one class.
+    sklearn.metrics.adjusted_rand_score : Agreement adjusted for chance.
+
+    Examples
+    --------
+    >>> from skdeepcluster.metrics import clustering_accuracy
+    >>> clustering_accuracy([0, 0, 1, 1], [1, 1, 0, 0])
+    1.0
+    >>> clustering_accuracy(["a", "a", "b", "b"], [0, 1, 2, -1])
+    0.5
+    """
+    _, _, counts, noise = _matched_contingency(y_true, y_pred)
+    return float(np.trace(counts) / (counts.sum() + noise.sum()))
+
+
+def purity(y_true, y_pred):
+    r"""Share of samples that belong to the most frequent class of their cluster.
+
+    .. math:: \mathrm{purity} = \frac1n \sum_k \max_c N_{ck}
+
+    where :math:`N_{ck}` counts the samples of class :math:`c` in cluster :math:`k`.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Classes, numbers or strings.
+
+    y_pred : array-like of shape (n_samples,)
+        Clusters. Samples labelled -1 are noise and count as impure.
+
+    Returns
+    -------
+    purity : float
+        Between 0 and 1, never below :func:`clustering_accuracy`. It grows as clusters are split and
+        is 1 when every sample is its own cluster: compare it at equal numbers of clusters only.
+
+    Examples
+    --------
+    >>> from skdeepcluster.metrics import purity
+    >>> purity([0, 0, 1, 1], [0, 1, 2, 2])
+    1.0
+    """
+    _, _, counts, noise = _contingency(y_true, y_pred)
+    return float(counts.max(axis=0, initial=0).sum() / (counts.sum() + noise.sum()))

@@ -1,0 +1,178 @@
+"""Scorers for model selection, with and without classes."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import clone
+from sklearn.metrics import (
+    calinski_harabasz_score,
+    davies_bouldin_score,
+    make_scorer,
+    silhouette_score,
+)
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+
+from ._matching import clustering_accuracy
+
+# Lower than any index, yet finite with a finite square: a search can average it and take its
+# standard deviation, which infinity would turn into NaN.
+_LOWEST = float(np.finfo(np.float32).min)
+
+
+def _last_step(estimator, X=None):
+    """The clusterer at the end of a search or pipeline, and the rows as it receives them."""
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    if isinstance(estimator, Pipeline):
+        if X is not None and len(estimator) > 1:
+            X = estimator[:-1].transform(X)
+        return _last_step(estimator[-1], X)
+    return estimator, X
+
+
+def _flat(X):
+    """One row per sample; images lose their shape, tables and sparse matrices stay as they are."""
+    if issparse(X) or hasattr(X, "columns"):
+        return X
+    X = np.asarray(X)
+    return X.reshape(len(X), -1)
+
+
+def _embed(estimator, X):
+    """The space in which a clusterer forms its clusters, as one row per sample.
+
+    That is what `transform` gives, except for k-means and its kin, where `transform` gives the
+    distances to centers that live in the space of `X`.
+    """
+    estimator, X = _last_step(estimator, X)
+    if hasattr(estimator, "transform"):
+        Z = estimator.transform(X)
+        centers = getattr(estimator, "cluster_centers_", None)
+        if centers is None or np.shape(centers) != (Z.shape[1], _flat(X).shape[1]):
+            return Z
+    return _flat(X)
+
+
+class _UnsupervisedScorer:
+    """A callable of (estimator, X, y=None); see :func:`make_unsupervised_scorer`."""
+
+    def __init__(self, metric, on, sample_size, random_state, greater_is_better, worst_score):
+        self.metric = metric
+        self.on = on
+        self.sample_size = sample_size
+        self.random_state = random_state
+        self.greater_is_better = greater_is_better
+        self.worst_score = worst_score
+
+    def __repr__(self):
+        name = getattr(self.metric, "__name__", repr(self.metric))
+        return f"make_unsupervised_scorer({name}, on={self.on!r})"
+
+    def __call__(self, estimator, X, y=None):
+        if hasattr(estimator, "predict"):
+            labels = np.asarray(estimator.predict(X))
+        else:
+            # `labels_` speak of the rows of `fit`, which these need not be.
+            labels = np.asarray(clone(estimator).fit_predict(X))
+        rows = np.flatnonzero(labels != -1)
+        if self.sample_size is not None and self.sample_size < len(rows):
+            rng = check_random_state(self.random_state)
+            rows = np.sort(rng.choice(rows, self.sample_size, replace=False))
+        labels = labels[rows]
+        if not 2 <= len(np.unique(labels)) < len(labels):
+            return self.worst_score
+        X = _safe_indexing(X, rows)
+        space = _embed(estimator, X) if self.on == "embedding" else _flat(X)
+        score = float(self.metric(space, labels))
+        return score if self.greater_is_better else -score
+
+
+@validate_params(
+    {
+        "metric": [callable],
+        "on": [StrOptions({"input", "embedding"})],
+        "sample_size": [Interval(Integral, 2, None, closed="left"), None],
+        "random_state": ["random_state"],
+        "greater_is_better": ["boolean"],
+        "worst_score": [Interval(Real, None, None, closed="neither")],
+    },
+    prefer_skip_nested_validation=True,
+)
+def make_unsupervised_scorer(
+    metric,
+    *,
+    on="input",
+    sample_size=None,
+    random_state=0,
+    greater_is_better=True,
+    worst_score=_LOWEST,
+):
+    """Make a scorer that needs no classes from an internal index of clusterings.
+
+    Parameters
+    ----------
+    metric : callable
+        ``metric(X, labels)`` returns a float, as :func:`sklearn.metrics.silhouette_score` does.
+        Further arguments are set by :func:`functools.partial`.
+
+    on : {"input", "embedding"}, default="input"
+        Where distances are measured: between the rows given to the scorer, or between the rows as
+        the clusterer represents them (its `transform`; the rows it receives when it has none, or
+        when its `transform` gives distances to its centers, as that of k-means does).
+
+        Indices of different embeddings are not comparable: an embedding that collapses each cluster
+        to a point has a perfect index whatever the clusters are. Hence the default, which measures
+        all candidates of a search in the same space. Use ``"embedding"`` to follow one and the
+        same embedding, such as a choice of the number of clusters on frozen features.
+
+    sample_size : int, default=None
+        Number of rows to draw at random; all by default.
+
+    random_state : int, RandomState instance or None, default=0
+        Draws the sample.
+
+    greater_is_better : bool, default=True
+        Whether the metric is higher for better clusterings; else the score is its negative.
+
+    worst_score : float, default=-3.4e38
+        The score where the index is undefined, which is with fewer than two clusters or only
+        clusters of one row: the candidate loses instead of stopping the search.
+
+    Returns
+    -------
+    scorer : callable
+        ``scorer(estimator, X, y=None)``, to be passed as ``scoring`` to
+        :class:`~sklearn.model_selection.GridSearchCV` and its relatives. It can be pickled if the
+        metric can.
+
+    Notes
+    -----
+    Rows labelled -1 are noise and left out, so a clustering that keeps only the easiest rows scores
+    high. Estimators without `predict` cannot label new rows: a clone of them clusters the rows of
+    the scorer instead.
+
+    Examples
+    --------
+    >>> from sklearn.cluster import KMeans
+    >>> from sklearn.datasets import make_blobs
+    >>> from sklearn.metrics import silhouette_score
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skdeepcluster.metrics import make_unsupervised_scorer
+    >>> X, _ = make_blobs(200, centers=4, cluster_std=0.5, random_state=0)
+    >>> scorer = make_unsupervised_scorer(silhouette_score, sample_size=100, worst_score=-1)
+    >>> search = GridSearchCV(KMeans(random_state=0), {"n_clusters": [1, 2, 4, 8]}, scoring=scorer)
+    >>> search.fit(X).best_params_
+    {'n_clusters': 4}
+    """
+    return _UnsupervisedScorer(
+        metric, on, sample_size, random_state, greater_is_better, worst_score
+    )
+
+
+# The silhouette compares all pairs of rows; the other two indices are linear in their number.
+silhouette_scorer = make_unsupervised_scorer(silhouette_score, sample_size=5000, worst_score=-1)
+calinski_harabasz_scorer = make_unsupervised_scorer(calinski_harabasz_score, worst_score=0)
+davies_bouldin_scorer = make_unsupervised_scorer(davies_bouldin_score, greater_is_better=False)
+clustering_accuracy_scorer = make_scorer(clustering_accuracy)
