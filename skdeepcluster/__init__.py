@@ -7,11 +7,11 @@ import lazy_loader as _lazy
 
 __version__ = "0.1.0.dev0"
 
-# Each family and its public names: the one place where an estimator is made public.
+# Each family and its public names: the one place where a method is made public.
 _FAMILIES = {}
 
 # Subpackages whose public names stay in their own namespace.
-_SUBPACKAGES = []
+_SUBPACKAGES = ["displays", "metrics"]
 
 __getattr__, __dir__, __all__ = _lazy.attach(__name__, _SUBPACKAGES, _FAMILIES)
 __all__ += ["__version__"]

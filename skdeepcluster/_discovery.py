@@ -1,0 +1,63 @@
+"""What the package offers, found through the table in its ``__init__``.
+
+Tests, documentation and checks go over these lists, so that a new method joins them by being made
+public.
+"""
+
+import inspect
+
+from sklearn.base import BaseEstimator
+
+import skdeepcluster
+from skdeepcluster import displays, metrics
+
+
+def _public_objects():
+    """Pairs of full public name and object; metrics and displays keep their own namespace."""
+    for names in skdeepcluster._FAMILIES.values():
+        for name in names:
+            yield name, getattr(skdeepcluster, name)
+    for module in (metrics, displays):
+        for name in module.__all__:
+            yield f"{module.__name__.rpartition('.')[2]}.{name}", getattr(module, name)
+
+
+def all_estimators():
+    """All public estimators.
+
+    Returns
+    -------
+    estimators : list of (str, type)
+        Sorted pairs of name below ``skdeepcluster`` and class.
+    """
+    return sorted(
+        (name, obj)
+        for name, obj in _public_objects()
+        if inspect.isclass(obj) and issubclass(obj, BaseEstimator)
+    )
+
+
+def all_displays():
+    """All public displays.
+
+    Returns
+    -------
+    displays : list of (str, type)
+        Sorted pairs of name below ``skdeepcluster``, as ``"displays.EmbeddingDisplay"``, and class.
+    """
+    return sorted(
+        (name, obj)
+        for name, obj in _public_objects()
+        if inspect.isclass(obj) and name.endswith("Display")
+    )
+
+
+def all_functions():
+    """All public functions.
+
+    Returns
+    -------
+    functions : list of (str, function)
+        Sorted pairs of name below ``skdeepcluster``, as ``"metrics.purity"``, and function.
+    """
+    return sorted((name, obj) for name, obj in _public_objects() if inspect.isroutine(obj))
