@@ -23,7 +23,8 @@ _PETROFF = (
     "#94a4a2",
 )
 NOISE_COLOR = "#999999"
-GOLDEN_RATIO = (5**0.5 - 1) / 2
+# The real root of x^3 = x + 1.
+PLASTIC_RATIO = 1.324717957244746
 
 
 def new_axes(display, ax):
@@ -39,15 +40,15 @@ def new_axes(display, ax):
 def label_color(label):
     """The color of an integer label: the same in every plot, whatever the other labels are.
 
-    After the ten accessible colors, hues follow the golden ratio, which keeps any number of them
-    apart, in three shades.
+    After the ten accessible colors, hue and shade follow a low-discrepancy sequence of the plane,
+    which keeps any number of them apart.
     """
     if label == -1:
         return NOISE_COLOR
     if 0 <= label < len(_PETROFF):
         return _PETROFF[label]
-    shade = ((1.0, 0.6), (0.45, 0.85), (0.85, 0.9))[label % 3]
-    return hsv_to_rgb(label * GOLDEN_RATIO % 1, *shade)
+    shade = label / PLASTIC_RATIO**2 % 1
+    return hsv_to_rgb(label / PLASTIC_RATIO % 1, 0.9 - 0.5 * shade, 0.4 + 0.6 * shade)
 
 
 def label_colors(unique_labels):

@@ -1,4 +1,5 @@
 import numpy as np
+from scipy.constants import golden
 from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.decomposition import PCA
@@ -8,7 +9,6 @@ from sklearn.utils._plotting import _validate_style_kwargs
 from ..metrics._matching import _check_labels
 from ..metrics._scorers import _embed, _last_step
 from ._common import (
-    GOLDEN_RATIO,
     NOISE_COLOR,
     estimator_labels,
     label_colors,
@@ -21,7 +21,7 @@ def _plane(Z, centers, reducer):
     """Coordinates of rows and centers in the plane, and what the two axes are."""
     if Z.shape[1] == 1:
         # A line would hide its points behind each other; the second coordinate only spreads them.
-        spread = np.arange(len(Z)) * GOLDEN_RATIO % 1
+        spread = np.arange(len(Z)) / golden % 1
         points = np.column_stack([Z[:, 0], spread])
         if centers is not None:
             centers = np.column_stack([centers[:, 0], np.full(len(centers), 0.5)])

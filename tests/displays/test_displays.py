@@ -1,0 +1,127 @@
+"""What holds for every display."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.colors import to_rgba_array
+from sklearn.cluster import DBSCAN, KMeans
+from sklearn.datasets import load_iris
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+
+from skdeepcluster import displays
+from skdeepcluster.displays import (
+    ClusterSizeDisplay,
+    EmbeddingDisplay,
+    LossCurveDisplay,
+    MatchedConfusionDisplay,
+)
+from skdeepcluster.displays._common import NOISE_COLOR, label_color, label_colors
+
+X, y = load_iris(return_X_y=True)
+KMEANS = KMeans(3, random_state=0).fit(X)
+KMEANS.history_ = {
+    "pretrain": {"reconstruction": [0.9, 0.5, 0.4]},
+    "refine": {"reconstruction": [0.4, 0.5], "kl": [0.2, 0.1]},
+}
+DISPLAYS = [EmbeddingDisplay, ClusterSizeDisplay, LossCurveDisplay, MatchedConfusionDisplay]
+
+
+def test_all_displays_are_here():
+    assert displays.__all__ == sorted(display.__name__ for display in DISPLAYS)
+
+
+@pytest.mark.parametrize("Display", DISPLAYS)
+def test_new_figure(Display):
+    display = Display.from_estimator(KMEANS, X, y)
+    assert isinstance(display, Display)
+    assert plt.get_fignums() == [display.figure_.number]
+    assert display.figure_ is display.ax_.figure
+    display.figure_.canvas.draw()
+
+
+@pytest.mark.parametrize("Display", DISPLAYS)
+def test_given_axes(Display):
+    figure, axes = plt.subplots(2, 2)
+    display = Display.from_estimator(KMEANS, X, y, ax=axes[1, 0])
+    assert display.ax_ is axes[1, 0]
+    assert display.figure_ is figure
+    assert plt.get_fignums() == [figure.number]
+    assert not any(ax.has_data() for ax in (axes[0, 0], axes[0, 1], axes[1, 1]))
+    figure.canvas.draw()
+
+
+@pytest.mark.parametrize("Display", DISPLAYS)
+def test_plot_returns_itself_and_changes_no_number(Display):
+    display = Display.from_estimator(KMEANS, X, y)
+    raw = {name: value for name, value in vars(display).items() if not name.endswith("_")}
+    copies = {name: np.array(value, dtype=object) for name, value in raw.items()}
+    first = display.figure_
+    plt.close(first)
+    assert display.plot() is display
+    assert display.figure_ is not first
+    for name, value in raw.items():
+        assert getattr(display, name) is value
+        np.testing.assert_array_equal(np.array(value, dtype=object), copies[name])
+
+
+@pytest.mark.parametrize("Display", DISPLAYS)
+def test_unfitted(Display):
+    with pytest.raises(NotFittedError):
+        Display.from_estimator(KMeans(), X, y)
+    assert plt.get_fignums() == []
+
+
+def test_without_matplotlib():
+    program = """
+import sys
+sys.modules["matplotlib"] = None
+from skdeepcluster.displays import *
+for display in (
+    EmbeddingDisplay(coordinates=[[0, 0]], labels=[0]),
+    ClusterSizeDisplay(clusters=[0], sizes=[1]),
+    LossCurveDisplay(history={"fit": {"loss": [1.0]}}),
+    MatchedConfusionDisplay(confusion_matrix=[[1]], class_names=["0"], cluster_names=["0"]),
+):
+    try:
+        display.plot()
+    except ImportError as error:
+        message = f"{type(display).__name__}.plot requires matplotlib. You can install"
+        assert message in str(error), error
+    else:
+        raise AssertionError(f"{display} drew without matplotlib")
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_import_is_light():
+    program = (
+        "import sys; from skdeepcluster.displays import *;"
+        "assert not {'torch', 'matplotlib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_color_belongs_to_the_label():
+    assert label_colors([2, 7, 40]) == [label_color(2), label_color(7), label_color(40)]
+    assert label_colors([-1, 3]) == [NOISE_COLOR, label_color(3)]
+    assert label_colors(["b", "c"]) == label_colors([0, 1])
+    rgb = to_rgba_array([label_color(label) for label in range(60)])
+    gaps = np.linalg.norm(rgb[:, None] - rgb[None], axis=2) + 9 * np.eye(len(rgb))
+    assert gaps.min() > 0.05
+
+
+@pytest.mark.parametrize("Display", [EmbeddingDisplay, ClusterSizeDisplay, MatchedConfusionDisplay])
+def test_transductive_estimators_draw_the_rows_of_fit(Display):
+    dbscan = DBSCAN(eps=0.4).fit(X)
+    Display.from_estimator(dbscan, X, y)
+    with pytest.raises(ValueError, match="DBSCAN has no predict: its 150 labels_.*100 rows"):
+        Display.from_estimator(dbscan, X[:100], y[:100])
+
+
+def test_estimators_without_labels():
+    with pytest.raises(TypeError, match="PCA has no predict and no labels_"):
+        EmbeddingDisplay.from_estimator(PCA().fit(X), X)
