@@ -85,12 +85,19 @@ class ClusterSizeDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on; a new figure by default.
 
-        sort, expected_line, bar_kw, line_kw
+        sort : bool, default=False
+            Whether the largest cluster comes first.
+
+        expected_line : bool, default=True
+            Whether a line shows the size of equal clusters.
+
+        bar_kw, line_kw : dict, default=None
             Passed to :meth:`plot`.
 
         Returns
         -------
         display : ClusterSizeDisplay
+            The display, drawn.
         """
         n_clusters = getattr(_last_step(estimator)[0], "n_clusters", None)
         return cls.from_predictions(
@@ -129,12 +136,19 @@ class ClusterSizeDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on; a new figure by default.
 
-        sort, expected_line, bar_kw, line_kw
+        sort : bool, default=False
+            Whether the largest cluster comes first.
+
+        expected_line : bool, default=True
+            Whether a line shows the size of equal clusters.
+
+        bar_kw, line_kw : dict, default=None
             Passed to :meth:`plot`.
 
         Returns
         -------
         display : ClusterSizeDisplay
+            The display, drawn.
         """
         clusters, sizes = np.unique(_check_labels(labels, "labels"), return_counts=True)
         if n_clusters is not None:
@@ -170,6 +184,7 @@ class ClusterSizeDisplay:
         Returns
         -------
         self : ClusterSizeDisplay
+            The display itself.
         """
         ax = new_axes(self, ax)
         from matplotlib.patheffects import withStroke

@@ -97,12 +97,25 @@ class MatchedConfusionDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on; a new figure by default.
 
-        include_values, values_format, cmap, colorbar, im_kw, text_kw
+        include_values : bool or "auto", default="auto"
+            Whether the values are written into the cells; by default up to 15 rows and columns.
+
+        values_format : str, default=None
+            Format of the values; by default "d" for numbers and ".2f" for shares.
+
+        cmap : str or matplotlib Colormap, default="Blues"
+            Colors of the cells.
+
+        colorbar : bool, default=True
+            Whether the colors are explained by a bar.
+
+        im_kw, text_kw : dict, default=None
             Passed to :meth:`plot`.
 
         Returns
         -------
         display : MatchedConfusionDisplay
+            The display, drawn.
         """
         return cls.from_predictions(
             y,
@@ -148,12 +161,25 @@ class MatchedConfusionDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on; a new figure by default.
 
-        include_values, values_format, cmap, colorbar, im_kw, text_kw
+        include_values : bool or "auto", default="auto"
+            Whether the values are written into the cells; by default up to 15 rows and columns.
+
+        values_format : str, default=None
+            Format of the values; by default "d" for numbers and ".2f" for shares.
+
+        cmap : str or matplotlib Colormap, default="Blues"
+            Colors of the cells.
+
+        colorbar : bool, default=True
+            Whether the colors are explained by a bar.
+
+        im_kw, text_kw : dict, default=None
             Passed to :meth:`plot`.
 
         Returns
         -------
         display : MatchedConfusionDisplay
+            The display, drawn.
         """
         classes, clusters, counts, noise = _matched_contingency(y_true, y_pred)
         matrix = np.hstack([counts, noise])
@@ -218,6 +244,7 @@ class MatchedConfusionDisplay:
         Returns
         -------
         self : MatchedConfusionDisplay
+            The display itself.
         """
         ax = new_axes(self, ax)
         matrix = np.asarray(self.confusion_matrix)

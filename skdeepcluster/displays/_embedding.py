@@ -164,12 +164,19 @@ class EmbeddingDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on; a new figure by default.
 
-        annotate, legend, scatter_kw, noise_kw, text_kw
+        annotate : bool, default=True
+            Whether the names of the clusters are written into the plot, see :meth:`plot`.
+
+        legend : bool, default=False
+            Whether the clusters are listed in a legend.
+
+        scatter_kw, noise_kw, text_kw : dict, default=None
             Passed to :meth:`plot`.
 
         Returns
         -------
         display : EmbeddingDisplay
+            The display, drawn.
         """
         labels = estimator_labels(estimator, X)
         Z = check_array(_embed(estimator, X), accept_sparse="csr", dtype=[np.float64, np.float32])
@@ -229,12 +236,19 @@ class EmbeddingDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on; a new figure by default.
 
-        annotate, legend, scatter_kw, noise_kw, text_kw
+        annotate : bool, default=True
+            Whether the names of the clusters are written into the plot, see :meth:`plot`.
+
+        legend : bool, default=False
+            Whether the clusters are listed in a legend.
+
+        scatter_kw, noise_kw, text_kw : dict, default=None
             Passed to :meth:`plot`.
 
         Returns
         -------
         display : EmbeddingDisplay
+            The display, drawn.
         """
         X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="X")
         labels = _check_labels(labels, "labels")
@@ -295,6 +309,7 @@ class EmbeddingDisplay:
         Returns
         -------
         self : EmbeddingDisplay
+            The display itself.
         """
         ax = new_axes(self, ax)
         from matplotlib.lines import Line2D

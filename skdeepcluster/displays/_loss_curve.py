@@ -75,6 +75,7 @@ class LossCurveDisplay:
         Returns
         -------
         display : LossCurveDisplay
+            The display, drawn.
         """
         check_is_fitted(estimator)
         estimator, _ = _last_step(estimator)
@@ -107,6 +108,7 @@ class LossCurveDisplay:
         Returns
         -------
         display : LossCurveDisplay
+            The display, drawn.
         """
         return cls(history=history).plot(ax, log=log, line_kw=line_kw)
 
@@ -128,6 +130,7 @@ class LossCurveDisplay:
         Returns
         -------
         self : LossCurveDisplay
+            The display itself.
         """
         curves = {
             (stage, term): np.asarray(values, dtype=float)
