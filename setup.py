@@ -1,4 +1,8 @@
-"""Build the Cython kernels: every ``.pyx`` file of the package becomes an extension."""
+"""Build the kernels: every ``.pyx`` file of the package becomes an extension.
+
+They are compiled without ``-march=native``: one wheel serves every machine of an architecture, and
+what profits from wide vectors chooses at run time (``_kernels/_simd.h``).
+"""
 
 import os
 import sys
@@ -11,15 +15,11 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, LinkError
 
-MSVC = sys.platform == "win32"
-# No -march=native: one wheel serves every machine of an architecture, and kernels that profit from
-# wide vectors choose at run time (see _kernels/_simd.h).
-COMPILE_ARGS = ["/O2"] if MSVC else ["-O3"]
-OPENMP_CANDIDATES = (
-    [(["/openmp"], [])]
-    if MSVC
-    else [(["-fopenmp"], ["-fopenmp"]), (["-Xpreprocessor", "-fopenmp"], ["-lomp"])]
-)
+# GCC's and Clang's way, and that of the Clang that macOS ships.
+OPENMP_CANDIDATES = [
+    (["-fopenmp"], ["-fopenmp"]),
+    (["-Xpreprocessor", "-fopenmp"], ["-lomp"]),
+]
 OPENMP_PROGRAM = """
 #include <omp.h>
 int main(void) {
@@ -37,6 +37,14 @@ class BuildKernels(build_ext):
     The translation happens here and not when this file is read, so that metadata and source
     distributions are made without it and contain none of its outputs.
     """
+
+    def finalize_options(self):
+        super().finalize_options()
+        if self.inplace or self.editable_mode:
+            # Not a temporary place: what has not changed is not built again.
+            build = self.distribution.get_command_class("build")(self.distribution)
+            build.finalize_options()
+            self.build_lib, self.build_temp = build.build_platlib, build.build_temp
 
     def build_extensions(self):
         if not self.extensions:
@@ -85,19 +93,26 @@ class BuildKernels(build_ext):
 
 def kernels():
     root = Path(__file__).parent
-    for path in sorted(root.glob("skdeepcluster/**/*.pyx")):
-        source = path.relative_to(root)
-        yield Extension(
-            ".".join(source.with_suffix("").parts),
-            [str(source)],
+    headers, sources = (
+        sorted(str(path.relative_to(root)) for path in root.glob(f"skdeepcluster/**/*.{suffix}"))
+        for suffix in ("h", "pyx")
+    )
+    return [
+        Extension(
+            source.removesuffix(".pyx").replace(os.sep, "."),
+            [source],
             include_dirs=[np.get_include(), "skdeepcluster/_kernels"],
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
-            extra_compile_args=COMPILE_ARGS,
+            # Debug symbols, which Python's own flags ask for, double the time of compiling.
+            extra_compile_args=["-O3", "-g0"],
+            depends=headers,
         )
+        for source in sources
+    ]
 
 
 setup(
-    ext_modules=list(kernels()),
+    ext_modules=kernels(),
     cmdclass={"build_ext": BuildKernels},
     options={"build_ext": {"parallel": os.cpu_count()}},
 )

@@ -14,4 +14,3 @@ _FAMILIES = {}
 _SUBPACKAGES = ["displays", "metrics"]
 
 __getattr__, __dir__, __all__ = _lazy.attach(__name__, _SUBPACKAGES, _FAMILIES)
-__all__ += ["__version__"]

@@ -1,0 +1,52 @@
+# Two commands do everything on a machine that has Python 3.11, make and a C compiler:
+#   make demo    the main job on real images, and a picture of it
+#   make test    all checks and the fast tests
+# Both create the environment first, and again only what has changed since.
+
+PYTHON = python3
+VENV = .venv
+DEMO = doc/examples/plot_deep_clustering_on_digits.py
+
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check install --constraint constraints.txt
+BUILD_INPUTS = pyproject.toml setup.py constraints.txt \
+	$(shell find skdeepcluster -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
+
+.PHONY: demo test lint doc bench clean
+
+demo: $(VENV)/installed-displays
+	$(BIN)/python $(DEMO)
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python tools/check_docstrings.py
+
+doc: $(VENV)/installed-doc
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going doc doc/_build/html
+
+# Benchmarks run one by one: each says what it measures.
+bench:
+	@for script in benchmarks/*.py; do \
+		echo "$(BIN)/python $$script"; \
+		sed -n '1s/^"""/    /p' $$script | tr -d '"'; \
+	done
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info doc/_build doc/auto_examples
+	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find skdeepcluster tests tools benchmarks doc \
+		\( -name '*.so' -o -name '__pycache__' \) -prune -exec rm -rf {} + 2>/dev/null || true
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# One stamp for each extra of pyproject.toml. An environment made by hand gets what it lacks.
+$(VENV)/installed-%: $(BUILD_INPUTS) | $(BIN)/python
+	$(PIP) setuptools Cython numpy
+	$(PIP) --no-build-isolation --editable '.[$*]'
+	touch $@
