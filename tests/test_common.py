@@ -1,0 +1,141 @@
+"""What every public estimator must do, whatever its method."""
+
+import inspect
+import pickle
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from numpydoc.docscrape import ClassDoc
+from sklearn.base import clone
+from sklearn.datasets import make_blobs
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_info
+
+from skdeepcluster._discovery import all_estimators
+
+# Two epochs are no convergence, and are not meant to be.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+# Where the defaults train for minutes; an estimator takes those that it has.
+BRIEF = {"pretrain_epochs": 2, "max_epochs": 2, "hidden_layer_sizes": (16,), "random_state": 0}
+
+
+def brief(Estimator):
+    names = inspect.signature(Estimator).parameters.keys() & BRIEF.keys()
+    return Estimator(**{name: BRIEF[name] for name in names})
+
+
+ESTIMATORS = [brief(Estimator) for _, Estimator in all_estimators()]
+
+every_estimator = pytest.mark.parametrize(
+    "estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__
+)
+
+
+@pytest.fixture(scope="module")
+def X():
+    return make_blobs(120, n_features=6, centers=3, random_state=0)[0]
+
+
+@parametrize_with_checks(ESTIMATORS)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@every_estimator
+def test_labels_of_each_row(estimator, X):
+    labels = clone(estimator).fit_predict(X)
+    assert labels.shape == (len(X),)
+    assert np.issubdtype(labels.dtype, np.integer)
+    assert labels.min() >= -1
+
+
+@every_estimator
+def test_same_random_state_same_labels(estimator, X):
+    first = clone(estimator).fit(X)
+    np.random.seed(1)  # noqa: NPY002
+    np.random.random(7)  # noqa: NPY002
+    if "torch" in sys.modules:
+        sys.modules["torch"].rand(7)
+    second = clone(estimator).fit(X)
+    np.testing.assert_array_equal(first.labels_, second.labels_)
+
+
+def world():
+    """What a fit must leave as it was."""
+    state = {
+        "numpy": pickle.dumps(np.random.get_state()),  # noqa: NPY002
+        "filters": list(warnings.filters),
+        "threads": {pool["filepath"]: pool["num_threads"] for pool in threadpool_info()},
+    }
+    if torch := sys.modules.get("torch"):
+        state |= {
+            "torch": torch.get_rng_state().tolist(),
+            "dtype": torch.get_default_dtype(),
+            "grad": torch.is_grad_enabled(),
+            "torch threads": torch.get_num_threads(),
+            "deterministic": torch.are_deterministic_algorithms_enabled(),
+        }
+    return state
+
+
+@every_estimator
+def test_fit_leaves_the_world_as_it_was(estimator, X):
+    clone(estimator).fit(X)  # loads the libraries
+    before = world()
+    clone(estimator).fit_predict(X)
+    assert world() == before
+
+
+@every_estimator
+def test_pickle_round_trip(estimator, X):
+    fitted = clone(estimator).fit(X)
+    copy = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(copy.labels_, fitted.labels_)
+    for method in ("predict", "predict_proba", "transform"):
+        if hasattr(fitted, method):
+            np.testing.assert_array_equal(getattr(copy, method)(X), getattr(fitted, method)(X))
+
+
+@every_estimator
+def test_pipeline_and_grid_search(estimator, X):
+    pipeline = make_pipeline(StandardScaler(), clone(estimator))
+    step = pipeline.steps[-1][0]
+    names = estimator.get_params(deep=False)
+    assert {f"{step}__{name}" for name in names} <= pipeline.get_params().keys()
+    assert pipeline.fit_predict(X).shape == (len(X),)
+    if hasattr(estimator, "score"):
+        search = GridSearchCV(
+            pipeline, {"standardscaler__with_std": [False, True]}, cv=2, error_score="raise"
+        )
+        search.fit(X)
+        assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+        assert search.predict(X).shape == (len(X),)
+
+
+@every_estimator
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_results_keep_the_precision_of_the_data(estimator, X, dtype):
+    fitted = clone(estimator).fit(X.astype(dtype))
+    for method in ("predict_proba", "transform"):
+        if hasattr(fitted, method):
+            assert getattr(fitted, method)(X.astype(dtype)).dtype == dtype
+    if hasattr(fitted, "cluster_centers_"):
+        assert fitted.cluster_centers_.dtype == dtype
+
+
+@every_estimator
+def test_docstring_tells_what_fit_learns(estimator, X):
+    doc = ClassDoc(type(estimator))
+    documented = {attribute.name: " ".join(attribute.desc) for attribute in doc["Attributes"]}
+    fitted = clone(estimator).fit(X)
+    learned = {name for name in vars(fitted) if name.endswith("_") and not name.startswith("_")}
+    assert learned <= documented.keys()
+    for name, description in documented.items():
+        assert hasattr(fitted, name) or "only" in description.lower(), name
+    assert doc["Examples"]
