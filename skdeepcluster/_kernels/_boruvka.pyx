@@ -1,0 +1,310 @@
+"""Minimum spanning tree of the mutual reachability by Boruvka's algorithm over a KD tree."""
+
+import numpy as np
+
+from cython cimport floating
+from cython.parallel cimport parallel, prange
+from libc.math cimport INFINITY
+from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdlib cimport free, malloc
+
+from skdeepcluster._kernels._kdtree cimport (
+    KD_EDGE_BEFORE,
+    KD_LANES,
+    KDTree,
+    kd_foreign,
+    kd_foreign_function,
+    kd_reachability,
+    kd_tree,
+)
+
+
+def spanning_tree(KDTree tree, core, distances, positions, reach, double scale, int n_threads):
+    """Exact minimum spanning tree under max(core_i, core_j, scale * d_ij).
+
+    Parameters
+    ----------
+    tree : KDTree
+    core : ndarray of shape (n,)
+        Reduced core distances by position.
+    distances, positions, reach : ndarrays
+        Nearest neighbours as given by ``KDTree.knn``.
+    scale : float
+        Factor on reduced distances.
+    n_threads : int
+
+    Returns
+    -------
+    source, target : ndarrays of shape (n - 1,), int32
+        Positions.
+    weight : ndarray of shape (n - 1,)
+        Reduced mutual reachabilities.
+
+    Notes
+    -----
+    Among equal weights the shorter distance, then the lower positions win: a total order, by which
+    the tree does not depend on the number of threads or their timing.
+    """
+    n, padded = tree.c.n, tree.n_padded
+    padded_core = np.full(padded, np.inf, tree.dtype)
+    padded_core[:n] = core
+    node_core = np.empty(tree.c.n_nodes, tree.dtype)
+    source = np.empty(n - 1, np.int32)
+    target = np.empty(n - 1, np.int32)
+    weight = np.empty(n - 1, tree.dtype)
+    if tree.single:
+        found = _spanning_tree[float](
+            &tree.c, kd_foreign[1][tree.metric_code], padded_core, node_core, distances,
+            positions, reach, scale, source, target, weight, n_threads,
+        )
+    else:
+        found = _spanning_tree[double](
+            &tree.c, kd_foreign[0][tree.metric_code], padded_core, node_core, distances,
+            positions, reach, scale, source, target, weight, n_threads,
+        )
+    if found < n - 1:
+        raise ValueError("distances overflow: X has values too large for its dtype; rescale X")
+    return source, target, weight
+
+
+cdef int32_t _find(int32_t[::1] parent, int32_t c) noexcept nogil:
+    while parent[c] != c:
+        parent[c] = parent[parent[c]]
+        c = parent[c]
+    return c
+
+
+cdef int64_t _spanning_tree(
+    kd_tree *tree,
+    kd_foreign_function search,
+    floating[::1] core,
+    floating[::1] node_core,
+    const floating[:, ::1] distances,
+    const int32_t[:, ::1] neighbors,
+    const floating[::1] reach,
+    floating scale,
+    int32_t[::1] source,
+    int32_t[::1] target,
+    floating[::1] weight,
+    int n_threads,
+):
+    cdef int64_t n = tree.n, i, j, found = 0, base
+    cdef int32_t node, leaf, c, other, n_components = n, left_out = -1, merged, lane, m
+    cdef int32_t d = tree.d
+    cdef floating least
+    cdef floating *box = NULL
+    cdef uint8_t *marked = NULL
+    dtype = np.asarray(core).dtype
+    cdef int32_t[::1] component = np.arange(core.shape[0], dtype=np.int32)
+    cdef int32_t[::1] node_component = np.full(tree.n_nodes, -1, np.int32)
+    # The candidate of each point, a bound on all its foreign weights, and whether they meet.
+    cdef floating[::1] w = np.full(n, np.inf, dtype)
+    cdef floating[::1] length = np.full(n, np.inf, dtype)
+    cdef int32_t[::1] candidate = np.full(n, -1, np.int32)
+    cdef floating[::1] lower = np.array(core[:n])
+    cdef uint8_t[::1] settled = np.zeros(n, np.uint8)
+    # By component.
+    cdef floating[::1] bound = np.empty(n, dtype)
+    cdef int32_t[::1] winner = np.empty(n, np.int32)
+    cdef int32_t[::1] parent = np.empty(n, np.int32)
+    cdef int32_t[::1] renamed = np.empty(n, np.int32)
+    cdef int32_t[::1] size = np.empty(n, np.int32)
+    cdef kd_reachability reachability
+    reachability.core = &core[0]
+    reachability.node_core = &node_core[0]
+    reachability.component = &component[0]
+    reachability.node_component = &node_component[0]
+    reachability.scale = scale
+    reachability.bound = &bound[0]
+
+    with nogil:
+        for node in range(tree.n_nodes - 1, -1, -1):
+            if tree.left[node] >= 0:
+                node_core[node] = min(node_core[tree.left[node]], node_core[tree.right[node]])
+            else:
+                base = <int64_t> tree.right[node] * KD_LANES
+                least = core[base]
+                for lane in range(1, KD_LANES):
+                    least = min(least, core[base + lane])
+                node_core[node] = least
+
+        while n_components > 1:
+            # What the stored neighbours tell about points whose candidate is gone.
+            for leaf in prange(tree.n_leaves, schedule="static", num_threads=n_threads):
+                base = <int64_t> leaf * KD_LANES
+                _reseed(
+                    base, min(base + KD_LANES, n), left_out, scale, component, core, distances,
+                    neighbors, reach, w, length, candidate, lower, settled,
+                )
+            for c in range(n_components):
+                bound[c] = <floating> INFINITY
+                winner[c] = -1
+            for i in range(n):
+                c = component[i]
+                if w[i] < bound[c]:
+                    bound[c] = w[i]
+
+            # The points that may still hold their component's lightest edge look for it.
+            with parallel(num_threads=n_threads):
+                box = <floating *> malloc(2 * d * sizeof(floating))
+                marked = <uint8_t *> malloc(KD_LANES)
+                for leaf in prange(tree.n_leaves, schedule="dynamic", chunksize=4):
+                    base = <int64_t> leaf * KD_LANES
+                    m = <int32_t> min(KD_LANES, n - base)
+                    if _mark(base, m, left_out, component, bound, lower, settled, marked):
+                        search(
+                            tree, <floating *> tree.points + base * d, m, leaf, base,
+                            &reachability, marked, &core[base], &component[base], &w[base],
+                            &length[base], &candidate[base], &lower[base], box,
+                        )
+                        _settle(base, m, marked, w, lower, settled)
+                free(box)
+                free(marked)
+
+            for i in range(n):
+                c = component[i]
+                j = candidate[i]
+                if c == left_out or j < 0:
+                    continue
+                other = winner[c]
+                if other < 0 or KD_EDGE_BEFORE(
+                    w[i], length[i], i, j, w[other], length[other], other, candidate[other]
+                ):
+                    winner[c] = i
+            for c in range(n_components):
+                parent[c] = c
+            merged = 0
+            for c in range(n_components):
+                i = winner[c]
+                if i < 0:
+                    continue
+                j = candidate[i]
+                other = _find(parent, component[j])
+                if _find(parent, c) == other:
+                    continue
+                parent[_find(parent, c)] = other
+                source[found] = i
+                target[found] = j
+                weight[found] = w[i]
+                found += 1
+                merged += 1
+            if merged == 0:
+                break
+            other = 0
+            for c in range(n_components):
+                if parent[c] == c:
+                    renamed[c] = other
+                    size[other] = 0
+                    other += 1
+            for c in range(n_components):
+                winner[c] = renamed[_find(parent, c)]
+            n_components = other
+            for i in range(n):
+                component[i] = winner[component[i]]
+                size[component[i]] += 1
+            # Every other component's edge is enough to go on; the largest would search most.
+            left_out = 0
+            for c in range(n_components):
+                if size[c] > size[left_out]:
+                    left_out = c
+            for node in range(tree.n_nodes - 1, -1, -1):
+                if tree.left[node] >= 0:
+                    c = node_component[tree.left[node]]
+                    node_component[node] = c if c == node_component[tree.right[node]] else -1
+                else:
+                    base = <int64_t> tree.right[node] * KD_LANES
+                    c = component[base]
+                    for lane in range(1, <int32_t> min(KD_LANES, n - base)):
+                        if component[base + lane] != c:
+                            c = -1
+                            break
+                    node_component[node] = c
+    return found
+
+
+cdef void _reseed(
+    int64_t begin,
+    int64_t end,
+    int32_t left_out,
+    floating scale,
+    const int32_t[::1] component,
+    const floating[::1] core,
+    const floating[:, ::1] distances,
+    const int32_t[:, ::1] neighbors,
+    const floating[::1] reach,
+    floating[::1] w,
+    floating[::1] length,
+    int32_t[::1] candidate,
+    floating[::1] lower,
+    uint8_t[::1] settled,
+) noexcept nogil:
+    cdef int64_t i
+    cdef int32_t j, c, t, best
+    cdef floating weight, least, distance, limit
+    for i in range(begin, end):
+        c = component[i]
+        if c == left_out:
+            continue
+        best = candidate[i]
+        if best >= 0 and component[best] != c:
+            continue
+        best = -1
+        least = <floating> INFINITY
+        distance = <floating> INFINITY
+        for t in range(neighbors.shape[1]):
+            j = neighbors[i, t]
+            if component[j] == c:
+                continue
+            weight = distances[i, t] * scale
+            if weight > least:
+                break
+            weight = max(weight, max(core[i], core[j]))
+            if weight < least or (
+                weight == least
+                and KD_EDGE_BEFORE(weight, distances[i, t], i, j, least, distance, i, best)
+            ):
+                least = weight
+                distance = distances[i, t]
+                best = j
+        candidate[i] = best
+        w[i] = least
+        length[i] = distance
+        # Points that are not listed are farther than the reach, and so no better at this weight.
+        limit = max(core[i], reach[i] * scale)
+        settled[i] = least <= limit
+        lower[i] = max(lower[i], least if settled[i] else limit)
+
+
+cdef bint _mark(
+    int64_t base,
+    int32_t m,
+    int32_t left_out,
+    const int32_t[::1] component,
+    const floating[::1] bound,
+    const floating[::1] lower,
+    const uint8_t[::1] settled,
+    uint8_t *marked,
+) noexcept nogil:
+    cdef bint found = False
+    cdef int32_t lane, c
+    for lane in range(m):
+        c = component[base + lane]
+        marked[lane] = (
+            c != left_out and not settled[base + lane] and lower[base + lane] <= bound[c]
+        )
+        found = found or marked[lane]
+    return found
+
+
+cdef void _settle(
+    int64_t base,
+    int32_t m,
+    const uint8_t *marked,
+    const floating[::1] w,
+    const floating[::1] lower,
+    uint8_t[::1] settled,
+) noexcept nogil:
+    cdef int32_t lane
+    for lane in range(m):
+        if marked[lane]:
+            settled[base + lane] = w[base + lane] <= lower[base + lane]

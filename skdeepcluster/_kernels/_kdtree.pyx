@@ -1,0 +1,246 @@
+"""KD tree with threaded nearest-neighbour search; see ``_kdtree.h`` for its layout."""
+
+import numpy as np
+
+from cython cimport floating
+from cython.parallel cimport parallel, prange, threadid
+from libc.math cimport INFINITY
+from libc.stdint cimport int32_t, int64_t
+from libc.stdlib cimport free, malloc
+
+METRICS = ("euclidean", "manhattan", "chebyshev")
+
+cdef void _fill(
+    const floating *X, kd_tree *tree, const kd_item *items, int32_t leaf, int64_t[::1] index
+) noexcept nogil:
+    """Copy the rows of a leaf, feature after feature, and bound them."""
+    cdef int64_t first = <int64_t> leaf * KD_LANES, row
+    cdef int32_t d = tree.d, f, lane
+    cdef floating x
+    cdef floating *block = <floating *> tree.points + first * d
+    cdef floating *box = <floating *> tree.boxes + <int64_t> tree.leaf_node[leaf] * 2 * d
+    for f in range(d):
+        box[f] = <floating> INFINITY
+        box[d + f] = <floating> -INFINITY
+    for lane in range(KD_LANES):
+        if first + lane >= tree.n:
+            for f in range(d):
+                block[f * KD_LANES + lane] = <floating> INFINITY
+            continue
+        row = items[first + lane].row
+        index[first + lane] = row
+        for f in range(d):
+            x = X[row * d + f]
+            block[f * KD_LANES + lane] = x
+            box[f] = min(box[f], x)
+            box[d + f] = max(box[d + f], x)
+
+
+cdef void _build(
+    const floating[:, ::1] X,
+    kd_tree *tree,
+    int64_t[::1] index,
+    const int32_t[::1] first_leaf,
+    const int32_t[::1] last_leaf,
+    int n_threads,
+) noexcept nogil:
+    cdef kd_item *items = <kd_item *> malloc(tree.n * sizeof(kd_item))
+    cdef int64_t i
+    cdef int32_t t, node, f, d = tree.d
+    cdef floating *boxes = <floating *> tree.boxes
+    cdef floating *box
+    cdef const floating *left
+    cdef const floating *right
+    for i in range(tree.n):
+        items[i].row = i
+    with parallel(num_threads=n_threads):
+        # One thread makes the tasks, the others take theirs at the end of the region.
+        if threadid() == 0:
+            if floating is double:
+                kd_split_euclidean_64(&X[0, 0], tree, items, 0, &first_leaf[0], &last_leaf[0])
+            else:
+                kd_split_euclidean_32(&X[0, 0], tree, items, 0, &first_leaf[0], &last_leaf[0])
+    for t in prange(tree.n_leaves, schedule="static", num_threads=n_threads):
+        _fill(&X[0, 0], tree, items, t, index)
+    for node in range(tree.n_nodes - 1, -1, -1):
+        if tree.left[node] >= 0:
+            box = boxes + <int64_t> node * 2 * d
+            left = boxes + <int64_t> tree.left[node] * 2 * d
+            right = boxes + <int64_t> tree.right[node] * 2 * d
+            for f in range(d):
+                box[f] = min(left[f], right[f])
+                box[d + f] = max(left[d + f], right[d + f])
+    free(items)
+
+
+cdef class KDTree:
+    """Balanced KD tree over the rows of a matrix.
+
+    Parameters
+    ----------
+    X : C-contiguous ndarray of shape (n, d), float32 or float64
+    metric : {"euclidean", "manhattan", "chebyshev"}
+    n_threads : int
+
+    Attributes
+    ----------
+    index : ndarray of shape (n,)
+        The row of ``X`` at each position of the tree.
+    """
+
+    def __init__(self, X, str metric="euclidean", int n_threads=1):
+        cdef int64_t n = X.shape[0]
+        cdef int32_t n_leaves = (n + KD_LANES - 1) // KD_LANES
+        if n >= 2**31 - KD_LANES:
+            raise ValueError(f"the tree holds fewer than 2**31 rows, got {n}")
+        self.single = X.dtype == np.float32
+        self.dtype = X.dtype
+        self.metric = metric
+        self.metric_code = METRICS.index(metric)
+        self.c.n = n
+        self.c.d = X.shape[1]
+        self.c.n_leaves = n_leaves
+        self.c.n_nodes = 2 * n_leaves - 1
+
+        left, right, parent, first_leaf, last_leaf, leaf_node = self._shape()
+        points = aligned_empty(<int64_t> n_leaves * KD_LANES * self.c.d, X.dtype)
+        boxes = np.empty((self.c.n_nodes, 2, self.c.d), X.dtype)
+        self.index = np.empty(n, np.int64)
+        self.arrays = {
+            "points": points, "boxes": boxes, "left": left, "right": right,
+            "parent": parent, "leaf_node": leaf_node,
+        }
+        self._point()
+        cdef const double[:, ::1] X64
+        cdef const float[:, ::1] X32
+        if self.single:
+            X32 = X
+            _build[float](X32, &self.c, self.index, first_leaf, last_leaf, n_threads)
+        else:
+            X64 = X
+            _build[double](X64, &self.c, self.index, first_leaf, last_leaf, n_threads)
+
+    cdef _point(self):
+        """Let the C structure point into the arrays."""
+        cdef int32_t[::1] left = self.arrays["left"], right = self.arrays["right"]
+        cdef int32_t[::1] parent = self.arrays["parent"], leaf_node = self.arrays["leaf_node"]
+        self.c.left = &left[0]
+        self.c.right = &right[0]
+        self.c.parent = &parent[0]
+        self.c.leaf_node = &leaf_node[0]
+        self.c.points = <void *> <size_t> self.arrays["points"].ctypes.data
+        self.c.boxes = <void *> <size_t> self.arrays["boxes"].ctypes.data
+
+    def _shape(self):
+        """Number the nodes in preorder; each inner node halves its leaves."""
+        cdef int32_t n_nodes = self.c.n_nodes, node, middle
+        left_ = np.full(n_nodes, -1, np.int32)
+        right_ = np.empty(n_nodes, np.int32)
+        parent_ = np.full(n_nodes, -1, np.int32)
+        first_ = np.empty(n_nodes, np.int32)
+        last_ = np.empty(n_nodes, np.int32)
+        leaf_node_ = np.empty(self.c.n_leaves, np.int32)
+        cdef int32_t[::1] left = left_, right = right_, parent = parent_, first = first_
+        cdef int32_t[::1] last = last_, leaf_node = leaf_node_
+        first[0] = 0
+        last[0] = self.c.n_leaves
+        for node in range(n_nodes):
+            if last[node] - first[node] == 1:
+                right[node] = first[node]
+                leaf_node[first[node]] = node
+                continue
+            middle = (first[node] + last[node]) // 2
+            left[node] = node + 1
+            right[node] = node + 2 * (middle - first[node])
+            parent[left[node]] = parent[right[node]] = node
+            first[left[node]] = first[node]
+            last[left[node]] = first[right[node]] = middle
+            last[right[node]] = last[node]
+        return left_, right_, parent_, first_, last_, leaf_node_
+
+    def __reduce__(self):
+        return _restore, (
+            self.c.n, self.c.d, self.single, self.metric, self.index,
+            {name: np.array(array) for name, array in self.arrays.items()},
+        )
+
+    @property
+    def n_padded(self):
+        """Positions of all leaves, those of the last one's padding included."""
+        return self.c.n_leaves * KD_LANES
+
+    def knn(self, int k, int n_threads=1, KDTree queries=None):
+        """The k nearest points of every point, itself included.
+
+        Parameters
+        ----------
+        k : int
+        n_threads : int
+        queries : KDTree or None
+            Look for neighbours of these points; None: of the tree's own.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_queries, k)
+            Reduced distances, increasing, one row per query position.
+        positions : ndarray of shape (n_queries, k), int32
+        reach : ndarray of shape (n_queries,)
+            Every point that is not listed is farther than this.
+        """
+        cdef KDTree source = self if queries is None else queries
+        cdef bint own = queries is None
+        cdef int64_t n = source.c.n, first, item = source.dtype.itemsize
+        cdef int32_t leaf, m
+        distances_ = np.empty((n, k), self.dtype)
+        positions_ = np.empty((n, k), np.int32)
+        reach_ = np.empty(n, self.dtype)
+        cdef int32_t[:, ::1] positions = positions_
+        cdef char *distances = <char *> <size_t> distances_.ctypes.data
+        cdef char *reach = <char *> <size_t> reach_.ctypes.data
+        cdef char *points = <char *> source.c.points
+        cdef char *boxes = <char *> source.c.boxes
+        cdef kd_knn_function search = kd_knn[self.single][self.metric_code]
+        with nogil:
+            for leaf in prange(
+                source.c.n_leaves, schedule="dynamic", chunksize=4, num_threads=n_threads
+            ):
+                first = <int64_t> leaf * KD_LANES
+                m = <int32_t> min(KD_LANES, n - first)
+                search(
+                    &self.c,
+                    points + first * source.c.d * item,
+                    boxes + <int64_t> source.c.leaf_node[leaf] * 2 * source.c.d * item,
+                    m,
+                    leaf if own else -1,
+                    k,
+                    distances + first * k * item,
+                    &positions[first, 0],
+                    reach + first * item,
+                )
+        return distances_, positions_, reach_
+
+
+def aligned_empty(size, dtype):
+    """Empty vector that begins at a cache line."""
+    dtype = np.dtype(dtype)
+    buffer = np.empty(size + 64 // dtype.itemsize, dtype)
+    skip = (-buffer.ctypes.data % 64) // dtype.itemsize
+    return buffer[skip : skip + size]
+
+
+def _restore(n, d, single, metric, index, arrays):
+    cdef KDTree tree = KDTree.__new__(KDTree)
+    points = aligned_empty(arrays["points"].size, arrays["points"].dtype)
+    points[:] = arrays["points"]
+    tree.arrays = arrays | {"points": points}
+    tree.c.n = n
+    tree.c.d = d
+    tree.c.n_leaves = len(arrays["leaf_node"])
+    tree.c.n_nodes = len(arrays["left"])
+    tree.single = single
+    tree.metric = metric
+    tree.metric_code = METRICS.index(metric)
+    tree.dtype = points.dtype
+    tree.index = index
+    tree._point()
+    return tree
