@@ -1,0 +1,204 @@
+/* Vector parts of the swap search for k medoids.
+ *
+ * The file includes itself once per floating type.
+ */
+#ifndef REAL
+
+#ifndef SKDEEPCLUSTER_MEDOIDS_H
+#define SKDEEPCLUSTER_MEDOIDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "_simd.h"
+
+#define PASTE_(a, b) a##b
+#define PASTE(a, b) PASTE_(a, b)
+
+/* Entries compared at once before any of them is looked at. */
+#define STRIP 32
+/* Partial sums of a squared distance: four AVX-512 registers of floats, and one of AVX for what
+ * the features leave over. */
+#define SUMS 64
+#define REST 8
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+#define HAS_COMPRESS 1
+#define WIDE __attribute__((target("avx512f,avx512vl")))
+
+/* Two instructions per vector: compare, and pack the positions of the hits. The packed register is
+ * stored whole because a compressing store is slow on some processors; `hits` has room for it. */
+WIDE static ptrdiff_t below_wide_float(const float *values, const float *bounds, float shift,
+                                       ptrdiff_t n, int *hits)
+{
+    ptrdiff_t n_hits = 0, i = 0;
+    const __m512 shifts = _mm512_set1_ps(shift);
+    const __m512i step = _mm512_set1_epi32(16);
+    __m512i position = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    for (; i + 16 <= n; i += 16) {
+        const __m512 limit = _mm512_add_ps(_mm512_loadu_ps(bounds + i), shifts);
+        const __mmask16 hit = _mm512_cmp_ps_mask(_mm512_loadu_ps(values + i), limit, _CMP_LT_OQ);
+        _mm512_storeu_si512(hits + n_hits, _mm512_maskz_compress_epi32(hit, position));
+        n_hits += __builtin_popcount(hit);
+        position = _mm512_add_epi32(position, step);
+    }
+    for (; i < n; ++i)
+        if (values[i] < bounds[i] + shift)
+            hits[n_hits++] = (int)i;
+    return n_hits;
+}
+
+WIDE static ptrdiff_t below_wide_double(const double *values, const double *bounds, double shift,
+                                        ptrdiff_t n, int *hits)
+{
+    ptrdiff_t n_hits = 0, i = 0;
+    const __m512d shifts = _mm512_set1_pd(shift);
+    const __m256i step = _mm256_set1_epi32(8);
+    __m256i position = _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0);
+    for (; i + 8 <= n; i += 8) {
+        const __m512d limit = _mm512_add_pd(_mm512_loadu_pd(bounds + i), shifts);
+        const __mmask8 hit = _mm512_cmp_pd_mask(_mm512_loadu_pd(values + i), limit, _CMP_LT_OQ);
+        _mm256_storeu_si256((__m256i *)(hits + n_hits),
+                            _mm256_maskz_compress_epi32(hit, position));
+        n_hits += __builtin_popcount(hit);
+        position = _mm256_add_epi32(position, step);
+    }
+    for (; i < n; ++i)
+        if (values[i] < bounds[i] + shift)
+            hits[n_hits++] = (int)i;
+    return n_hits;
+}
+#else
+#define HAS_COMPRESS 0
+#endif
+
+/* Side of the blocks of a matrix that are compared with their mirror images. */
+#define BLOCK 64
+
+#define REAL float
+#define BITS uint32_t
+#include "_medoids.h"
+
+#define REAL double
+#define BITS uint64_t
+#include "_medoids.h"
+
+#endif
+
+#else
+
+/* Positions i with values[i] < bounds[i] + shift, in order. Few are expected: strips without one
+ * are passed by. `hits` must have room for n + 16 entries. */
+MULTIVERSIONED
+static ptrdiff_t PASTE(below_narrow_, REAL)(const REAL *values, const REAL *bounds, REAL shift,
+                                            ptrdiff_t n, int *hits)
+{
+    ptrdiff_t n_hits = 0;
+    for (ptrdiff_t begin = 0; begin < n; begin += STRIP) {
+        const ptrdiff_t end = begin + STRIP < n ? begin + STRIP : n;
+        if (end - begin == STRIP) {
+            int any = 0;
+            for (ptrdiff_t i = 0; i < STRIP; ++i)
+                any |= values[begin + i] < bounds[begin + i] + shift;
+            if (!any)
+                continue;
+        }
+        for (ptrdiff_t i = begin; i < end; ++i) {
+            hits[n_hits] = (int)i;
+            n_hits += values[i] < bounds[i] + shift;
+        }
+    }
+    return n_hits;
+}
+
+static inline ptrdiff_t PASTE(below_, REAL)(const REAL *values, const REAL *bounds, REAL shift,
+                                            ptrdiff_t n, int *hits)
+{
+#if HAS_COMPRESS
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"))
+        return PASTE(below_wide_, REAL)(values, bounds, shift, n, hits);
+#endif
+    return PASTE(below_narrow_, REAL)(values, bounds, shift, n, hits);
+}
+
+/* Squared Euclidean distances of x to the rows of X that `rows` lists (to the first n for NULL).
+ * Sums of squared differences: equal rows are at distance 0, and x to y is y to x. */
+MULTIVERSIONED
+static void PASTE(squares_, REAL)(const REAL *restrict x, const REAL *restrict X,
+                                  ptrdiff_t n_features, const int *rows, ptrdiff_t n,
+                                  REAL *restrict squares)
+{
+    for (ptrdiff_t i = 0; i < n; ++i) {
+        const REAL *restrict y = X + (rows ? rows[i] : i) * n_features;
+        REAL rest[REST] = {0}, total = 0;
+        ptrdiff_t j = 0;
+        if (n_features >= SUMS) {
+            REAL sums[SUMS] = {0};
+            for (; j + SUMS <= n_features; j += SUMS)
+                for (ptrdiff_t lane = 0; lane < SUMS; ++lane) {
+                    const REAL difference = x[j + lane] - y[j + lane];
+                    sums[lane] += difference * difference;
+                }
+            for (ptrdiff_t width = SUMS / 2; width >= REST; width /= 2)
+                for (ptrdiff_t lane = 0; lane < width; ++lane)
+                    sums[lane] += sums[lane + width];
+            for (ptrdiff_t lane = 0; lane < REST; ++lane)
+                rest[lane] = sums[lane];
+        }
+        for (; j + REST <= n_features; j += REST)
+            for (ptrdiff_t lane = 0; lane < REST; ++lane) {
+                const REAL difference = x[j + lane] - y[j + lane];
+                rest[lane] += difference * difference;
+            }
+        for (; j < n_features; ++j) {
+            const REAL difference = x[j] - y[j];
+            total += difference * difference;
+        }
+        for (ptrdiff_t lane = 0; lane < REST; ++lane)
+            total += rest[lane];
+        squares[i] = total;
+    }
+}
+
+/* The order of floats that are not negative is that of their bits, and negative ones, infinity and
+ * nan come behind, so that integer maxima, which the compiler turns into vectors, find them. */
+INLINED BITS PASTE(bits_, REAL)(REAL value)
+{
+    BITS bits;
+    value += 0; /* -0 becomes 0 */
+    __builtin_memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* A block of an n x n matrix and its mirror image: the largest entry and the largest difference.
+ * An entry that is negative or not finite is the largest. */
+MULTIVERSIONED
+static void PASTE(inspect_block_, REAL)(const REAL *D, ptrdiff_t n, ptrdiff_t row, ptrdiff_t column,
+                                        REAL *largest, REAL *asymmetry)
+{
+    const ptrdiff_t height = n - row < BLOCK ? n - row : BLOCK;
+    const ptrdiff_t width = n - column < BLOCK ? n - column : BLOCK;
+    REAL mirrored[BLOCK][BLOCK];
+    BITS most = 0, worst = 0;
+    for (ptrdiff_t j = 0; j < width; ++j)
+        for (ptrdiff_t i = 0; i < height; ++i)
+            mirrored[i][j] = D[(column + j) * n + row + i];
+    for (ptrdiff_t i = 0; i < height; ++i) {
+        const REAL *restrict line = D + (row + i) * n + column;
+        for (ptrdiff_t j = 0; j < width; ++j) {
+            const REAL difference = line[j] - mirrored[i][j];
+            const BITS a = PASTE(bits_, REAL)(line[j]), b = PASTE(bits_, REAL)(mirrored[i][j]);
+            const BITS gap = PASTE(bits_, REAL)(difference < 0 ? -difference : difference);
+            most = most > a ? most : a;
+            most = most > b ? most : b;
+            worst = worst > gap ? worst : gap;
+        }
+    }
+    __builtin_memcpy(largest, &most, sizeof most);
+    __builtin_memcpy(asymmetry, &worst, sizeof worst);
+}
+
+#undef REAL
+#undef BITS
+
+#endif

@@ -1,0 +1,683 @@
+"""Swap search for k medoids, on rows of distances or on bounds of them.
+
+A solution is a list of medoids, one for each *slot*. For every object the `depth` nearest slots are
+kept in order, with their distances: two for the total deviation, three for the medoid silhouette,
+one while medoids are still being added. From these the change of the loss under every swap that
+brings in one candidate follows in a single pass over the candidate's distances, and only objects
+nearer to the candidate than their last kept medoid take part.
+
+All sums are float64, whatever the type of the distances, and run in one order, so the number of
+threads does not change a bit of the outcome.
+
+A row is of distances, or, with `features`, of negated inner products of coordinates whose distances
+are lower bounds of those of the features. By the coordinates' squared `norms`, the distance of an
+object and a candidate can be below a reach only if their product is below the sum of `reach_bound`
+of the object and `shift` of the candidate; `slack` allows for rounding. Only then it is computed
+from the features, squared or not.
+"""
+
+import numpy as np
+
+from cython cimport floating
+from cython.parallel cimport prange
+from libc.math cimport INFINITY, NAN, sqrt
+from libc.string cimport memcpy
+
+
+cdef extern from "_medoids.h" nogil:
+    Py_ssize_t below_float(const float *values, const float *bounds, float shift, Py_ssize_t n,
+                           int *hits)
+    Py_ssize_t below_double(const double *values, const double *bounds, double shift,
+                            Py_ssize_t n, int *hits)
+    void squares_float(const float *x, const float *X, Py_ssize_t n_features, const int *rows,
+                       Py_ssize_t n, float *squares)
+    void squares_double(const double *x, const double *X, Py_ssize_t n_features, const int *rows,
+                        Py_ssize_t n, double *squares)
+    const Py_ssize_t BLOCK
+    void inspect_block_float(const float *D, Py_ssize_t n, Py_ssize_t row, Py_ssize_t column,
+                             float *largest, float *asymmetry)
+    void inspect_block_double(const double *D, Py_ssize_t n, Py_ssize_t row, Py_ssize_t column,
+                              double *largest, double *asymmetry)
+
+
+cdef enum:
+    TILE = 512      # objects that stay in the cache while several candidates meet them
+    GROUP = 128     # candidates that meet a tile
+    MAX_DEPTH = 3
+    MIN_PARALLEL = 1 << 16  # distances worth more than one thread
+    NO_SLOT = -1
+
+
+cdef inline Py_ssize_t n_tiles(Py_ssize_t n) noexcept nogil:
+    return (n + TILE - 1) // TILE
+
+
+cdef inline Py_ssize_t below(const floating *values, const floating *bounds, floating shift,
+                             Py_ssize_t n, int *hits) noexcept nogil:
+    if floating is float:
+        return below_float(values, bounds, shift, n, hits)
+    else:
+        return below_double(values, bounds, shift, n, hits)
+
+
+cdef inline void distances_to(const floating *x, const floating *X, Py_ssize_t n_features,
+                              const int *rows, Py_ssize_t n, bint squared,
+                              floating *distances) noexcept nogil:
+    cdef Py_ssize_t i
+    if floating is float:
+        squares_float(x, X, n_features, rows, n, distances)
+    else:
+        squares_double(x, X, n_features, rows, n, distances)
+    if not squared:
+        for i in range(n):
+            distances[i] = sqrt(distances[i])
+
+
+# ---------------------------------------------------------------------------------------------
+# The loss: what one object adds to it, and to its changes
+
+
+cdef inline double ratio(double a, double b) noexcept nogil:
+    return a / b if b > 0 else 0.
+
+
+cdef inline double ratio_with(double a, double b, double d) noexcept nogil:
+    """The smallest over the second smallest of a <= b and d."""
+    if d < a:
+        return ratio(d, a)
+    return ratio(a, d if d < b else b)
+
+
+cdef inline void add_removal(const floating *near, const int *slots, Py_ssize_t n, int depth,
+                             double weight, double *removal) noexcept nogil:
+    """What an object adds to the change of the loss when one of its nearest medoids goes."""
+    cdef double d1 = near[0], d2, d3
+    if depth == 2:
+        removal[slots[0]] += weight * (near[n] - d1)
+    elif depth == 3:
+        d2, d3 = near[n], near[2 * n]
+        removal[slots[0]] += weight * (ratio(d2, d3) - ratio(d1, d2))
+        removal[slots[n]] += weight * (ratio(d1, d3) - ratio(d1, d2))
+
+
+cdef inline double add_changes(const int *hits, const floating *distances, Py_ssize_t n_hits,
+                               const floating *near, const int *slots, Py_ssize_t n, int depth,
+                               const double *weights, double *changes) noexcept nogil:
+    """What objects at these distances from a candidate add to the change of the loss.
+
+    Returned is the change when the candidate joins the medoids; what comes on top of it and of the
+    loss of the removal when a slot's medoid goes is added to `changes`.
+    """
+    cdef Py_ssize_t h, o
+    cdef double d, d1, d2, d3, weight, joined, total = 0.
+    if depth == 1:
+        for h in range(n_hits):
+            o = hits[h]
+            total += weights[o] * (<double>distances[h] - <double>near[o])
+    elif depth == 2:
+        for h in range(n_hits):
+            o = hits[h]
+            d, d1, d2, weight = distances[h], near[o], near[n + o], weights[o]
+            total += weight * (min(d, d1) - d1)
+            changes[slots[o]] += weight * (max(d, d1) - d2)
+    else:
+        for h in range(n_hits):
+            o = hits[h]
+            d, d1, d2, d3 = distances[h], near[o], near[n + o], near[2 * n + o]
+            weight = weights[o]
+            joined = ratio_with(d1, d2, d) - ratio(d1, d2)
+            total += weight * joined
+            changes[slots[o]] += weight * (ratio_with(d2, d3, d) - ratio(d2, d3) - joined)
+            changes[slots[n + o]] += weight * (ratio_with(d1, d3, d) - ratio(d1, d3) - joined)
+    return total
+
+
+# ---------------------------------------------------------------------------------------------
+# The nearest medoids of every object
+
+
+cdef inline void insert(floating *near, int *slots, Py_ssize_t n, int place, floating distance,
+                        int slot) noexcept nogil:
+    """Put a medoid at its place among the nearest, whose last entry is free.
+
+    It goes behind equally near ones, or to the front, where `distance` is negative, as 0.
+    """
+    while place > 0 and distance < near[(place - 1) * n]:
+        near[place * n] = near[(place - 1) * n]
+        slots[place * n] = slots[(place - 1) * n]
+        place -= 1
+    near[place * n] = max(distance, 0)
+    slots[place * n] = slot
+
+
+cdef inline floating reach_bound(floating reach, floating norm, double slack,
+                                 bint squared) noexcept nogil:
+    """The part of a bound for distances below reach that depends on the object."""
+    cdef double square = reach if squared else <double>reach * reach
+    return 0.5 * ((1 + slack) * square - (1 - slack) * norm)
+
+
+cdef inline floating shift(floating norm, double slack) noexcept nogil:
+    """The part that depends on the candidate."""
+    return -0.5 * (1 - slack) * norm
+
+
+cdef inline floating distance_below(floating reach, floating value, Py_ssize_t o,
+                                    Py_ssize_t medoid, const floating[:, ::1] features,
+                                    const floating[::1] norms, double slack,
+                                    bint squared) noexcept nogil:
+    """The distance of an object to a medoid if it may be below reach, or else infinity."""
+    cdef int row = <int>o
+    cdef floating distance
+    if not features.shape[0]:
+        return value
+    if value >= reach_bound(reach, norms[o], slack, squared) + shift(norms[medoid], slack):
+        return INFINITY
+    distances_to(&features[medoid, 0], &features[0, 0], features.shape[1], &row, 1, squared,
+                 &distance)
+    return distance
+
+
+def nearest_medoids(const floating[:, ::1] medoid_rows, const Py_ssize_t[::1] medoid_at,
+                    const Py_ssize_t[::1] medoids, const floating[:, ::1] features,
+                    const floating[::1] norms, double slack, bint squared,
+                    floating[:, ::1] near, int[:, ::1] slots, int n_threads):
+    """The nearest slots of every object and their distances.
+
+    Of equally near slots the lower comes first, but a medoid always belongs to its own slot.
+
+    Parameters
+    ----------
+    medoid_rows : (m, n) array of float32 or float64
+        Row ``medoid_at[i]`` belongs to the medoid of slot i.
+    medoid_at : (k,) array of intp
+    medoids : (k,) array of intp
+    features, norms, slack, squared :
+        What the rows hold.
+    near : (depth, n) array of the type of the distances
+        Output: distances in ascending order, infinite where there are fewer medoids.
+    slots : (depth, n) array of int32
+        Output: the slots, -1 where there are fewer medoids.
+    n_threads : int
+    """
+    cdef Py_ssize_t n = near.shape[1], tile
+    if slots.shape[0] != near.shape[0] or slots.shape[1] != n or medoid_rows.shape[1] != n:
+        raise ValueError("arrays disagree about the number of objects")
+    for tile in prange(n_tiles(n), nogil=True, num_threads=n_threads, schedule="static"):
+        nearest_in_tile(medoid_rows, medoid_at, medoids, features, norms, slack, squared, near,
+                        slots, tile * TILE, min(tile * TILE + TILE, n))
+
+
+cdef void nearest_in_tile(const floating[:, ::1] medoid_rows, const Py_ssize_t[::1] medoid_at,
+                          const Py_ssize_t[::1] medoids, const floating[:, ::1] features,
+                          const floating[::1] norms, double slack, bint squared,
+                          floating[:, ::1] near, int[:, ::1] slots, Py_ssize_t begin,
+                          Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t n = near.shape[1], o
+    cdef int depth = <int>near.shape[0], i, slot
+    cdef floating distance
+    for i in range(depth):
+        for o in range(begin, end):
+            near[i, o] = INFINITY
+            slots[i, o] = NO_SLOT
+    for slot in range(<int>medoids.shape[0]):
+        for o in range(begin, end):
+            if medoids[slot] == o:
+                distance = -1
+            else:
+                distance = distance_below(near[depth - 1, o], medoid_rows[medoid_at[slot], o], o,
+                                          medoids[slot], features, norms, slack, squared)
+            if distance < near[depth - 1, o]:
+                insert(&near[0, o], &slots[0, o], n, depth - 1, distance, slot)
+
+
+cdef void search_last(const floating[:, ::1] medoid_rows, const Py_ssize_t[::1] medoid_at,
+                      const Py_ssize_t[::1] medoids, const floating[:, ::1] features,
+                      const floating[::1] norms, double slack, bint squared, Py_ssize_t o,
+                      floating *near, int *slots, Py_ssize_t n, int depth) noexcept nogil:
+    """Find the last of the nearest medoids anew, the one with the lowest bound first."""
+    cdef floating best = INFINITY, lowest = INFINITY, value, distance
+    cdef int guess = NO_SLOT, best_slot = NO_SLOT, slot, i
+    cdef bint listed
+    if features.shape[0]:
+        for slot in range(<int>medoids.shape[0]):
+            value = medoid_rows[medoid_at[slot], o] - shift(norms[medoids[slot]], slack)
+            if value < lowest:
+                listed = False
+                for i in range(depth - 1):
+                    listed |= slots[i * n] == slot
+                if not listed:
+                    lowest, guess = value, slot
+        best = distance_below(best, lowest, o, medoids[guess], features, norms, slack, squared)
+        best_slot = guess
+    for slot in range(<int>medoids.shape[0]):
+        if slot == guess:
+            continue
+        distance = distance_below(best, medoid_rows[medoid_at[slot], o], o, medoids[slot],
+                                  features, norms, slack, squared)
+        if distance < best:
+            listed = False
+            for i in range(depth - 1):
+                listed |= slots[i * n] == slot
+            if not listed:
+                best, best_slot = distance, slot
+    near[(depth - 1) * n] = best
+    slots[(depth - 1) * n] = best_slot
+
+
+cdef void replace(Py_ssize_t candidate, int slot, const floating[:, ::1] medoid_rows,
+                  const Py_ssize_t[::1] medoid_at, Py_ssize_t[::1] medoids,
+                  const floating[:, ::1] features, const floating[::1] norms, double slack,
+                  bint squared, floating[:, ::1] near, int[:, ::1] slots,
+                  const double[::1] weights, double[::1] removal,
+                  floating[::1] bounds) noexcept nogil:
+    """Make the candidate the medoid of a slot, whose row it already has, and mend what depends."""
+    cdef Py_ssize_t n = near.shape[1], o
+    cdef int depth = <int>near.shape[0], i, place
+    cdef floating last, distance
+    cdef floating *near_o
+    cdef int *slots_o
+    cdef const floating *row = &medoid_rows[medoid_at[slot], 0]
+    medoids[slot] = candidate
+    for o in range(n):
+        near_o, slots_o = &near[0, o], &slots[0, o]
+        last = near_o[(depth - 1) * n]
+        place = depth
+        for i in range(depth):
+            if slots_o[i * n] == slot:
+                place = i
+        if o == candidate:
+            distance = -1
+        else:
+            distance = distance_below(last, row[o], o, candidate, features, norms, slack, squared)
+            if place == depth and distance >= last:
+                continue
+
+        add_removal(near_o, slots_o, n, depth, -weights[o], &removal[0])
+        for i in range(place, depth - 1):
+            near_o[i * n] = near_o[(i + 1) * n]
+            slots_o[i * n] = slots_o[(i + 1) * n]
+        if distance < last:
+            insert(near_o, slots_o, n, depth - 1, distance, slot)
+        else:
+            search_last(medoid_rows, medoid_at, medoids, features, norms, slack, squared, o,
+                        near_o, slots_o, n, depth)
+        add_removal(near_o, slots_o, n, depth, weights[o], &removal[0])
+        if features.shape[0]:
+            bounds[o] = reach_bound(near_o[(depth - 1) * n], norms[o], slack, squared)
+
+
+# ---------------------------------------------------------------------------------------------
+# Candidates
+
+
+cdef void evaluate_group(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
+                         const Py_ssize_t[::1] candidates, Py_ssize_t begin, Py_ssize_t end,
+                         const floating[:, ::1] features, const floating[::1] norms, double slack,
+                         bint squared, const floating[::1] bounds,
+                         const Py_ssize_t[::1] medoids, const floating[:, ::1] near,
+                         const int[:, ::1] slots, const double[::1] weights,
+                         const double[::1] removal, double[:, ::1] scratch, double[::1] change,
+                         int[::1] slot) noexcept nogil:
+    """Change of the loss by the best swap of each candidate; objects in tiles that stay cached."""
+    cdef Py_ssize_t n = near.shape[1], k = removal.shape[0]
+    cdef Py_ssize_t tile, first, n_tile, n_hits, h, c, i, kept
+    cdef int depth = <int>near.shape[0]
+    cdef int hits[TILE + 16]
+    cdef floating distances[TILE]
+    cdef const floating *last
+    for c in range(begin, end):
+        change[c] = 0
+        slot[c] = NO_SLOT
+        memcpy(&scratch[c, 0], &removal[0], k * sizeof(double))
+    for tile in range(n_tiles(n)):
+        first = tile * TILE
+        n_tile = min(TILE, n - first)
+        last = &near[depth - 1, first]
+        for c in range(begin, end):
+            if medoids[slots[0, candidates[c]]] == candidates[c]:
+                continue
+            n_hits = below(&rows[at[c], first], &bounds[first],
+                           shift(norms[candidates[c]], slack) if features.shape[0] else 0, n_tile,
+                           hits)
+            if features.shape[0]:
+                distances_to(&features[candidates[c], 0], &features[first, 0], features.shape[1],
+                             hits, n_hits, squared, distances)
+                kept = 0
+                for h in range(n_hits):
+                    hits[kept] = hits[h]
+                    distances[kept] = distances[h]
+                    kept += distances[h] < last[hits[h]]
+                n_hits = kept
+            else:
+                for h in range(n_hits):
+                    distances[h] = rows[at[c], first + hits[h]]
+            change[c] += add_changes(hits, distances, n_hits, &near[0, first], &slots[0, first],
+                                     n, depth, &weights[first], &scratch[c, 0])
+    for c in range(begin, end):
+        if medoids[slots[0, candidates[c]]] == candidates[c]:
+            change[c] = INFINITY
+            continue
+        slot[c] = 0
+        for i in range(1, k):
+            if scratch[c, i] < scratch[c, slot[c]]:
+                slot[c] = <int>i
+        change[c] += scratch[c, slot[c]]
+
+
+cdef void evaluate_range(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
+                         const Py_ssize_t[::1] candidates, Py_ssize_t begin, Py_ssize_t end,
+                         const floating[:, ::1] features, const floating[::1] norms, double slack,
+                         bint squared, const floating[::1] bounds,
+                         const Py_ssize_t[::1] medoids, const floating[:, ::1] near,
+                         const int[:, ::1] slots, const double[::1] weights,
+                         const double[::1] removal, double[:, ::1] scratch, double[::1] change,
+                         int[::1] slot, int n_threads) noexcept nogil:
+    cdef Py_ssize_t size = 1, group
+    if features.shape[0]:
+        size = max(1, min(GROUP, (end - begin + n_threads - 1) // n_threads))
+    # A few candidates are done before other threads have woken up.
+    for group in prange((end - begin + size - 1) // size, num_threads=n_threads,
+                        schedule="dynamic",
+                        use_threads_if=(end - begin) * near.shape[1] >= MIN_PARALLEL):
+        evaluate_group(rows, at, candidates, begin + group * size,
+                       min(begin + group * size + size, end), features, norms, slack,
+                       squared, bounds, medoids, near, slots, weights, removal, scratch, change, slot)
+
+
+cdef check_shapes(rows, at, candidates, features, norms, bounds, near, slots, weights, removal,
+                  scratch, change, slot):
+    n_candidates, n = candidates.shape[0], near.shape[1]
+    if not 1 <= near.shape[0] <= MAX_DEPTH:
+        raise ValueError(f"from 1 to {MAX_DEPTH} nearest medoids are kept, not {near.shape[0]}")
+    if any(size != n for size in (rows.shape[1], slots.shape[1], weights.shape[0],
+                                  bounds.shape[0], features.shape[0] or n,
+                                  norms.shape[0] or n)):
+        raise ValueError("arrays disagree about the number of objects")
+    if slots.shape[0] != near.shape[0]:
+        raise ValueError("near and slots differ in depth")
+    if any(size < n_candidates for size in (at.shape[0], scratch.shape[0],
+                                            change.shape[0], slot.shape[0])):
+        raise ValueError(f"too little room for {n_candidates} candidates")
+    if scratch.shape[1] != removal.shape[0]:
+        raise ValueError("scratch and removal differ in the number of slots")
+
+
+def evaluate(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
+             const Py_ssize_t[::1] candidates, const floating[:, ::1] features,
+             const floating[::1] norms, double slack, bint squared, const floating[::1] bounds,
+             const Py_ssize_t[::1] medoids, const floating[:, ::1] near, const int[:, ::1] slots,
+             const double[::1] weights, const double[::1] removal, double[:, ::1] scratch,
+             double[::1] change, int[::1] slot, int n_threads):
+    """The change of the loss by the best swap that brings in each candidate, and its slot.
+
+    Row ``at[c]`` of `rows` belongs to candidate c; `bounds` is the last row of `near` if rows hold
+    distances and comes from `reach_bounds` if not.
+
+    Of equally good slots the first is taken. A medoid as candidate gets an infinite change.
+    """
+    check_shapes(rows, at, candidates, features, norms, bounds, near, slots, weights, removal,
+                 scratch, change, slot)
+    with nogil:
+        evaluate_range(rows, at, candidates, 0, candidates.shape[0], features, norms, slack,
+                       squared, bounds, medoids, near, slots, weights, removal, scratch, change,
+                       slot, n_threads)
+
+
+def evaluate_slot_by_slot(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
+                          const Py_ssize_t[::1] candidates, const Py_ssize_t[::1] medoids,
+                          const floating[:, ::1] near, const int[:, ::1] slots,
+                          const double[::1] weights, double[::1] change, int[::1] slot,
+                          int n_threads):
+    """What `evaluate` finds for the total deviation, by a pass over the objects for each slot."""
+    cdef Py_ssize_t c
+    for c in prange(candidates.shape[0], nogil=True, num_threads=n_threads, schedule="dynamic"):
+        evaluate_candidate_slot_by_slot(&rows[at[c], 0], candidates[c], medoids, near, slots,
+                                        weights, &change[c], &slot[c])
+
+
+cdef void evaluate_candidate_slot_by_slot(const floating *row, Py_ssize_t candidate,
+                                          const Py_ssize_t[::1] medoids,
+                                          const floating[:, ::1] near, const int[:, ::1] slots,
+                                          const double[::1] weights, double *change,
+                                          int *slot) noexcept nogil:
+    cdef Py_ssize_t o
+    cdef int i
+    cdef double total
+    change[0] = INFINITY
+    slot[0] = NO_SLOT
+    if medoids[slots[0, candidate]] == candidate:
+        return
+    for i in range(<int>medoids.shape[0]):
+        total = 0
+        for o in range(near.shape[1]):
+            if slots[0, o] == i:
+                total += weights[o] * (<double>min(row[o], near[1, o]) - <double>near[0, o])
+            elif row[o] < near[0, o]:
+                total += weights[o] * (<double>row[o] - <double>near[0, o])
+        if total < change[0]:
+            change[0] = total
+            slot[0] = i
+
+
+def removal_losses(const floating[:, ::1] near, const int[:, ::1] slots,
+                   const double[::1] weights, double[::1] removal):
+    """The change of the loss when the medoid of each slot goes."""
+    cdef Py_ssize_t n = near.shape[1], o
+    removal[:] = 0
+    with nogil:
+        for o in range(n):
+            add_removal(&near[0, o], &slots[0, o], n, <int>near.shape[0], weights[o], &removal[0])
+
+
+def swap(Py_ssize_t candidate, int slot, const floating[:, ::1] medoid_rows,
+         const Py_ssize_t[::1] medoid_at, Py_ssize_t[::1] medoids,
+         const floating[:, ::1] features, const floating[::1] norms, double slack, bint squared,
+         floating[:, ::1] near, int[:, ::1] slots, const double[::1] weights,
+         double[::1] removal, floating[::1] bounds):
+    """Make a candidate the medoid of a slot; `near`, `slots`, `removal`, `bounds` are mended.
+
+    The candidate's row has to be in ``medoid_rows[medoid_at[slot]]`` already.
+    """
+    with nogil:
+        replace(candidate, slot, medoid_rows, medoid_at, medoids, features, norms, slack, squared,
+                near, slots, weights, removal, bounds)
+
+
+def sweep(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
+          const Py_ssize_t[::1] candidates, floating[:, ::1] kept_rows,
+          Py_ssize_t[::1] medoid_at, Py_ssize_t[::1] medoids,
+          const floating[:, ::1] features, const floating[::1] norms, double slack, bint squared,
+          floating[::1] bounds, floating[:, ::1] near, int[:, ::1] slots,
+          const double[::1] weights, double[::1] removal, double[:, ::1] scratch,
+          double[::1] change, int[::1] slot, double tol, Py_ssize_t quiet, Py_ssize_t patience,
+          Py_ssize_t max_swaps, Py_ssize_t window, int n_threads):
+    """Go through the candidates in order and make every swap that lowers the loss at once.
+
+    The candidates are evaluated by windows, in parallel, and what follows a swap is evaluated
+    again, so the swaps are those of one candidate after the other. Windows double until there is
+    a swap.
+
+    Parameters
+    ----------
+    rows, at, candidates, features, norms, slack, squared, bounds, near, slots, weights, removal :
+        As for `evaluate`.
+    kept_rows : (k, n) array or empty
+        Where the rows of the medoids are kept; if empty they stay in `rows`, at `medoid_at`.
+    tol : float
+        How far the loss has to fall.
+    quiet : int
+        The number of candidates that failed since the last swap.
+    patience : int
+        How many have to fail in a row to stop.
+    max_swaps : int
+    window : int
+        The number of candidates to evaluate together at first.
+
+    Returns
+    -------
+    n_swaps, quiet, window : int
+    """
+    cdef Py_ssize_t n = near.shape[1], n_candidates = candidates.shape[0]
+    cdef Py_ssize_t begin = 0, end, found, n_swaps = 0
+    cdef Py_ssize_t max_window = n_threads * GROUP
+    cdef const floating[:, ::1] medoid_rows = rows
+    cdef int s
+    if kept_rows.shape[0]:
+        medoid_rows = kept_rows
+    check_shapes(rows, at, candidates, features, norms, bounds, near, slots, weights, removal,
+                 scratch, change, slot)
+    if medoids.shape[0] != removal.shape[0] or medoid_at.shape[0] != medoids.shape[0]:
+        raise ValueError("arrays disagree about the number of slots")
+
+    with nogil:
+        while begin < n_candidates and quiet < patience and n_swaps < max_swaps:
+            end = min(begin + window, n_candidates)
+            evaluate_range(rows, at, candidates, begin, end, features, norms, slack, squared,
+                           bounds, medoids, near, slots, weights, removal, scratch, change, slot,
+                           n_threads)
+            while begin < end and not change[begin] < -tol and quiet < patience:
+                quiet += slot[begin] != NO_SLOT
+                begin += 1
+            if begin == end or quiet == patience:
+                window = min(2 * window, max_window)
+                continue
+            found = begin
+            s = slot[found]
+            if kept_rows.shape[0]:
+                memcpy(&kept_rows[s, 0], &rows[at[found], 0], n * sizeof(floating))
+            else:
+                medoid_at[s] = at[found]
+            replace(candidates[found], s, medoid_rows, medoid_at, medoids, features, norms, slack,
+                    squared, near, slots, weights, removal, bounds)
+            begin += 1
+            n_swaps += 1
+            quiet = 0
+            window = 1
+    return n_swaps, quiet, window
+
+
+# ---------------------------------------------------------------------------------------------
+# Rows of Euclidean distances
+
+
+def reach_bounds(const floating[::1] reach, const floating[::1] norms, double slack,
+                 bint squared, floating[::1] bounds):
+    """Bounds for `evaluate`, from the distances to stay below and the squared norms."""
+    cdef Py_ssize_t o
+    for o in range(reach.shape[0]):
+        bounds[o] = reach_bound(reach[o], norms[o], slack, squared)
+
+
+def euclidean(const floating[:, ::1] X, const floating[:, ::1] Y, bint squared,
+              floating[:, ::1] out, int n_threads):
+    """Euclidean distances of the rows of X to those of Y, from differences of the features."""
+    cdef Py_ssize_t n = Y.shape[0], tile, i
+    if out.shape[0] != X.shape[0] or out.shape[1] != n or X.shape[1] != Y.shape[1]:
+        raise ValueError("arrays disagree about the number of rows or features")
+    for tile in prange(n_tiles(n), nogil=True, num_threads=n_threads, schedule="static"):
+        for i in range(X.shape[0]):
+            distances_to(&X[i, 0], &Y[tile * TILE, 0], X.shape[1], NULL,
+                         min(TILE, n - tile * TILE), squared, &out[i, tile * TILE])
+
+
+def euclidean_from_products(const floating[:, ::1] X, Py_ssize_t first, floating[:, ::1] products,
+                            const floating[::1] norms, bint squared, double cancellation,
+                            int n_threads):
+    """Euclidean distances of rows of X from first on, in place of negated inner products.
+
+    ``products[i, j]`` is for rows ``first + i`` and ``first + j``. Distances whose square is less
+    than `cancellation` times the sum of the squared norms are computed from differences.
+    """
+    cdef Py_ssize_t i
+    for i in prange(products.shape[0], nogil=True, num_threads=n_threads, schedule="dynamic"):
+        euclidean_from_row(X, first, i, &products[i, 0], products.shape[1], norms, squared,
+                           cancellation)
+
+
+cdef void euclidean_from_row(const floating[:, ::1] X, Py_ssize_t first, Py_ssize_t i,
+                             floating *row, Py_ssize_t n, const floating[::1] norms,
+                             bint squared, double cancellation) noexcept nogil:
+    cdef int hits[TILE + 16]
+    cdef floating bounds[TILE]
+    cdef floating exact[TILE]
+    cdef floating norm = norms[first + i], factor = -0.5 * (1 - cancellation), square
+    cdef Py_ssize_t tile, begin, n_tile, n_hits, j
+    for tile in range(n_tiles(n)):
+        begin = tile * TILE
+        n_tile = min(TILE, n - begin)
+        for j in range(n_tile):
+            bounds[j] = factor * norms[first + begin + j]
+        n_hits = below(row + begin, bounds, factor * norm, n_tile, hits)
+        distances_to(&X[first + i, 0], &X[first + begin, 0], X.shape[1], hits, n_hits, squared,
+                     exact)
+        for j in range(n_tile):
+            square = norm + norms[first + begin + j] + 2 * row[begin + j]
+            square = max(square, 0)
+            row[begin + j] = square if squared else sqrt(square)
+        for j in range(n_hits):
+            row[begin + hits[j]] = exact[j]
+
+
+# ---------------------------------------------------------------------------------------------
+# Matrices that come from elsewhere
+
+
+def condensed_rows(const floating[::1] condensed, const Py_ssize_t[::1] chosen,
+                   floating[:, ::1] out, int n_threads):
+    """Rows of the full matrix whose upper triangle is stored row by row."""
+    cdef Py_ssize_t n = out.shape[1], c
+    if condensed.shape[0] != n * (n - 1) // 2 or out.shape[0] != chosen.shape[0]:
+        raise ValueError("arrays disagree about the number of objects")
+    for c in prange(chosen.shape[0], nogil=True, num_threads=n_threads, schedule="dynamic"):
+        condensed_row(condensed, chosen[c], &out[c, 0], n)
+
+
+cdef void condensed_row(const floating[::1] condensed, Py_ssize_t i, floating *row,
+                        Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t j, start = i * n - i * (i + 1) // 2 - i - 1
+    for j in range(i):
+        row[j] = condensed[j * n - j * (j + 1) // 2 - j - 1 + i]
+    row[i] = 0
+    for j in range(i + 1, n):
+        row[j] = condensed[start + j]
+
+
+def inspect(const floating[:, ::1] D, int n_threads):
+    """What tells whether a square matrix can be one of distances, in one pass.
+
+    Returns
+    -------
+    largest : float
+        The largest entry; nan if one is negative or not finite.
+    asymmetry : float
+        The largest difference between entries (i, j) and (j, i).
+    diagonal : float
+        The largest entry on the diagonal.
+    """
+    cdef Py_ssize_t n = D.shape[0], n_strips = (n + BLOCK - 1) // BLOCK, strip, i
+    cdef double[:, ::1] found = np.zeros((n_strips, 2))
+    cdef double diagonal = 0
+    if D.shape[1] != n:
+        raise ValueError(f"a matrix of shape {(n, D.shape[1])} is not square")
+    for strip in prange(n_strips, nogil=True, num_threads=n_threads, schedule="dynamic"):
+        inspect_strip(D, strip * BLOCK, &found[strip, 0])
+    for i in range(n):
+        diagonal = max(diagonal, D[i, i])
+    return np.max(found[:, 0]), np.max(found[:, 1]), diagonal
+
+
+cdef void inspect_strip(const floating[:, ::1] D, Py_ssize_t row, double *found) noexcept nogil:
+    cdef Py_ssize_t strip, column
+    cdef floating largest, asymmetry
+    for strip in range(row // BLOCK, (D.shape[0] + BLOCK - 1) // BLOCK):
+        column = strip * BLOCK
+        if floating is float:
+            inspect_block_float(&D[0, 0], D.shape[0], row, column, &largest, &asymmetry)
+        else:
+            inspect_block_double(&D[0, 0], D.shape[0], row, column, &largest, &asymmetry)
+        if not 0 <= largest < INFINITY:
+            found[0] = NAN
+            return
+        found[0] = max(found[0], largest)
+        found[1] = max(found[1], asymmetry)

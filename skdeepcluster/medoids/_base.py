@@ -1,0 +1,332 @@
+"""What all clusterers around medoids share: input, distances, rounds, prediction."""
+
+import warnings
+from numbers import Integral
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import issparse
+from scipy.spatial.distance import is_valid_y
+from sklearn import get_config
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
+from sklearn.callback import CallbackSupportMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import pairwise_distances, pairwise_distances_argmin_min
+from sklearn.metrics.pairwise import _VALID_METRICS
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.parallel import _get_threadpool_controller
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from skdeepcluster.medoids._distances import (
+    Condensed,
+    Euclidean,
+    Matrix,
+    Metric,
+    check_matrix,
+    nearest_center,
+)
+from skdeepcluster.medoids._init import check_medoids, initial_medoids, one_medoid
+from skdeepcluster.medoids._search import Search
+
+FLOATS = [np.float64, np.float32]
+# Metrics of the Euclidean kernels, and whether their distances are squared.
+EUCLIDEAN = {"euclidean": False, "l2": False, "sqeuclidean": True}
+# Squares of differences between values of these sizes fit float32.
+FLOAT32_RANGE = 1e-15, 1e15
+
+
+class Solution(NamedTuple):
+    """Where a search came to."""
+
+    loss: float
+    medoids: np.ndarray
+    n_iter: int
+    n_swaps: int
+    done: bool
+
+
+class BaseMedoids(
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClusterMixin,
+    BaseEstimator,
+):
+    """Clusters are the objects nearest to one of a few among them, the medoids."""
+
+    _parameter_constraints: dict = {
+        "n_clusters": [Interval(Integral, 1, None, closed="left")],
+        "metric": [StrOptions(set(_VALID_METRICS) | {"precomputed"}), callable],
+        "metric_params": [dict, None],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    }
+
+    # ---------------------------------------------------------------- input
+
+    def _validate(self, X, reset):
+        if self.metric != "precomputed":
+            X = validate_data(
+                self,
+                X,
+                reset=reset,
+                dtype=FLOATS,
+                order="C",
+                accept_sparse="csr",
+                ensure_all_finite="allow-nan" if self.metric == "nan_euclidean" else True,
+            )
+            return X if reset else X.astype(self.cluster_centers_.dtype, copy=False)
+        if reset and not issparse(X) and np.ndim(X) == 1:
+            X = check_array(X, ensure_2d=False, dtype=FLOATS, input_name="X")
+            is_valid_y(X, throw=True, name="X")
+            if X.min() < 0:
+                raise ValueError(f"Precomputed distances must not be negative; found {X.min()}.")
+            return X
+        # The entries are checked together with the symmetry.
+        return validate_data(
+            self, X, reset=reset, dtype=FLOATS, order="C", ensure_all_finite=not reset
+        )
+
+    def _source(self, X):
+        """Where the distances among the rows of X come from."""
+        n_threads = _openmp_effective_n_threads(self.n_jobs)
+        if self.metric == "precomputed" and X.ndim == 1:
+            source = Condensed(X, n_threads)
+            self.n_features_in_ = source.n
+            return source
+        if self.metric == "precomputed":
+            if X.shape[0] != X.shape[1]:
+                raise ValueError(f"Precomputed distances must be square; X has shape {X.shape}.")
+            check_matrix(X, "Precomputed distances", n_threads)
+            return Matrix(X, n_threads)
+        if self._is_euclidean(X):
+            return Euclidean(check_range(X), EUCLIDEAN[self.metric], n_threads)
+        return Metric(X, self.metric, self.metric_params or {}, n_threads)
+
+    def _is_euclidean(self, X):
+        return self.metric in EUCLIDEAN and not self.metric_params and not issparse(X)
+
+    def _check_weights(self, sample_weight, n):
+        weights = _check_sample_weight(
+            sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True
+        )
+        n_objects = np.count_nonzero(weights)
+        if n_objects < self.n_clusters:
+            of_weight = " of positive weight" if n_objects < n else ""
+            raise ValueError(
+                f"n_samples={n_objects}{of_weight} should be >= n_clusters={self.n_clusters}."
+            )
+        return weights
+
+    # ---------------------------------------------------------------- fit
+
+    def _limited_threads(self):
+        """The threads of matrix products are under `n_jobs` too."""
+        n_threads = _openmp_effective_n_threads(self.n_jobs)
+        return _get_threadpool_controller().limit(limits=n_threads, user_api="blas")
+
+    def _improve(self, X, search, rounds, context):
+        """Improve a solution round by round."""
+        n_swaps = 0
+        for n_iter in range(1, self.max_iter + 1):
+            task = context.subcontext(task_name="round")
+            task.call_on_fit_task_begin(estimator=self, X=X)
+            swaps, done = next(rounds)
+            n_swaps += swaps
+            stop = task.call_on_fit_task_end(
+                estimator=self,
+                X=X,
+                reconstruction_attributes=lambda: self._described_by(X, search.medoids),
+            )
+            if done or stop:
+                return Solution(search.loss(), search.medoids, n_iter, n_swaps, done)
+        return Solution(search.loss(), search.medoids, n_iter, n_swaps, done)
+
+    def _fit_restarts(self, X, sample_weight, depth):
+        """Improve solutions from several starts and keep the best."""
+        random_state = check_random_state(self.random_state)
+        X = self._validate(X, reset=True)
+        k = self.n_clusters
+        with self._limited_threads():
+            source = self._source(X)
+            weights = self._check_weights(sample_weight, source.n)
+            init = self.init if isinstance(self.init, str) else check_medoids(self.init, k, weights)
+            n_init = self.n_init
+            if n_init == "auto":
+                n_init = 3 if isinstance(init, str) and init != "build" else 1
+            if not source.stored and self._keeps_distances(source):
+                source = source.matrix()
+            context = self._init_callback_context(max_subtasks=n_init)
+            context.call_on_fit_task_begin(estimator=self, X=X)
+            best = None
+            for _ in range(n_init):
+                task = context.subcontext(task_name="start", max_subtasks=self.max_iter)
+                task.call_on_fit_task_begin(estimator=self, X=X)
+                if k == 1:
+                    search = Search(source, weights, 1).start(one_medoid(source, weights))
+                    solution = Solution(search.loss(), search.medoids, 1, 0, True)
+                else:
+                    medoids = initial_medoids(init, k, source, weights, random_state)
+                    search = Search(source, weights, depth).start(medoids)
+                    rounds = self._rounds(search, random_state)
+                    solution = self._improve(X, search, rounds, task)
+                stop = task.call_on_fit_task_end(estimator=self, X=X)
+                if best is None or solution.loss < best.loss:
+                    best = solution
+                if stop or k == 1:
+                    break
+            self.n_iter_ = best.n_iter
+            self.n_swaps_ = best.n_swaps
+            if not best.done:
+                warnings.warn(
+                    f"The search did not end within max_iter={self.max_iter} rounds. Increase "
+                    "max_iter or tol.",
+                    ConvergenceWarning,
+                    stacklevel=2,
+                )
+            self._finish(X, source, best.medoids, weights)
+            context.call_on_fit_task_end(estimator=self, X=X)
+        return self
+
+    def _keeps_distances(self, source):
+        if self.store_distances == "auto":
+            n_bytes = source.n**2 * source.dtype.itemsize
+            return n_bytes <= get_config()["working_memory"] * 2**20
+        return self.store_distances
+
+    def _described_by(self, X, medoids):
+        """What predictions need."""
+        medoids = medoids.copy()
+        centers = None if self.metric == "precomputed" else X[medoids]
+        return {"medoid_indices_": medoids, "cluster_centers_": centers}
+
+    def _finish(self, X, source, medoids, weights):
+        """Set what follows from the medoids."""
+        for name, value in self._described_by(X, medoids).items():
+            setattr(self, name, value)
+        if self.metric == "precomputed":
+            self.labels_, distances = source.nearest(medoids)
+        else:
+            self.labels_, distances = self._nearest(X)
+        # Every cluster has its medoid, even where another medoid is a copy of it.
+        self.labels_[medoids] = np.arange(len(medoids))
+        self.inertia_ = float(np.dot(weights, distances.astype(np.float64)))
+        self._n_features_out = len(medoids)
+        if self.inertia_ == 0 and len(medoids) > 1:
+            # Copies are at distance 0 of each other.
+            apart = source.between(medoids, medoids) > 0
+            n_distinct = len(np.unique(apart.argmin(axis=1)))
+            if n_distinct < len(medoids):
+                warnings.warn(
+                    f"Number of distinct clusters ({n_distinct}) found smaller than n_clusters "
+                    f"({len(medoids)}). Possibly due to duplicate points in X.",
+                    ConvergenceWarning,
+                    stacklevel=3,
+                )
+
+    # ---------------------------------------------------------------- use
+
+    def _nearest(self, X):
+        """Labels and distances of rows of features, or of distances to the training objects."""
+        if self.metric == "precomputed":
+            D = X[:, self.medoid_indices_]
+            labels = D.argmin(axis=1)
+            return labels.astype(np.int32), D[np.arange(len(D)), labels]
+        centers = self.cluster_centers_
+        if self._is_euclidean(X):
+            n_threads = _openmp_effective_n_threads(self.n_jobs)
+            return nearest_center(
+                check_range(X), centers, EUCLIDEAN[self.metric], n_threads
+            )
+        labels, distances = pairwise_distances_argmin_min(
+            X, centers, metric=self.metric, metric_kwargs=self.metric_params
+        )
+        return labels.astype(np.int32), distances
+
+    def predict(self, X):
+        """Assign each row to the cluster of its nearest medoid.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            New data. With `metric="precomputed"`, distances to the objects seen in `fit`, of shape
+            (n_samples, n_samples_fit).
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Index of the cluster of each row.
+        """
+        check_is_fitted(self)
+        return self._nearest(self._validate(X, reset=False))[0]
+
+    def transform(self, X):
+        """Distances to the medoids.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            New data. With `metric="precomputed"`, distances to the objects seen in `fit`, of shape
+            (n_samples, n_samples_fit).
+
+        Returns
+        -------
+        distances : ndarray of shape (n_samples, n_clusters)
+            Distance of each row to each medoid.
+        """
+        check_is_fitted(self)
+        X = self._validate(X, reset=False)
+        if self.metric == "precomputed":
+            return X[:, self.medoid_indices_]
+        params = self.metric_params or {}
+        D = pairwise_distances(X, self.cluster_centers_, metric=self.metric, **params)
+        return D.astype(X.dtype, copy=False)
+
+    def score(self, X, y=None, sample_weight=None):
+        """Minus the sum of distances to the nearest medoids.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            New data. With `metric="precomputed"`, distances to the objects seen in `fit`, of shape
+            (n_samples, n_samples_fit).
+        y : Ignored
+            Not used, present for API consistency by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows. None: all are 1.
+
+        Returns
+        -------
+        score : float
+            Higher is better, 0 is best.
+        """
+        check_is_fitted(self)
+        X = self._validate(X, reset=False)
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        return -float(np.dot(weights, self._nearest(X)[1].astype(np.float64)))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.pairwise = self.metric == "precomputed"
+        tags.input_tags.sparse = self.metric != "precomputed"
+        tags.input_tags.allow_nan = self.metric == "nan_euclidean"
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def check_range(X):
+    """X in a type that holds the squares of its differences."""
+    scale = np.abs(X).max()
+    low, high = FLOAT32_RANGE
+    if X.dtype == np.float32 and scale > 0 and not low < scale < high:
+        X = X.astype(np.float64)
+    if scale > np.sqrt(np.finfo(X.dtype).max / X.shape[1]) / 2:
+        raise ValueError(f"Distances overflow: X has values up to {scale:.3g}. Scale X.")
+    return X

@@ -1,0 +1,295 @@
+"""Where the distances of a swap search come from.
+
+A source gives rows of distances, from chosen objects to all. A matrix has them all; the others
+compute them block by block, in memory linear in the number of objects. A Euclidean source can also
+give, instead of distances, cheap bounds of them that hold in a space of few dimensions.
+"""
+
+from functools import cached_property
+
+import numpy as np
+from scipy.spatial.distance import num_obs_y
+from sklearn.metrics import euclidean_distances, pairwise_distances
+from sklearn.utils.extmath import randomized_svd, row_norms
+
+from skdeepcluster._kernels import _medoids
+from skdeepcluster._kernels._distance import argmin_sqeuclidean
+
+# The most that a block of rows may have: bytes, and rows, which a search looks at together.
+BLOCK_BYTES = 2**26
+BLOCK_ROWS = 256
+# A distance whose square is below this part of the squared norms is computed from differences:
+# their inner product has lost too many digits.
+CANCELLATION = 1e-2
+# Numbers of dimensions to try for bounds, and the time for a distance over that for an entry of a
+# matrix product, per feature or dimension.
+DIMENSIONS = (16, 32, 48, 64, 96, 128, 192)
+DISTANCE_COST = 4.0
+
+
+class Source:
+    """Rows of distances among n objects."""
+
+    # Whether the rows are there anyway, so that nobody needs to keep copies.
+    stored = False
+
+    def __init__(self, n, dtype, n_threads):
+        self.n = n
+        self.dtype = np.dtype(dtype)
+        self.n_threads = n_threads
+        # What the rows of candidates hold: features, norms, slack, squared; see the kernel.
+        self.coding = np.empty((0, 0), dtype), np.empty(0, dtype), 0.0, False
+        self.block_size = int(
+            np.clip(BLOCK_BYTES // (n * self.dtype.itemsize), n_threads, BLOCK_ROWS)
+        )
+
+    def blocks(self, chosen):
+        """Cut an array of objects into pieces whose rows fit into memory."""
+        for begin in range(0, len(chosen), self.block_size):
+            yield chosen[begin : begin + self.block_size]
+
+    def rows(self, chosen):
+        """Distances from chosen objects to all: an array, and where in it their rows are."""
+        raise NotImplementedError
+
+    def row(self, index):
+        rows, at = self.rows(np.array([index]))
+        return rows[at[0]]
+
+    def between(self, chosen, others):
+        """Distances from chosen objects to some others."""
+        rows, at = self.rows(np.asarray(chosen))
+        return rows[np.ix_(at, others)]
+
+    def nearest(self, medoids):
+        """Labels and distances of the nearest of some medoids, for all objects."""
+        rows, at = self.rows(np.asarray(medoids))
+        labels = rows[at].argmin(axis=0)
+        return labels.astype(np.int32), rows[at[labels], np.arange(self.n)]
+
+    def subset(self, chosen):
+        """All distances among chosen objects."""
+        return Matrix(np.ascontiguousarray(self.between(chosen, chosen)), self.n_threads)
+
+    def prepare(self, medoids, depth):
+        """Get ready for a search that starts at these medoids and keeps the `depth` nearest."""
+
+    def candidates(self, chosen):
+        """Rows that tell, by `coding`, which objects are near to chosen ones."""
+        return self.rows(chosen)
+
+    def bounds(self, near):
+        """What the rows of candidates are compared with to find objects nearer than `near`."""
+        return near
+
+
+class Matrix(Source):
+    """All distances in a full symmetric matrix, in memory or mapped from a file."""
+
+    stored = True
+
+    def __init__(self, D, n_threads):
+        super().__init__(len(D), D.dtype, n_threads)
+        self.D = D
+
+    def rows(self, chosen):
+        return self.D, chosen
+
+
+class Condensed(Source):
+    """The upper triangle of a matrix, as `scipy.spatial.distance.pdist` returns it."""
+
+    def __init__(self, condensed, n_threads):
+        super().__init__(num_obs_y(condensed), condensed.dtype, n_threads)
+        self.condensed = condensed
+
+    def rows(self, chosen):
+        rows = np.empty((len(chosen), self.n), self.dtype)
+        _medoids.condensed_rows(self.condensed, chosen, rows, self.n_threads)
+        return rows, np.arange(len(chosen))
+
+    def matrix(self):
+        return Matrix(self.rows(np.arange(self.n))[0], self.n_threads)
+
+
+class Metric(Source):
+    """Distances by any metric of scikit-learn or the user, computed when they are asked for."""
+
+    def __init__(self, X, metric, metric_params, n_threads):
+        super().__init__(X.shape[0], X.dtype, n_threads)
+        self.X = X
+        self.metric = metric
+        self.metric_params = metric_params
+
+    def between(self, chosen, others):
+        return self._pairwise(self.X[chosen], self.X[others])
+
+    def _pairwise(self, X, Y):
+        n_jobs = None if callable(self.metric) else self.n_threads
+        D = pairwise_distances(X, Y, metric=self.metric, n_jobs=n_jobs, **self.metric_params)
+        return np.ascontiguousarray(D, self.dtype)
+
+    def rows(self, chosen):
+        rows = self._pairwise(self.X[chosen], self.X)
+        # Rounding may have left something of the distance of an object to itself.
+        rows[np.arange(len(chosen)), chosen] = 0
+        if not (rows.min() >= 0 and rows.max() < np.inf):
+            raise ValueError(
+                f"metric={self.metric!r} gave a distance that is negative, infinite or nan; use "
+                "another metric, or precomputed distances without such entries."
+            )
+        return rows, np.arange(len(chosen))
+
+    def matrix(self):
+        D = self._pairwise(self.X, self.X)
+        np.fill_diagonal(D, 0)
+        check_matrix(D, f"Distances by metric={self.metric!r}", self.n_threads)
+        return Matrix(D, self.n_threads)
+
+
+class Euclidean(Source):
+    r"""Euclidean distances, squared or not, of the rows of X.
+
+    A search needs to know a distance only if it is less than that of the object to the last of its
+    nearest medoids. With :math:`V` orthonormal, :math:`\rho(x) = \|x - V V^T x\|` and
+    :math:`z(x) = (V^T x, \rho(x))`, the distance of :math:`z(x)` and :math:`z(y)` is a lower bound
+    of that of :math:`x` and :math:`y`, and a good one in few dimensions if :math:`V` has the leading
+    principal directions. So a product of narrow matrices sorts most pairs out, and the distances of
+    the others are computed from all features.
+    """
+
+    def __init__(self, X, squared, n_threads):
+        super().__init__(len(X), X.dtype, n_threads)
+        self.X = X
+        self.squared = squared
+        self.n_dimensions = None
+
+    def between(self, chosen, others):
+        out = np.empty((len(chosen), len(others)), self.dtype)
+        _medoids.euclidean(self.X[chosen], self.X[others], self.squared, out, self.n_threads)
+        return out
+
+    def rows(self, chosen):
+        out = np.empty((len(chosen), self.n), self.dtype)
+        _medoids.euclidean(self.X[chosen], self.X, self.squared, out, self.n_threads)
+        return out, np.arange(len(chosen))
+
+    def nearest(self, medoids):
+        return nearest_center(self.X, self.X[medoids], self.squared, self.n_threads)
+
+    def subset(self, chosen):
+        return Euclidean(self.X[chosen], self.squared, self.n_threads).matrix()
+
+    def matrix(self):
+        X = self.X - self.mean.astype(self.dtype)
+        norms = row_norms(X, squared=True)
+        D = np.empty((self.n, self.n), self.dtype)
+        buffer = np.empty(self.block_size * self.n, self.dtype)
+        for first in range(0, self.n, self.block_size):
+            block = slice(first, first + self.block_size)
+            shape = len(X[block]), self.n - first
+            products = buffer[: shape[0] * shape[1]].reshape(shape)
+            np.matmul(-X[block], X[first:].T, out=products)
+            _medoids.euclidean_from_products(
+                self.X, first, products, norms, self.squared, CANCELLATION, self.n_threads
+            )
+            D[block, first:] = products
+            D[first:, block] = products.T
+        return Matrix(D, self.n_threads)
+
+    @cached_property
+    def mean(self):
+        return self.X.mean(axis=0, dtype=np.float64)
+
+    @cached_property
+    def sample(self):
+        """A few rows, centered."""
+        return self.X[np.linspace(0, self.n - 1, min(self.n, 2000)).astype(np.intp)] - self.mean
+
+    @cached_property
+    def axes(self):
+        """Leading principal directions; none where few dimensions cannot save much."""
+        n_axes = [r for r in DIMENSIONS if r < min(len(self.sample), self.X.shape[1] // 2)][-1:]
+        if not n_axes:
+            return np.empty((0, self.X.shape[1]))
+        axes = randomized_svd(self.sample, n_axes[0], n_iter=2, random_state=0)[2]
+        return np.linalg.qr(axes.T)[0].T
+
+    def prepare(self, medoids, depth):
+        to_medoids = euclidean_distances(self.sample, self.X[medoids] - self.mean, squared=True)
+        reach = np.partition(to_medoids, min(depth, len(medoids)) - 1)[:, depth - 1]
+        n_dimensions = cheapest_dimension(self.sample, self.axes, reach)
+        if n_dimensions == self.n_dimensions:
+            return
+        self.n_dimensions = n_dimensions
+        self.coordinates = np.concatenate(
+            [
+                coordinates(self.X[block] - self.mean, self.axes, n_dimensions)
+                for block in self.blocks(np.arange(self.n))
+            ]
+        ).astype(self.dtype, copy=False)
+        # Room for the rounding of inner products, and of coordinates, in float32.
+        slack = 2 * (self.coordinates.shape[1] + 16) * np.finfo(np.float32).eps
+        self.coding = self.X, row_norms(self.coordinates, squared=True), slack, self.squared
+        self.buffer = np.empty((self.block_size, self.n), self.dtype)
+
+    def candidates(self, chosen):
+        out = self.buffer[: len(chosen)] if len(chosen) <= self.block_size else None
+        rows = np.matmul(-self.coordinates[chosen], self.coordinates.T, out=out)
+        return rows, np.arange(len(chosen))
+
+    def bounds(self, near):
+        _, norms, slack, squared = self.coding
+        bounds = np.empty_like(near)
+        _medoids.reach_bounds(near, norms, slack, squared, bounds)
+        return bounds
+
+
+def nearest_center(X, centers, squared, n_threads):
+    """Labels and Euclidean distances of the nearest centers."""
+    labels = np.empty(len(X), np.int32)
+    distances = np.empty(len(X), X.dtype)
+    argmin_sqeuclidean(X, centers.astype(X.dtype, copy=False), labels, distances, n_threads)
+    return labels, distances if squared else np.sqrt(distances)
+
+
+def coordinates(centered, axes, n_dimensions):
+    """Coordinates along the first axes and the length of the rest, or all features."""
+    if n_dimensions == centered.shape[1]:
+        return centered
+    leading = centered @ axes[:n_dimensions].T
+    rest = row_norms(centered, squared=True) - row_norms(leading, squared=True)
+    return np.column_stack([leading, np.sqrt(np.maximum(rest, 0))])
+
+
+def cheapest_dimension(centered, axes, reach):
+    """The number of dimensions that leaves least work, estimated from a few pairs of rows.
+
+    `reach` has the squared distances that others have to stay below.
+    """
+    few = np.linspace(0, len(centered) - 1, 32).astype(np.intp)
+    n_features = centered.shape[1]
+
+    def cost(n_dimensions):
+        z = coordinates(centered, axes, n_dimensions)
+        near = euclidean_distances(z[few], z, squared=True) < reach
+        return n_dimensions + DISTANCE_COST * n_features * near.mean()
+
+    return min([n_features, *(r for r in DIMENSIONS if r <= len(axes))], key=cost)
+
+
+def check_matrix(D, name, n_threads):
+    """Refuse a square matrix that cannot be one of distances."""
+    largest, asymmetry, diagonal = _medoids.inspect(D, n_threads)
+    tolerance = 10 * np.sqrt(np.finfo(D.dtype).eps) * largest
+    if np.isnan(largest):
+        problem = "an entry that is negative, infinite or nan"
+    elif asymmetry > tolerance:
+        problem = f"entries (i, j) and (j, i) that differ by {asymmetry:.3g}"
+    elif diagonal > tolerance:
+        problem = f"an entry of {diagonal:.3g} on the diagonal"
+    else:
+        return
+    raise ValueError(
+        f"{name} must be symmetric, not negative, finite and 0 on the diagonal; found {problem}."
+    )
