@@ -31,7 +31,7 @@ doc: $(VENV)/installed-doc
 
 # Benchmarks run one by one: each says what it measures.
 bench:
-	@for script in benchmarks/*.py; do \
+	@for script in $(wildcard benchmarks/*.py); do \
 		echo "$(BIN)/python $$script"; \
 		sed -n '1s/^"""/    /p' $$script | tr -d '"'; \
 	done

@@ -99,7 +99,7 @@ def argmin_sqeuclidean(
         raise ValueError(f"X has {n_rows} rows, distances has {distances.shape[0]}")
 
     tiles = pack(np.asarray(centers))
-    for block in prange(n_blocks, nogil=True, num_threads=n_threads, schedule="static"):
+    for block in prange(n_blocks, nogil=True, num_threads=n_threads, schedule="dynamic"):
         begin = block * BLOCK_ROWS
         nearest(X, begin, min(begin + BLOCK_ROWS, n_rows), tiles, &labels[begin],
                 &distances[begin])
