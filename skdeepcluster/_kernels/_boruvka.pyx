@@ -308,3 +308,69 @@ cdef void _settle(
     for lane in range(m):
         if marked[lane]:
             settled[base + lane] = w[base + lane] <= lower[base + lane]
+
+
+def nearest_reachable(KDTree tree, core, KDTree queries, query_core, double scale, int n_threads):
+    """For other points: the nearest of the tree under max(core_i, core_j, scale * d_ij).
+
+    Parameters
+    ----------
+    tree : KDTree
+    core : ndarray of shape (n,)
+        Reduced core distances by position of `tree`.
+    queries : KDTree
+        The points that look for a neighbour.
+    query_core : ndarray of shape (n_queries,)
+        Theirs, by position of `queries`.
+    scale : float
+    n_threads : int
+
+    Returns
+    -------
+    position : ndarray of shape (n_queries,), int32
+        By position of `queries`; of equally reachable points the nearest.
+    weight : ndarray of shape (n_queries,)
+        Reduced mutual reachability.
+    """
+    cdef int64_t n = queries.c.n, base, item = tree.dtype.itemsize
+    cdef int32_t leaf, m, d = tree.c.d
+    padded_core = np.full(tree.n_padded, np.inf, tree.dtype)
+    padded_core[: tree.c.n] = core
+    # No point shares a component with a query, and no node's cores prune.
+    cdef int32_t[::1] component = np.zeros(tree.n_padded, np.int32)
+    cdef int32_t[::1] node_component = np.full(tree.c.n_nodes, -1, np.int32)
+    cdef int32_t[::1] query_component = np.full(queries.n_padded, -2, np.int32)
+    node_core = np.zeros(tree.c.n_nodes, tree.dtype)
+    position_ = np.full(n, -1, np.int32)
+    weight_ = np.full(n, np.inf, tree.dtype)
+    length_ = np.full(n, np.inf, tree.dtype)
+    lower_ = np.empty(n, tree.dtype)
+    cdef int32_t[::1] position = position_
+    cdef char *weight = <char *> <size_t> weight_.ctypes.data
+    cdef char *length = <char *> <size_t> length_.ctypes.data
+    cdef char *lower = <char *> <size_t> lower_.ctypes.data
+    cdef char *cores = <char *> <size_t> query_core.ctypes.data
+    cdef char *points = <char *> queries.c.points
+    cdef char *box = NULL
+    cdef uint8_t[::1] marked = np.ones(KD_LANES, np.uint8)
+    cdef kd_foreign_function search = kd_foreign[tree.single][tree.metric_code]
+    cdef kd_reachability reachability
+    reachability.core = <void *> <size_t> padded_core.ctypes.data
+    reachability.node_core = <void *> <size_t> node_core.ctypes.data
+    reachability.component = &component[0]
+    reachability.node_component = &node_component[0]
+    reachability.scale = scale
+    reachability.bound = NULL
+    with nogil, parallel(num_threads=n_threads):
+        box = <char *> malloc(2 * d * item)
+        for leaf in prange(queries.c.n_leaves, schedule="dynamic", chunksize=4):
+            base = <int64_t> leaf * KD_LANES
+            m = <int32_t> min(KD_LANES, n - base)
+            # Positions of queries count on from those of the tree, for the order of the edges.
+            search(
+                &tree.c, points + base * d * item, m, -1, tree.c.n + base, &reachability,
+                &marked[0], cores + base * item, &query_component[base], weight + base * item,
+                length + base * item, &position[base], lower + base * item, box,
+            )
+        free(box)
+    return position_, weight_

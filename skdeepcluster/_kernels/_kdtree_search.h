@@ -354,7 +354,6 @@ MULTIVERSIONED static void KD(foreign)(const kd_tree *tree, const void *block_, 
             active[n_active++] = l;
         }
     if (n_active == 0) return;
-    if (shared == NULL) common = -2;
     /* The box of the marked points alone prunes more than the leaf's. */
     for (int f = 0; f < d; f++) {
         const REAL *x = block + (int64_t)f * KD_LANES;

@@ -1,0 +1,515 @@
+"""Hierarchies of HDBSCAN*: single linkage, condensed trees and the clusters chosen from them.
+
+A dendrogram is laid out as its leaves in an order in which, at every merge, the points of the
+larger side come before those of the smaller. Then
+
+- the points below any node are consecutive, and start where those of its larger side start;
+- each of the n - 1 merges belongs to the one boundary between two neighbours at which its smaller
+  side begins; `light` holds that side's size there and `height` the distance of the merge;
+- the nodes along which a cluster keeps its identity while points fall out of it are found by
+  hopping over `light`, and what falls out is a slice.
+
+Condensing for some minimum size so touches the merges along large clusters only, and skips every
+smaller subtree in one hop.
+"""
+
+import numpy as np
+
+from libc.math cimport INFINITY, NAN
+from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdlib cimport free, malloc
+
+
+cdef int64_t _find(int64_t[::1] parent, int64_t i) noexcept nogil:
+    while parent[i] != i:
+        parent[i] = parent[parent[i]]
+        i = parent[i]
+    return i
+
+
+def spanning_forest(
+    int64_t n, const int32_t[::1] source, const int32_t[::1] target, const int64_t[::1] order
+):
+    """Kruskal's algorithm: the places of the edges, tried in the given order, that join trees."""
+    cdef int64_t e, k, a, b, found = 0
+    cdef int64_t[::1] parent = np.arange(n)
+    kept_ = np.empty(min(n - 1, order.shape[0]), np.int64)
+    cdef int64_t[::1] kept = kept_
+    with nogil:
+        for k in range(order.shape[0]):
+            e = order[k]
+            a = _find(parent, source[e])
+            b = _find(parent, target[e])
+            if a != b:
+                parent[a] = b
+                kept[found] = e
+                found += 1
+                if found == n - 1:
+                    break
+    return kept_[:found]
+
+
+def single_linkage(const int64_t[::1] source, const int64_t[::1] target, const double[::1] height):
+    """Merges of a spanning tree whose edges increase, as a SciPy linkage matrix."""
+    cdef int64_t n = source.shape[0] + 1, k, a, b
+    linkage_ = np.empty((n - 1, 4))
+    cdef double[:, ::1] linkage = linkage_
+    # Of each point, then of each tree's root: a point above it, the node, its size.
+    cdef int64_t[::1] parent = np.arange(n)
+    cdef int64_t[::1] node = np.arange(n)
+    cdef int64_t[::1] size = np.ones(n, np.int64)
+    with nogil:
+        for k in range(n - 1):
+            a = _find(parent, source[k])
+            b = _find(parent, target[k])
+            linkage[k, 0] = <double> node[a]
+            linkage[k, 1] = <double> node[b]
+            linkage[k, 2] = height[k]
+            if size[a] < size[b]:
+                a, b = b, a
+            parent[b] = a
+            size[a] += size[b]
+            node[a] = n + k
+            linkage[k, 3] = <double> size[a]
+    return linkage_
+
+
+cdef class Dendrogram:
+    """A linkage matrix laid out for condensing; see the module.
+
+    Parameters
+    ----------
+    linkage : ndarray of shape (n - 1, 4), float64
+
+    Attributes
+    ----------
+    order : ndarray of shape (n,)
+        Points, those of larger sides first.
+    height, light : ndarray of shape (n,)
+        Distance and size of the smaller side of the merge at each boundary; entry 0 is not used.
+    max_lambda : float
+        What stands for 1 / 0: twice the largest finite inverse distance.
+    """
+
+    cdef readonly object order, height, light
+    cdef readonly double max_lambda
+    # For the conventional order of clusters: breadth first, left before right.
+    cdef int32_t[::1] depth, place
+    cdef uint8_t[::1] heavy_left
+
+    def __init__(self, const double[:, ::1] linkage):
+        cdef int64_t n = linkage.shape[0] + 1, k, left, right, heavy, light, boundary
+        cdef int64_t left_size, right_size
+        cdef double h, least = INFINITY
+        self.order = np.empty(n, np.int64)
+        self.height = np.full(n, np.inf)
+        self.light = np.zeros(n, np.int32)
+        self.depth = np.empty(n, np.int32)
+        self.place = np.empty(n, np.int32)
+        self.heavy_left = np.empty(n, np.uint8)
+        cdef int64_t[::1] order = self.order
+        cdef double[::1] height = self.height
+        cdef int32_t[::1] lights = self.light
+        # By node: first boundary, first place in the left-to-right order, depth.
+        cdef int32_t[::1] start = np.zeros(2 * n - 1, np.int32)
+        cdef int32_t[::1] place = np.zeros(2 * n - 1, np.int32)
+        cdef int32_t[::1] depth = np.zeros(2 * n - 1, np.int32)
+        with nogil:
+            if n == 1:
+                order[0] = 0
+            for k in range(n - 2, -1, -1):
+                left = <int64_t> linkage[k, 0]
+                right = <int64_t> linkage[k, 1]
+                h = linkage[k, 2]
+                left_size = <int64_t> linkage[left - n, 3] if left >= n else 1
+                right_size = <int64_t> linkage[right - n, 3] if right >= n else 1
+                if 0 < h < least:
+                    least = h
+                depth[left] = depth[right] = depth[n + k] + 1
+                place[left] = place[n + k]
+                place[right] = place[n + k] + <int32_t> left_size
+                heavy, light = (left, right) if left_size >= right_size else (right, left)
+                boundary = start[n + k] + max(left_size, right_size)
+                start[heavy] = start[n + k]
+                start[light] = <int32_t> boundary
+                if left < n:
+                    order[start[left]] = left
+                if right < n:
+                    order[start[right]] = right
+                height[boundary] = h
+                lights[boundary] = <int32_t> min(left_size, right_size)
+                self.depth[boundary] = depth[n + k]
+                self.place[boundary] = place[n + k]
+                self.heavy_left[boundary] = left_size >= right_size
+        self.max_lambda = min(2 / least, 1e250) if least < INFINITY else 1.0
+
+    def __reduce__(self):
+        return _restore, (
+            self.order, self.height, self.light, self.max_lambda, np.asarray(self.depth),
+            np.asarray(self.place), np.asarray(self.heavy_left),
+        )
+
+    def condense(self, int64_t min_cluster_size):
+        """The hierarchy of clusters of at least a size, breadth first.
+
+        Returns
+        -------
+        clusters : dict of ndarrays of shape (n_clusters,)
+            ``parent`` (-1 for the root), ``birth`` and ``death`` (lambda at which a cluster begins,
+            and the largest at which it loses points), ``size``, ``stability``.
+        point_cluster, point_lambda : ndarrays of shape (n,)
+            The cluster that each point falls out of, and when.
+        """
+        cdef int64_t n = self.order.shape[0], top = 0, n_clusters = 1, capacity, i
+        cdef int64_t p, s, c, path, node_size, heavy, light, n_splits = 0
+        cdef double lam, birth, cap = self.max_lambda
+        cdef const int32_t[::1] lights = self.light
+        cdef const double[::1] height = self.height
+        cdef const int64_t[::1] order = self.order
+        capacity = 2 * (n // min_cluster_size) + 1
+        parent_ = np.empty(capacity, np.int64)
+        birth_ = np.empty(capacity)
+        death_ = np.zeros(capacity)
+        size_ = np.empty(capacity, np.int64)
+        stability_ = np.zeros(capacity)
+        start_ = np.empty(capacity, np.int64)
+        cdef int64_t[::1] parents = parent_, sizes = size_, starts = start_
+        cdef double[::1] births = birth_, deaths = death_, stabilities = stability_
+        cdef int64_t[::1] splits = np.empty(capacity, np.int64)
+        cdef int64_t[::1] split_children = np.empty(capacity, np.int64)
+        cdef int64_t[::1] stack = np.empty(capacity, np.int64)
+        cdef int64_t[::1] boundaries = np.empty(n, np.int64)
+        # By place in the layout.
+        cdef int32_t[::1] member = np.zeros(n, np.int32)
+        cdef double[::1] leave = np.zeros(n)
+        with nogil:
+            parents[0] = -1
+            births[0] = 0
+            sizes[0] = n
+            starts[0] = 0
+            if n >= 2:
+                stack[0] = 0
+                top = 1
+            while top > 0:
+                top -= 1
+                c = stack[top]
+                s = starts[c]
+                # The boundaries of this cluster's nodes that are large enough, upwards.
+                path = 0
+                p = s + 1
+                while p < s + sizes[c]:
+                    if p - s + lights[p] >= min_cluster_size:
+                        boundaries[path] = p
+                        path += 1
+                    p += lights[p]
+                birth = births[c]
+                while path > 0:
+                    path -= 1
+                    p = boundaries[path]
+                    light = lights[p]
+                    heavy = p - s
+                    node_size = heavy + light
+                    lam = min(1 / height[p], cap) if height[p] > 0 else cap
+                    deaths[c] = lam
+                    if light >= min_cluster_size:
+                        stabilities[c] += (lam - birth) * node_size
+                        splits[n_splits] = p
+                        split_children[n_splits] = n_clusters
+                        n_splits += 1
+                        for i in range(n_clusters, n_clusters + 2):
+                            parents[i] = c
+                            births[i] = lam
+                        starts[n_clusters] = s
+                        sizes[n_clusters] = heavy
+                        starts[n_clusters + 1] = p
+                        sizes[n_clusters + 1] = light
+                        stack[top] = n_clusters + 1
+                        top += 1
+                        c = n_clusters
+                        birth = lam
+                        n_clusters += 2
+                    elif heavy >= min_cluster_size:
+                        stabilities[c] += (lam - birth) * light
+                        for i in range(p, p + light):
+                            member[i] = <int32_t> c
+                            leave[i] = lam
+                    else:
+                        stabilities[c] += (lam - birth) * node_size
+                        for i in range(s, s + node_size):
+                            member[i] = <int32_t> c
+                            leave[i] = lam
+                        break
+
+        found = np.asarray(splits)[:n_splits]
+        ranked = np.lexsort((np.asarray(self.place)[found], np.asarray(self.depth)[found]))
+        heavy_child = np.asarray(split_children)[:n_splits][ranked]
+        right = np.asarray(self.heavy_left)[found[ranked]] == 0
+        old = np.zeros(n_clusters, np.int64)
+        old[1::2] = heavy_child + right
+        old[2::2] = heavy_child + ~right
+        new_ = np.empty(n_clusters, np.int64)
+        new_[old] = np.arange(n_clusters)
+        parent_ = parent_[old]
+        parent_[1:] = new_[parent_[1:]]
+        clusters = {
+            "parent": parent_,
+            "birth": birth_[old],
+            "death": death_[old],
+            "size": size_[old],
+            "stability": stability_[old],
+        }
+        point_cluster_ = np.empty(n, np.int64)
+        point_lambda_ = np.empty(n)
+        cdef int64_t[::1] point_cluster = point_cluster_
+        cdef double[::1] point_lambda = point_lambda_
+        cdef int64_t[::1] new = new_
+        with nogil:
+            for i in range(n):
+                point_cluster[order[i]] = new[member[i]]
+                point_lambda[order[i]] = leave[i]
+        return clusters, point_cluster_, point_lambda_
+
+
+def _restore(order, height, light, max_lambda, depth, place, heavy_left):
+    cdef Dendrogram self = Dendrogram.__new__(Dendrogram)
+    self.order, self.height, self.light, self.max_lambda = order, height, light, max_lambda
+    self.depth, self.place, self.heavy_left = depth, place, heavy_left
+    return self
+
+
+def select(
+    const int64_t[::1] parent,
+    const double[::1] birth,
+    const int64_t[::1] size,
+    const double[::1] stability,
+    bint leaves,
+    double epsilon,
+    double max_size,
+    bint with_root,
+):
+    """Mark the clusters of a condensed tree that make the flat clustering.
+
+    Either the leaves, or the disjoint clusters of greatest total stability; then those born below
+    the distance `epsilon` give way to their first ancestor born above it. Clusters stand after
+    their parents.
+
+    Returns
+    -------
+    selected : ndarray of shape (n_clusters,), bool
+    label : ndarray of shape (n_clusters,)
+        The flat cluster that each is part of, or -1.
+    """
+    cdef int64_t n = parent.shape[0], c, a, first = 0 if with_root and not leaves else 1
+    selected_ = np.zeros(n, np.uint8)
+    cdef uint8_t[::1] selected = selected_
+    cdef uint8_t[::1] inner = np.zeros(n, np.uint8)
+    cdef double[::1] below = np.zeros(n)
+    cdef double value
+    label_ = np.full(n, -1, np.int64)
+    cdef int64_t[::1] label = label_
+    cdef int64_t count = 0
+    with nogil:
+        for c in range(1, n):
+            inner[parent[c]] = True
+        for c in range(n - 1, first - 1, -1):
+            if leaves:
+                selected[c] = not inner[c]
+                continue
+            value = stability[c]
+            if below[c] > value or size[c] > max_size:
+                value = below[c]
+            else:
+                selected[c] = True
+            if c > 0:
+                below[parent[c]] += value
+        _drop_nested(parent, selected)
+        if epsilon > 0 and not selected[0]:
+            for c in range(1, n):
+                if selected[c] and birth[c] * epsilon > 1:
+                    selected[c] = False
+                    a = c
+                    while parent[a] != 0 and birth[parent[a]] * epsilon >= 1:
+                        a = parent[a]
+                    if parent[a] != 0 or with_root:
+                        a = parent[a]
+                    selected[a] = True
+            _drop_nested(parent, selected)
+        for c in range(n):
+            if selected[c]:
+                label[c] = count
+                count += 1
+            elif c > 0:
+                label[c] = label[parent[c]]
+    return selected_.view(bool), label_
+
+
+cdef void _drop_nested(const int64_t[::1] parent, uint8_t[::1] selected) noexcept nogil:
+    """Unmark every cluster below a marked one."""
+    cdef int64_t c, a
+    cdef int64_t n = parent.shape[0]
+    cdef uint8_t *covered = <uint8_t *> malloc(n)
+    covered[0] = selected[0]
+    for c in range(1, n):
+        a = parent[c]
+        if covered[a]:
+            selected[c] = False
+        covered[c] = covered[a] or selected[c]
+    free(covered)
+
+
+def assign(
+    const int64_t[::1] point_cluster,
+    const double[::1] point_lambda,
+    const int64_t[::1] label,
+    const double[::1] death,
+    double least_lambda,
+):
+    """Labels of points and the strength of their membership.
+
+    `label` and `death` give, for each condensed cluster, the flat cluster that it is part of (or -1)
+    and the lambda at which that one is densest. Points that leave before `least_lambda` are noise.
+    """
+    cdef int64_t n = point_cluster.shape[0], i, c
+    labels_ = np.empty(n, np.int64)
+    strengths_ = np.empty(n)
+    cdef int64_t[::1] labels = labels_
+    cdef double[::1] strengths = strengths_
+    with nogil:
+        for i in range(n):
+            c = point_cluster[i]
+            labels[i] = label[c] if point_lambda[i] >= least_lambda else -1
+            if labels[i] < 0:
+                strengths[i] = 0
+            elif point_lambda[i] < death[c]:
+                strengths[i] = point_lambda[i] / death[c]
+            else:
+                strengths[i] = 1
+    return labels_, strengths_
+
+
+def attach(
+    const int64_t[::1] neighbor,
+    const double[::1] query_lambda,
+    const int64_t[::1] point_cluster,
+    const double[::1] point_lambda,
+    const int64_t[::1] parent,
+    const double[::1] birth,
+):
+    """The condensed cluster that a new point joins through its nearest point at some lambda."""
+    cdef int64_t n = neighbor.shape[0], i, c
+    cluster_ = np.empty(n, np.int64)
+    cdef int64_t[::1] cluster = cluster_
+    with nogil:
+        for i in range(n):
+            c = point_cluster[neighbor[i]]
+            if query_lambda[i] < point_lambda[neighbor[i]]:
+                while c > 0 and birth[c] >= query_lambda[i]:
+                    c = parent[c]
+            cluster[i] = c
+    return cluster_
+
+
+def cut(const double[:, ::1] linkage, double distance, int64_t min_cluster_size):
+    """Components of the dendrogram below a distance; -1 for those smaller than a size.
+
+    Numbered by their first point.
+    """
+    cdef int64_t n = linkage.shape[0] + 1, i, k, root
+    cdef int64_t[::1] parent = np.arange(2 * n - 1)
+    cdef int64_t[::1] size = np.ones(2 * n - 1, np.int64)
+    cdef int64_t[::1] name = np.full(2 * n - 1, -1, np.int64)
+    cdef int64_t count = 0
+    labels_ = np.full(n, -1, np.int64)
+    cdef int64_t[::1] labels = labels_
+    with nogil:
+        for k in range(n - 1):
+            if linkage[k, 2] > distance:
+                break
+            parent[<int64_t> linkage[k, 0]] = n + k
+            parent[<int64_t> linkage[k, 1]] = n + k
+            size[n + k] = <int64_t> linkage[k, 3]
+        for i in range(n):
+            root = _find(parent, i)
+            if size[root] < min_cluster_size:
+                continue
+            if name[root] < 0:
+                name[root] = count
+                count += 1
+            labels[i] = name[root]
+    return labels_
+
+
+def subtree_death(const int64_t[::1] parent, const double[::1] death):
+    """The largest lambda at or below each cluster."""
+    cdef int64_t c
+    deepest_ = np.array(death)
+    cdef double[::1] deepest = deepest_
+    for c in range(parent.shape[0] - 1, 0, -1):
+        deepest[parent[c]] = max(deepest[parent[c]], deepest[c])
+    return deepest_
+
+
+def merge_lambdas(const int64_t[::1] parent, const double[::1] birth, const int64_t[::1] chosen):
+    """Lambda at which each cluster and each chosen one part; NaN where one lies in the other."""
+    cdef int64_t n = parent.shape[0], m = chosen.shape[0], c, k
+    result_ = np.empty((n, m))
+    cdef double[:, ::1] result = result_
+    cdef uint8_t[::1] above = np.empty(n, np.uint8)
+    with nogil:
+        for k in range(m):
+            for c in range(n):
+                above[c] = False
+            c = chosen[k]
+            while c >= 0:
+                above[c] = True
+                c = parent[c]
+            for c in range(n):
+                if above[c] or parent[c] == chosen[k]:
+                    result[c, k] = NAN
+                elif above[parent[c]]:
+                    result[c, k] = birth[c]
+                else:
+                    result[c, k] = result[parent[c], k]
+    return result_
+
+
+def relative_validity(
+    const int64_t[::1] source,
+    const int64_t[::1] target,
+    const double[::1] weight,
+    const int64_t[::1] labels,
+    int64_t n_clusters,
+):
+    """Separation and sparseness of clusters along a spanning tree whose edges increase.
+
+    Returns
+    -------
+    separation : ndarray of shape (n_clusters,)
+        Height at which a part of the cluster first joins one of another cluster; infinite where
+        none does.
+    sparseness : ndarray of shape (n_clusters,)
+        The longest edge within the cluster.
+    """
+    cdef int64_t e, a, b
+    cdef int64_t[::1] parent = np.arange(labels.shape[0])
+    # What a component holds: one cluster, none (-1) or several (-2).
+    cdef int64_t[::1] held = np.array(labels)
+    separation_ = np.full(n_clusters, np.inf)
+    sparseness_ = np.zeros(n_clusters)
+    cdef double[::1] separation = separation_, sparseness = sparseness_
+    with nogil:
+        for e in range(source.shape[0]):
+            if labels[source[e]] >= 0 and labels[source[e]] == labels[target[e]]:
+                sparseness[labels[source[e]]] = weight[e]
+            a = _find(parent, source[e])
+            b = _find(parent, target[e])
+            if held[a] != held[b] and held[a] != -1 and held[b] != -1:
+                if held[a] >= 0:
+                    separation[held[a]] = min(separation[held[a]], weight[e])
+                if held[b] >= 0:
+                    separation[held[b]] = min(separation[held[b]], weight[e])
+                held[b] = -2
+            elif held[b] == -1:
+                held[b] = held[a]
+            parent[a] = b
+    return separation_, sparseness_

@@ -1,0 +1,5 @@
+"""Clustering by density."""
+
+from ._hdbscan import HDBSCAN
+
+__all__ = ["HDBSCAN"]
