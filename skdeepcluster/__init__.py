@@ -8,7 +8,9 @@ import lazy_loader as _lazy
 __version__ = "0.1.0.dev0"
 
 # Each family and its public names: the one place where a method is made public.
-_FAMILIES = {}
+_FAMILIES = {
+    "medoids": ["CLARA", "CLARANS", "DynMSC", "FasterMSC", "KMedoids"],
+}
 
 # Subpackages whose public names stay in their own namespace.
 _SUBPACKAGES = ["displays", "metrics"]

@@ -1,6 +1,7 @@
 """What all clusterers around medoids share: input, distances, rounds, prediction."""
 
 import warnings
+from functools import partial
 from numbers import Integral
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import pairwise_distances, pairwise_distances_argmin_min
 from sklearn.metrics.pairwise import _VALID_METRICS
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.parallel import _get_threadpool_controller
@@ -32,8 +33,6 @@ from skdeepcluster.medoids._distances import (
     check_matrix,
     nearest_center,
 )
-from skdeepcluster.medoids._init import check_medoids, initial_medoids, one_medoid
-from skdeepcluster.medoids._search import Search
 
 FLOATS = [np.float64, np.float32]
 # Metrics of the Euclidean kernels, and whether their distances are squared.
@@ -50,6 +49,7 @@ class Solution(NamedTuple):
     n_iter: int
     n_swaps: int
     done: bool
+    path: tuple = ()  # losses for other numbers of clusters
 
 
 class BaseMedoids(
@@ -113,16 +113,14 @@ class BaseMedoids(
     def _is_euclidean(self, X):
         return self.metric in EUCLIDEAN and not self.metric_params and not issparse(X)
 
-    def _check_weights(self, sample_weight, n):
+    def _check_weights(self, sample_weight, n, k, name="n_clusters"):
         weights = _check_sample_weight(
             sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True
         )
         n_objects = np.count_nonzero(weights)
-        if n_objects < self.n_clusters:
+        if n_objects < k:
             of_weight = " of positive weight" if n_objects < n else ""
-            raise ValueError(
-                f"n_samples={n_objects}{of_weight} should be >= n_clusters={self.n_clusters}."
-            )
+            raise ValueError(f"n_samples={n_objects}{of_weight} should be >= {name}={k}.")
         return weights
 
     # ---------------------------------------------------------------- fit
@@ -132,74 +130,68 @@ class BaseMedoids(
         n_threads = _openmp_effective_n_threads(self.n_jobs)
         return _get_threadpool_controller().limit(limits=n_threads, user_api="blas")
 
-    def _improve(self, X, search, rounds, context):
-        """Improve a solution round by round."""
+    def _improve(self, X, search, rounds, context, objects=None):
+        """Improve a solution round by round; of some objects, if they are not all of X."""
         n_swaps = 0
         for n_iter in range(1, self.max_iter + 1):
             task = context.subcontext(task_name="round")
             task.call_on_fit_task_begin(estimator=self, X=X)
             swaps, done = next(rounds)
             n_swaps += swaps
+            medoids = search.medoids if objects is None else objects[search.medoids]
             stop = task.call_on_fit_task_end(
                 estimator=self,
                 X=X,
-                reconstruction_attributes=lambda: self._described_by(X, search.medoids),
+                reconstruction_attributes=partial(self._described_by, X, medoids),
             )
             if done or stop:
-                return Solution(search.loss(), search.medoids, n_iter, n_swaps, done)
-        return Solution(search.loss(), search.medoids, n_iter, n_swaps, done)
+                break
+        return Solution(search.loss(), medoids.copy(), n_iter, n_swaps, done or stop)
 
-    def _fit_restarts(self, X, sample_weight, depth):
-        """Improve solutions from several starts and keep the best."""
-        random_state = check_random_state(self.random_state)
-        X = self._validate(X, reset=True)
-        k = self.n_clusters
-        with self._limited_threads():
-            source = self._source(X)
-            weights = self._check_weights(sample_weight, source.n)
-            init = self.init if isinstance(self.init, str) else check_medoids(self.init, k, weights)
-            n_init = self.n_init
-            if n_init == "auto":
-                n_init = 3 if isinstance(init, str) and init != "build" else 1
-            if not source.stored and self._keeps_distances(source):
-                source = source.matrix()
-            context = self._init_callback_context(max_subtasks=n_init)
-            context.call_on_fit_task_begin(estimator=self, X=X)
-            best = None
-            for _ in range(n_init):
-                task = context.subcontext(task_name="start", max_subtasks=self.max_iter)
-                task.call_on_fit_task_begin(estimator=self, X=X)
-                if k == 1:
-                    search = Search(source, weights, 1).start(one_medoid(source, weights))
-                    solution = Solution(search.loss(), search.medoids, 1, 0, True)
-                else:
-                    medoids = initial_medoids(init, k, source, weights, random_state)
-                    search = Search(source, weights, depth).start(medoids)
-                    rounds = self._rounds(search, random_state)
-                    solution = self._improve(X, search, rounds, task)
-                stop = task.call_on_fit_task_end(estimator=self, X=X)
-                if best is None or solution.loss < best.loss:
-                    best = solution
-                if stop or k == 1:
-                    break
-            self.n_iter_ = best.n_iter
-            self.n_swaps_ = best.n_swaps
-            if not best.done:
-                warnings.warn(
-                    f"The search did not end within max_iter={self.max_iter} rounds. Increase "
-                    "max_iter or tol.",
-                    ConvergenceWarning,
-                    stacklevel=2,
-                )
-            self._finish(X, source, best.medoids, weights)
-            context.call_on_fit_task_end(estimator=self, X=X)
-        return self
+    def _best_of(self, X, n_init, max_subtasks, solve):
+        """The best of several solutions, each of which `solve` finds by itself.
 
-    def _keeps_distances(self, source):
-        if self.store_distances == "auto":
+        It gets the best solution so far and a callback context for `max_subtasks` subtasks.
+        """
+        context = self._init_callback_context(max_subtasks=n_init)
+        context.call_on_fit_task_begin(estimator=self, X=X)
+        best = None
+        for _ in range(n_init):
+            task = context.subcontext(task_name="start", max_subtasks=max_subtasks)
+            task.call_on_fit_task_begin(estimator=self, X=X)
+            solution = solve(best, task)
+            if best is None or solution.loss < best.loss:
+                best = solution
+            if task.call_on_fit_task_end(
+                estimator=self,
+                X=X,
+                reconstruction_attributes=partial(self._described_by, X, best.medoids),
+            ):
+                break
+        context.call_on_fit_task_end(estimator=self, X=X)
+        if not best.done:
+            warnings.warn(
+                f"The search did not end within max_iter={self.max_iter} rounds. Increase max_iter "
+                "or tol.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        self.n_iter_ = best.n_iter
+        self.n_swaps_ = best.n_swaps
+        return best
+
+    def _stored(self, source):
+        """All distances at once, if they are to be kept."""
+        store = self.store_distances
+        if store == "auto":
             n_bytes = source.n**2 * source.dtype.itemsize
-            return n_bytes <= get_config()["working_memory"] * 2**20
-        return self.store_distances
+            store = n_bytes <= get_config()["working_memory"] * 2**20
+        return source.matrix() if store and not source.stored else source
+
+    def _n_init(self, init):
+        if self.n_init == "auto":
+            return 3 if isinstance(init, str) and init != "build" else 1
+        return self.n_init
 
     def _described_by(self, X, medoids):
         """What predictions need."""
@@ -242,9 +234,7 @@ class BaseMedoids(
         centers = self.cluster_centers_
         if self._is_euclidean(X):
             n_threads = _openmp_effective_n_threads(self.n_jobs)
-            return nearest_center(
-                check_range(X), centers, EUCLIDEAN[self.metric], n_threads
-            )
+            return nearest_center(check_range(X), centers, EUCLIDEAN[self.metric], n_threads)
         labels, distances = pairwise_distances_argmin_min(
             X, centers, metric=self.metric, metric_kwargs=self.metric_params
         )

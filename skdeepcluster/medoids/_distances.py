@@ -217,7 +217,8 @@ class Euclidean(Source):
 
     def prepare(self, medoids, depth):
         to_medoids = euclidean_distances(self.sample, self.X[medoids] - self.mean, squared=True)
-        reach = np.partition(to_medoids, min(depth, len(medoids)) - 1)[:, depth - 1]
+        last = min(depth, len(medoids)) - 1
+        reach = np.partition(to_medoids, last)[:, last]
         n_dimensions = cheapest_dimension(self.sample, self.axes, reach)
         if n_dimensions == self.n_dimensions:
             return

@@ -5,8 +5,10 @@ import numpy as np
 from skdeepcluster.medoids._search import Search
 
 
-def check_medoids(init, k, weights):
-    """The indices of k different objects of positive weight that the user gave."""
+def check_init(init, k, weights):
+    """A name, or the indices of k different objects of positive weight."""
+    if isinstance(init, str):
+        return init
     medoids = np.asarray(init)
     if medoids.shape != (k,) or medoids.dtype.kind not in "iu":
         raise ValueError(

@@ -4,10 +4,12 @@ from numbers import Integral, Real
 
 from sklearn.base import _fit_context
 from sklearn.callback import with_callbacks
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skdeepcluster.medoids._base import BaseMedoids
-from skdeepcluster.medoids._search import alternate, eager, steepest
+from skdeepcluster.medoids._base import BaseMedoids, Solution
+from skdeepcluster.medoids._init import check_init, initial_medoids, one_medoid
+from skdeepcluster.medoids._search import Search, alternate, eager, steepest
 
 
 class KMedoids(BaseMedoids):
@@ -206,7 +208,27 @@ class KMedoids(BaseMedoids):
         self : object
             The fitted estimator.
         """
-        return self._fit_restarts(X, sample_weight, depth=2)
+        random_state = check_random_state(self.random_state)
+        X = self._validate(X, reset=True)
+        with self._limited_threads():
+            source = self._source(X)
+            weights = self._check_weights(sample_weight, source.n, self.n_clusters)
+            init = check_init(self.init, self.n_clusters, weights)
+            source = self._stored(source)
+
+            def solve(best, context):
+                if self.n_clusters == 1:
+                    return Solution(
+                        0.0, one_medoid(source, weights), n_iter=1, n_swaps=0, done=True
+                    )
+                medoids = initial_medoids(init, self.n_clusters, source, weights, random_state)
+                search = Search(source, weights).start(medoids)
+                return self._improve(X, search, self._rounds(search, random_state), context)
+
+            n_init = self._n_init(init) if self.n_clusters > 1 else 1
+            best = self._best_of(X, n_init, self.max_iter, solve)
+            self._finish(X, source, best.medoids, weights)
+        return self
 
     def _rounds(self, search, random_state):
         if self.method == "fasterpam":

@@ -164,6 +164,26 @@ def steepest(search, tol, slot_by_slot=False):
         yield int(change < -tol * before), done
 
 
+def random_neighbors(search, n_neighbors, tol, random_state):
+    """FastCLARANS: the first good swap among candidates drawn at random, until there is none."""
+    done = False
+    while not done:
+        search.refresh()
+        before = search.loss()
+        drawn = random_state.permutation(np.setdiff1d(search.objects, search.medoids))[:n_neighbors]
+        n_swaps = quiet = begin = 0
+        size = search.n_threads
+        # Rows are computed for few candidates at first: often one of them is good.
+        while not n_swaps and begin < len(drawn):
+            n_swaps, quiet = search.sweep(
+                drawn[begin : begin + size], tol * before, quiet, len(drawn), max_swaps=1
+            )
+            begin += size
+            size *= 2
+        done = not n_swaps or not search.loss() < before
+        yield n_swaps, done
+
+
 def alternate(search):
     """Voronoi iteration: every cluster's best medoid, then new clusters."""
     done = False
