@@ -132,21 +132,21 @@ class BaseMedoids(
 
     def _improve(self, X, search, rounds, context, objects=None):
         """Improve a solution round by round; of some objects, if they are not all of X."""
-        n_swaps = 0
-        for n_iter in range(1, self.max_iter + 1):
+        n_iter = n_swaps = 0
+        done = stop = False
+        while n_iter < self.max_iter and not done and not stop:
             task = context.subcontext(task_name="round")
             task.call_on_fit_task_begin(estimator=self, X=X)
             swaps, done = next(rounds)
+            n_iter += 1
             n_swaps += swaps
-            medoids = search.medoids if objects is None else objects[search.medoids]
+            medoids = search.medoids.copy() if objects is None else objects[search.medoids]
             stop = task.call_on_fit_task_end(
                 estimator=self,
                 X=X,
                 reconstruction_attributes=partial(self._described_by, X, medoids),
             )
-            if done or stop:
-                break
-        return Solution(search.loss(), medoids.copy(), n_iter, n_swaps, done or stop)
+        return Solution(search.loss(), medoids, n_iter, n_swaps, done or stop)
 
     def _best_of(self, X, n_init, max_subtasks, solve):
         """The best of several solutions, each of which `solve` finds by itself.
@@ -195,7 +195,6 @@ class BaseMedoids(
 
     def _described_by(self, X, medoids):
         """What predictions need."""
-        medoids = medoids.copy()
         centers = None if self.metric == "precomputed" else X[medoids]
         return {"medoid_indices_": medoids, "cluster_centers_": centers}
 

@@ -18,7 +18,8 @@ class CLARA(BaseMedoids):
 
     The loss of :class:`KMedoids`,
 
-    .. math:: \min_{M \subset \{1, \dots, n\},\, |M| = k} \; \sum_{i=1}^n w_i \min_{m \in M} d(x_i, x_m),
+    .. math:: \min_{M \subset \{1, \dots, n\},\, |M| = k} \;
+        \sum_{i=1}^n w_i \min_{m \in M} d(x_i, x_m),
 
     is minimized by FasterPAM on a few samples only. Each sample holds the best medoids found so
     far; the medoids that are best for all of the data are kept. The time is linear in n_samples,

@@ -18,7 +18,8 @@ class CLARANS(BaseMedoids):
 
     The loss of :class:`KMedoids`,
 
-    .. math:: \min_{M \subset \{1, \dots, n\},\, |M| = k} \; \sum_{i=1}^n w_i \min_{m \in M} d(x_i, x_m),
+    .. math:: \min_{M \subset \{1, \dots, n\},\, |M| = k} \;
+        \sum_{i=1}^n w_i \min_{m \in M} d(x_i, x_m),
 
     is lowered by swaps from random medoids: objects are drawn, and the best swap of the first that
     lowers the loss is made. The search ends after some draws in vain. Distances are computed when

@@ -153,9 +153,9 @@ class Euclidean(Source):
     A search needs to know a distance only if it is less than that of the object to the last of its
     nearest medoids. With :math:`V` orthonormal, :math:`\rho(x) = \|x - V V^T x\|` and
     :math:`z(x) = (V^T x, \rho(x))`, the distance of :math:`z(x)` and :math:`z(y)` is a lower bound
-    of that of :math:`x` and :math:`y`, and a good one in few dimensions if :math:`V` has the leading
-    principal directions. So a product of narrow matrices sorts most pairs out, and the distances of
-    the others are computed from all features.
+    of that of :math:`x` and :math:`y`, and a good one in few dimensions if :math:`V` has the
+    leading principal directions. So a product of narrow matrices sorts most pairs out, and the
+    distances of the others are computed from all features.
     """
 
     def __init__(self, X, squared, n_threads):

@@ -18,7 +18,8 @@ class KMedoids(BaseMedoids):
     Like k-means, but the center of a cluster is one of its objects, the medoid, and what is summed
     is any dissimilarity, not the squared Euclidean distance:
 
-    .. math:: \min_{M \subset \{1, \dots, n\},\, |M| = k} \; \sum_{i=1}^n w_i \min_{m \in M} d(x_i, x_m)
+    .. math:: \min_{M \subset \{1, \dots, n\},\, |M| = k} \;
+        \sum_{i=1}^n w_i \min_{m \in M} d(x_i, x_m)
 
     Use it where a center has to be a real object, where there is a distance but no mean, or where
     k-means gives too much weight to outliers. A solution is improved by swaps of a medoid for

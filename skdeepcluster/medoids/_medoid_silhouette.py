@@ -223,7 +223,7 @@ class FasterMSC(BaseMedoidSilhouette):
 
             best = self._best_of(X, self._n_init(init), self.max_iter, solve)
             self._finish(X, source, best.medoids, weights)
-            self.medoid_silhouette_ = 1 - best.loss
+            self.medoid_silhouette_ = float(1 - best.loss)
         return self
 
 
@@ -431,5 +431,5 @@ class DynMSC(BaseMedoidSilhouette):
             self._finish(X, source, best.medoids, weights)
             self.n_clusters_ = len(best.medoids)
             self.medoid_silhouettes_ = 1 - np.array(best.path)
-            self.medoid_silhouette_ = 1 - best.loss
+            self.medoid_silhouette_ = float(1 - best.loss)
         return self

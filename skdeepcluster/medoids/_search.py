@@ -4,6 +4,8 @@ import numpy as np
 
 from skdeepcluster._kernels import _medoids
 
+MANY = np.iinfo(np.intp).max
+
 
 class Search:
     """Medoids, and for every object the `depth` nearest of them.
@@ -69,7 +71,7 @@ class Search:
         if len(self.near) > 1:
             _medoids.removal_losses(self.near, self.slots, self.weights, self.removal)
 
-    def sweep(self, order, tol, quiet, patience, max_swaps=np.iinfo(np.intp).max):
+    def sweep(self, order, tol, quiet, patience, max_swaps=MANY):
         """Swap whenever a candidate, met in this order, lowers the loss by more than tol.
 
         Returns
