@@ -87,11 +87,13 @@ cdef class Dendrogram:
         Points, those of larger sides first.
     height, light : ndarray of shape (n,)
         Distance and size of the smaller side of the merge at each boundary; entry 0 is not used.
+    inverse : ndarray of shape (n,)
+        The heights as lambda.
     max_lambda : float
         What stands for 1 / 0: twice the largest finite inverse distance.
     """
 
-    cdef readonly object order, height, light
+    cdef readonly object order, height, light, inverse
     cdef readonly double max_lambda
     # For the conventional order of clusters: breadth first, left before right.
     cdef int32_t[::1] depth, place
@@ -142,11 +144,13 @@ cdef class Dendrogram:
                 self.place[boundary] = place[n + k]
                 self.heavy_left[boundary] = left_size >= right_size
         self.max_lambda = min(2 / least, 1e250) if least < INFINITY else 1.0
+        with np.errstate(divide="ignore"):
+            self.inverse = np.minimum(1 / self.height, self.max_lambda)
 
     def __reduce__(self):
         return _restore, (
-            self.order, self.height, self.light, self.max_lambda, np.asarray(self.depth),
-            np.asarray(self.place), np.asarray(self.heavy_left),
+            self.order, self.height, self.light, self.inverse, self.max_lambda,
+            np.asarray(self.depth), np.asarray(self.place), np.asarray(self.heavy_left),
         )
 
     def condense(self, int64_t min_cluster_size):
@@ -157,15 +161,16 @@ cdef class Dendrogram:
         clusters : dict of ndarrays of shape (n_clusters,)
             ``parent`` (-1 for the root), ``birth`` and ``death`` (lambda at which a cluster begins,
             and the largest at which it loses points), ``size``, ``stability``.
-        point_cluster, point_lambda : ndarrays of shape (n,)
-            The cluster that each point falls out of, and when.
+        member, leave : ndarrays of shape (n,)
+            The cluster that each point falls out of, and when; in the order of the layout.
         """
         cdef int64_t n = self.order.shape[0], top = 0, n_clusters = 1, capacity, i
         cdef int64_t p, s, c, path, node_size, heavy, light, n_splits = 0
-        cdef double lam, birth, cap = self.max_lambda
+        cdef double lam, birth
         cdef const int32_t[::1] lights = self.light
-        cdef const double[::1] height = self.height
-        cdef const int64_t[::1] order = self.order
+        cdef const double[::1] inverse = self.inverse
+        # Of fewer points nothing splits, and all fall out of the root at its merge.
+        min_cluster_size = max(min(min_cluster_size, n), 1)
         capacity = 2 * (n // min_cluster_size) + 1
         parent_ = np.empty(capacity, np.int64)
         birth_ = np.empty(capacity)
@@ -178,16 +183,20 @@ cdef class Dendrogram:
         cdef int64_t[::1] splits = np.empty(capacity, np.int64)
         cdef int64_t[::1] split_children = np.empty(capacity, np.int64)
         cdef int64_t[::1] stack = np.empty(capacity, np.int64)
-        cdef int64_t[::1] boundaries = np.empty(n, np.int64)
-        # By place in the layout.
-        cdef int32_t[::1] member = np.zeros(n, np.int32)
-        cdef double[::1] leave = np.zeros(n)
+        cdef int32_t[::1] boundaries = np.empty(n, np.int32)
+        member_ = np.empty(n, np.int32)
+        leave_ = np.empty(n)
+        cdef int32_t[::1] member = member_
+        cdef double[::1] leave = leave_
         with nogil:
             parents[0] = -1
             births[0] = 0
             sizes[0] = n
             starts[0] = 0
-            if n >= 2:
+            if n == 1:
+                member[0] = 0
+                leave[0] = 0
+            else:
                 stack[0] = 0
                 top = 1
             while top > 0:
@@ -199,7 +208,7 @@ cdef class Dendrogram:
                 p = s + 1
                 while p < s + sizes[c]:
                     if p - s + lights[p] >= min_cluster_size:
-                        boundaries[path] = p
+                        boundaries[path] = <int32_t> p
                         path += 1
                     p += lights[p]
                 birth = births[c]
@@ -209,7 +218,7 @@ cdef class Dendrogram:
                     light = lights[p]
                     heavy = p - s
                     node_size = heavy + light
-                    lam = min(1 / height[p], cap) if height[p] > 0 else cap
+                    lam = inverse[p]
                     deaths[c] = lam
                     if light >= min_cluster_size:
                         stabilities[c] += (lam - birth) * node_size
@@ -247,8 +256,8 @@ cdef class Dendrogram:
         old = np.zeros(n_clusters, np.int64)
         old[1::2] = heavy_child + right
         old[2::2] = heavy_child + ~right
-        new_ = np.empty(n_clusters, np.int64)
-        new_[old] = np.arange(n_clusters)
+        new_ = np.empty(n_clusters, np.int32)
+        new_[old] = np.arange(n_clusters, dtype=np.int32)
         parent_ = parent_[old]
         parent_[1:] = new_[parent_[1:]]
         clusters = {
@@ -258,21 +267,17 @@ cdef class Dendrogram:
             "size": size_[old],
             "stability": stability_[old],
         }
-        point_cluster_ = np.empty(n, np.int64)
-        point_lambda_ = np.empty(n)
-        cdef int64_t[::1] point_cluster = point_cluster_
-        cdef double[::1] point_lambda = point_lambda_
-        cdef int64_t[::1] new = new_
+        cdef int32_t[::1] new = new_
         with nogil:
             for i in range(n):
-                point_cluster[order[i]] = new[member[i]]
-                point_lambda[order[i]] = leave[i]
-        return clusters, point_cluster_, point_lambda_
+                member[i] = new[member[i]]
+        return clusters, member_, leave_
 
 
-def _restore(order, height, light, max_lambda, depth, place, heavy_left):
+def _restore(order, height, light, inverse, max_lambda, depth, place, heavy_left):
     cdef Dendrogram self = Dendrogram.__new__(Dendrogram)
-    self.order, self.height, self.light, self.max_lambda = order, height, light, max_lambda
+    self.order, self.height, self.light = order, height, light
+    self.inverse, self.max_lambda = inverse, max_lambda
     self.depth, self.place, self.heavy_left = depth, place, heavy_left
     return self
 
@@ -358,54 +363,59 @@ cdef void _drop_nested(const int64_t[::1] parent, uint8_t[::1] selected) noexcep
 
 
 def assign(
-    const int64_t[::1] point_cluster,
-    const double[::1] point_lambda,
+    const int32_t[::1] member,
+    const double[::1] leave,
+    const int64_t[::1] order,
     const int64_t[::1] label,
     const double[::1] death,
     double least_lambda,
+    int64_t n_labels,
 ):
-    """Labels of points and the strength of their membership.
+    """Labels of points, the strengths of their membership and the sizes of the flat clusters.
 
-    `label` and `death` give, for each condensed cluster, the flat cluster that it is part of (or -1)
-    and the lambda at which that one is densest. Points that leave before `least_lambda` are noise.
+    `member` and `leave` say where and when the points `order` leave the condensed tree; `label` and
+    `death` give for each of its clusters the flat cluster that it is part of (or -1) and the lambda
+    at which that one is densest. Points that leave before `least_lambda` are noise.
     """
-    cdef int64_t n = point_cluster.shape[0], i, c
+    cdef int64_t n = member.shape[0], i, c, k
+    cdef double strength
     labels_ = np.empty(n, np.int64)
     strengths_ = np.empty(n)
-    cdef int64_t[::1] labels = labels_
+    sizes_ = np.zeros(n_labels, np.int64)
+    cdef int64_t[::1] labels = labels_, sizes = sizes_
     cdef double[::1] strengths = strengths_
     with nogil:
         for i in range(n):
-            c = point_cluster[i]
-            labels[i] = label[c] if point_lambda[i] >= least_lambda else -1
-            if labels[i] < 0:
-                strengths[i] = 0
-            elif point_lambda[i] < death[c]:
-                strengths[i] = point_lambda[i] / death[c]
-            else:
-                strengths[i] = 1
-    return labels_, strengths_
+            c = member[i]
+            k = label[c] if leave[i] >= least_lambda else -1
+            strength = 0
+            if k >= 0:
+                sizes[k] += 1
+                strength = leave[i] / death[c] if leave[i] < death[c] else 1
+            labels[order[i]] = k
+            strengths[order[i]] = strength
+    return labels_, strengths_, sizes_
 
 
 def attach(
     const int64_t[::1] neighbor,
     const double[::1] query_lambda,
-    const int64_t[::1] point_cluster,
+    const int32_t[::1] point_cluster,
     const double[::1] point_lambda,
     const int64_t[::1] parent,
     const double[::1] birth,
 ):
     """The condensed cluster that a new point joins through its nearest point at some lambda."""
     cdef int64_t n = neighbor.shape[0], i, c
-    cluster_ = np.empty(n, np.int64)
-    cdef int64_t[::1] cluster = cluster_
+    cluster_ = np.empty(n, np.int32)
+    cdef int32_t[::1] cluster = cluster_
     with nogil:
         for i in range(n):
             c = point_cluster[neighbor[i]]
             if query_lambda[i] < point_lambda[neighbor[i]]:
                 while c > 0 and birth[c] >= query_lambda[i]:
                     c = parent[c]
-            cluster[i] = c
+            cluster[i] = <int32_t> c
     return cluster_
 
 

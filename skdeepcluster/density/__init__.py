@@ -1,4 +1,4 @@
-"""Clustering by density."""
+"""Clustering by density: clusters of any shape and number, and noise."""
 
 from ._hdbscan import HDBSCAN
 

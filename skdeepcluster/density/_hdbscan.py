@@ -364,9 +364,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
             {name: self._parameter_constraints[name] for name in names}, params, "reselect"
         )
         epsilon = params["cluster_selection_epsilon"]
-        clusters, point_cluster, point_lambda = self._dendrogram.condense(
-            params["min_cluster_size"]
-        )
+        clusters, member, leave = self._dendrogram.condense(params["min_cluster_size"])
         selected, flat_label = select(
             clusters["parent"],
             clusters["birth"],
@@ -380,8 +378,9 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         tree = CondensedTree(
             **clusters,
             selected=selected,
-            point_cluster=point_cluster,
-            point_lambda=point_lambda,
+            order=self._dendrogram.order,
+            member=member,
+            leave=leave,
             min_cluster_size=params["min_cluster_size"],
             flat_label=flat_label,
             # Of the whole data only what is as dense as its first split is a cluster.
@@ -391,11 +390,9 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
             if epsilon > 0
             else clusters["death"][0],
         )
-        labels, probabilities = self._assign(tree, point_cluster, point_lambda)
-        n_clusters = selected.sum()
-        sizes = np.bincount(labels[labels >= 0], minlength=n_clusters)
+        labels, probabilities, sizes = self._assign(tree, member, leave, tree.order)
         total = sizes * tree.death.max()
-        persistence = np.ones(n_clusters)
+        persistence = np.ones(len(sizes))
         np.divide(tree.stability[selected], total, out=persistence, where=total > 0)
         return Bunch(
             labels=labels,
@@ -404,12 +401,20 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
             condensed_tree=tree,
         )
 
-    def _assign(self, tree, cluster, lam):
-        """Labels and strengths of points, given where and when they leave the condensed tree."""
+    def _assign(self, tree, member, leave, order):
+        """Labels, strengths and cluster sizes of points that leave the condensed tree."""
         # The last entry is for the label -1, whose strength is zero whatever stands there.
-        densest = np.append(tree.death[tree.selected], 0)[tree.flat_label]
-        labels, strengths = assign(cluster, lam, tree.flat_label, densest, tree.least_lambda)
-        return labels, strengths.astype(self._dtype, copy=False)
+        densest = np.append(tree.death[tree.selected], 0)
+        labels, strengths, sizes = assign(
+            member,
+            leave,
+            order,
+            tree.flat_label,
+            densest[tree.flat_label],
+            tree.least_lambda,
+            len(densest) - 1,
+        )
+        return labels, strengths.astype(self._dtype, copy=False), sizes
 
     @property
     def _dtype(self):
@@ -496,7 +501,9 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         """
         X = self._check_new(X)
         cluster, lam = self._join(X)
-        labels, probabilities = self._assign(self.condensed_tree_, cluster, lam)
+        labels, probabilities, _ = self._assign(
+            self.condensed_tree_, cluster, lam, np.arange(len(lam))
+        )
         return (labels, probabilities) if return_probabilities else labels
 
     def predict_proba(self, X=None):

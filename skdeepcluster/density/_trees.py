@@ -1,6 +1,7 @@
 """The trees that HDBSCAN learns, as arrays with ways out to pandas and networkx."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from sklearn.utils._optional_dependencies import check_pandas_support
@@ -197,8 +198,12 @@ class CondensedTree(_Table):
     selected : ndarray of shape (n_nodes,)
         Whether the flat clustering has the cluster.
 
-    point_cluster, point_lambda : ndarray of shape (n_samples,)
-        The last cluster of each point, and the :math:`\\lambda` at which the point falls out of it.
+    order : ndarray of shape (n_samples,)
+        The points in an order in which those of every cluster are consecutive.
+
+    member, leave : ndarray of shape (n_samples,)
+        The last cluster of each point in that order, and the :math:`\\lambda` at which the point
+        falls out of it.
 
     min_cluster_size : int
         The minimum size.
@@ -216,8 +221,9 @@ class CondensedTree(_Table):
     size: np.ndarray
     stability: np.ndarray
     selected: np.ndarray
-    point_cluster: np.ndarray
-    point_lambda: np.ndarray
+    order: np.ndarray
+    member: np.ndarray
+    leave: np.ndarray
     min_cluster_size: int
     flat_label: np.ndarray
     least_lambda: float = 0.0
@@ -226,7 +232,33 @@ class CondensedTree(_Table):
         return f"<CondensedTree of {len(self.parent)} clusters, {self.selected.sum()} selected>"
 
     def __len__(self):
-        return len(self.parent) - 1 + len(self.point_cluster)
+        return len(self.parent) - 1 + len(self.order)
+
+    @cached_property
+    def point_cluster(self):
+        """The last cluster of each point.
+
+        Returns
+        -------
+        point_cluster : ndarray of shape (n_samples,)
+            Numbers of clusters, by row of the data.
+        """
+        cluster = np.empty_like(self.member)
+        cluster[self.order] = self.member
+        return cluster
+
+    @cached_property
+    def point_lambda(self):
+        """The inverse distance at which each point falls out of its last cluster.
+
+        Returns
+        -------
+        point_lambda : ndarray of shape (n_samples,)
+            By row of the data.
+        """
+        lam = np.empty_like(self.leave)
+        lam[self.order] = self.leave
+        return lam
 
     def to_numpy(self):
         """What falls out of each cluster, points and clusters, as a structured array.
