@@ -10,7 +10,8 @@ __version__ = "0.1.0.dev0"
 # Each family and its public names: the one place where a method is made public.
 _FAMILIES = {
     "density": ["HDBSCAN"],
-    "density": ["HDBSCAN"],
+    "embedding": ["AutoencoderClusterer", "DEC", "IDEC"],
+    "interval": ["IntervalClustering"],
     "medoids": ["CLARA", "CLARANS", "DynMSC", "FasterMSC", "KMedoids"],
 }
 

@@ -44,7 +44,7 @@ cdef enum:
     TILE = 512      # objects that stay in the cache while several candidates meet them
     GROUP = 128     # candidates that meet a tile
     MAX_DEPTH = 3
-    MIN_PARALLEL = 1 << 16  # distances worth more than one thread
+    MIN_PARALLEL = 1 << 18  # distances worth more than one thread
     NO_SLOT = -1
 
 

@@ -1,0 +1,140 @@
+"""Optimal intervals of a sorted sequence by dynamic programming.
+
+``cost[m][j]`` is the least loss of the first j values in m + 1 intervals. The best start of the last
+interval does not decrease with j, so the starts for some j bound those between them: level by
+level, each with twice as many j as the one before, a row takes O(n log n) operations, and the j of a
+level are independent of each other.
+"""
+
+import numpy as np
+
+from cython.parallel cimport prange
+
+
+cdef extern from "_interval.h" nogil:
+    Py_ssize_t best_start_squared(const double *before, const double *W, const double *S,
+                                  const double *Q, Py_ssize_t end, Py_ssize_t low,
+                                  Py_ssize_t high, double *total)
+
+
+cdef enum:
+    MIN_PARALLEL = 1 << 19  # values worth more than one thread
+
+
+cdef inline Py_ssize_t median(const double[::1] W, Py_ssize_t begin, Py_ssize_t end,
+                              Py_ssize_t at_least) noexcept nogil:
+    """The lower weighted median of an interval, known not to come before `at_least`."""
+    cdef double half = 0.5 * (W[begin] + W[end])
+    cdef Py_ssize_t low = at_least, high = end - 1, step = 1
+    # It is near where it was for the last interval.
+    while low + step < high and W[low + step] < half:
+        low += step
+        step *= 2
+    high = min(high, low + step)
+    while low < high:
+        if W[(low + high) // 2 + 1] < half:
+            low = (low + high) // 2 + 1
+        else:
+            high = (low + high) // 2
+    return low
+
+
+cdef inline double absolute_cost(const double[::1] x, const double[::1] W, const double[::1] S,
+                                 Py_ssize_t begin, Py_ssize_t center,
+                                 Py_ssize_t end) noexcept nogil:
+    cdef double cost = (x[center] * (W[center] - W[begin]) - (S[center] - S[begin])
+                        + (S[end] - S[center]) - x[center] * (W[end] - W[center]))
+    return max(cost, 0)
+
+
+cdef Py_ssize_t best_start_absolute(const double[::1] before, const double[::1] x,
+                                    const double[::1] W, const double[::1] S, Py_ssize_t end,
+                                    Py_ssize_t low, Py_ssize_t high,
+                                    double *total) noexcept nogil:
+    cdef Py_ssize_t i, best = low, center = low
+    cdef double value
+    total[0] = before[low] + absolute_cost(x, W, S, low, median(W, low, end, low), end)
+    for i in range(low, high + 1):
+        center = median(W, i, end, max(center, i))
+        value = before[i] + absolute_cost(x, W, S, i, center, end)
+        if value <= total[0]:
+            total[0] = value
+            best = i
+    return best
+
+
+def optimal_intervals(const double[::1] x, const double[::1] W, const double[::1] S,
+                      const double[::1] Q, int n_intervals, bint squared, int n_threads):
+    """The best partitions of ascending values into contiguous intervals.
+
+    Parameters
+    ----------
+    x : (n,) array of float64, ascending
+    W, S, Q : (n + 1,) arrays of float64
+        Prefix sums, from 0 on, of the positive weights w, of w x and of w x^2.
+    n_intervals : int
+        At most n.
+    squared : bool
+        Whether the loss is of squared deviations from the mean of an interval, or of absolute
+        deviations from its median.
+    n_threads : int
+
+    Returns
+    -------
+    borders : (n_intervals + 1,) array of intp
+        Where the intervals begin, and n.
+    losses : (n_intervals,) array of float64
+        The least losses for 1, 2, ... intervals.
+    """
+    cdef Py_ssize_t n = x.shape[0], m, t, step, n_ends
+    if not 1 <= n_intervals <= n or min(W.shape[0], S.shape[0], Q.shape[0]) != n + 1:
+        raise ValueError("arrays disagree about the number of values")
+    if n >= 2**31 - 1:
+        raise ValueError(f"{n} values are too many")
+    # The least losses of the first j values, in the row before and in this one.
+    cdef double[::1] before = np.full(n + 1, np.inf)
+    cdef double[::1] now = np.full(n + 1, np.inf)
+    cdef int[:, ::1] starts = np.zeros((n_intervals, n + 1), dtype=np.int32)
+    losses = np.empty(n_intervals)
+    borders = np.empty(n_intervals + 1, dtype=np.intp)
+    cdef Py_ssize_t[::1] border = borders
+    cdef double[::1] loss = losses
+    before[0] = 0
+    for m in range(n_intervals):
+        now[:] = np.inf
+        step = 1
+        while step <= n:
+            step *= 2
+        while step > 1:
+            step //= 2
+            n_ends = (n // step + 1) // 2
+            for t in prange(n_ends, nogil=True, num_threads=n_threads, schedule="dynamic",
+                            chunksize=n_ends // (8 * n_threads) + 1,
+                            use_threads_if=n >= MIN_PARALLEL):
+                find_start(before, x, W, S, Q, m, (2 * t + 1) * step, step, squared,
+                           starts[m], now)
+        loss[m] = now[n]
+        before, now = now, before
+    border[n_intervals] = n
+    for m in range(n_intervals - 1, -1, -1):
+        border[m] = starts[m, border[m + 1]]
+    return borders, losses
+
+
+cdef void find_start(const double[::1] before, const double[::1] x, const double[::1] W,
+                     const double[::1] S, const double[::1] Q, Py_ssize_t m, Py_ssize_t end,
+                     Py_ssize_t step, bint squared, int[::1] starts,
+                     double[::1] now) noexcept nogil:
+    """The best start of interval m if it ends here, between those for the ends next to it."""
+    cdef Py_ssize_t n = x.shape[0], low = m, high = end - 1
+    if end <= m:  # fewer values than intervals
+        return
+    if end - step > m:
+        low = starts[end - step]
+    if end + step <= n:
+        high = min(high, starts[end + step])
+    if squared:
+        starts[end] = <int>best_start_squared(&before[0], &W[0], &S[0], &Q[0], end, low, high,
+                                              &now[end])
+    else:
+        starts[end] = <int>best_start_absolute(before, x, W, S, end, low, high, &now[end])
