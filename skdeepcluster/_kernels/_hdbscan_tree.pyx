@@ -96,8 +96,8 @@ cdef class Dendrogram:
     cdef readonly object order, height, light, inverse
     cdef readonly double max_lambda
     # For the conventional order of clusters: breadth first, left before right.
-    cdef int32_t[::1] depth, place
-    cdef uint8_t[::1] heavy_left
+    cdef const int32_t[::1] depth, place
+    cdef const uint8_t[::1] heavy_left
 
     def __init__(self, const double[:, ::1] linkage):
         cdef int64_t n = linkage.shape[0] + 1, k, left, right, heavy, light, boundary
@@ -106,12 +106,12 @@ cdef class Dendrogram:
         self.order = np.empty(n, np.int64)
         self.height = np.full(n, np.inf)
         self.light = np.zeros(n, np.int32)
-        self.depth = np.empty(n, np.int32)
-        self.place = np.empty(n, np.int32)
-        self.heavy_left = np.empty(n, np.uint8)
         cdef int64_t[::1] order = self.order
         cdef double[::1] height = self.height
         cdef int32_t[::1] lights = self.light
+        cdef int32_t[::1] boundary_depth = np.empty(n, np.int32)
+        cdef int32_t[::1] boundary_place = np.empty(n, np.int32)
+        cdef uint8_t[::1] heavy_left = np.empty(n, np.uint8)
         # By node: first boundary, first place in the left-to-right order, depth.
         cdef int32_t[::1] start = np.zeros(2 * n - 1, np.int32)
         cdef int32_t[::1] place = np.zeros(2 * n - 1, np.int32)
@@ -140,9 +140,10 @@ cdef class Dendrogram:
                     order[start[right]] = right
                 height[boundary] = h
                 lights[boundary] = <int32_t> min(left_size, right_size)
-                self.depth[boundary] = depth[n + k]
-                self.place[boundary] = place[n + k]
-                self.heavy_left[boundary] = left_size >= right_size
+                boundary_depth[boundary] = depth[n + k]
+                boundary_place[boundary] = place[n + k]
+                heavy_left[boundary] = left_size >= right_size
+        self.depth, self.place, self.heavy_left = boundary_depth, boundary_place, heavy_left
         self.max_lambda = min(2 / least, 1e250) if least < INFINITY else 1.0
         with np.errstate(divide="ignore"):
             self.inverse = np.minimum(1 / self.height, self.max_lambda)

@@ -122,12 +122,10 @@ cdef class KDTree:
 
     cdef _point(self):
         """Let the C structure point into the arrays."""
-        cdef int32_t[::1] left = self.arrays["left"], right = self.arrays["right"]
-        cdef int32_t[::1] parent = self.arrays["parent"], leaf_node = self.arrays["leaf_node"]
-        self.c.left = &left[0]
-        self.c.right = &right[0]
-        self.c.parent = &parent[0]
-        self.c.leaf_node = &leaf_node[0]
+        self.c.left = <int32_t *> <size_t> self.arrays["left"].ctypes.data
+        self.c.right = <int32_t *> <size_t> self.arrays["right"].ctypes.data
+        self.c.parent = <int32_t *> <size_t> self.arrays["parent"].ctypes.data
+        self.c.leaf_node = <int32_t *> <size_t> self.arrays["leaf_node"].ctypes.data
         self.c.points = <void *> <size_t> self.arrays["points"].ctypes.data
         self.c.boxes = <void *> <size_t> self.arrays["boxes"].ctypes.data
 

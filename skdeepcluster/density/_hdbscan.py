@@ -176,10 +176,10 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
     >>> from sklearn.datasets import make_moons
     >>> X, y = make_moons(1000, noise=0.05, random_state=0)
     >>> model = HDBSCAN(min_cluster_size=10).fit(X)
-    >>> model.labels_.max() + 1
+    >>> int(model.labels_.max()) + 1
     2
     >>> model.predict([[0.0, 1.0], [1.0, -0.5], [5.0, 5.0]])
-    array([1, 0, -1])
+    array([ 1,  0, -1])
     """
 
     _parameter_constraints: dict = {
@@ -346,8 +346,8 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         >>> from sklearn.datasets import load_digits
         >>> X, _ = load_digits(return_X_y=True)
         >>> model = HDBSCAN(min_cluster_size=5).fit(X)
-        >>> [model.reselect(min_cluster_size=m).labels.max() + 1 for m in (5, 10, 20, 40)]
-        [22, 13, 9, 7]
+        >>> [len(model.reselect(min_cluster_size=m).cluster_persistence) for m in (5, 10, 20, 40)]
+        [21, 15, 13, 10]
         """
         check_is_fitted(self, "core_distances_")
         names = (
@@ -422,6 +422,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
 
     @property
     def exemplar_indices_(self):
+        """Samples of highest density."""
         check_is_fitted(self, "core_distances_")
         tree = self.condensed_tree_
         cluster = tree.point_cluster
@@ -520,7 +521,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+        X : array-like of shape (n_samples, n_features), default=None
             New samples; by default the fitted ones.
 
         Returns
@@ -538,6 +539,11 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         if X is None:
             X, cluster, lam = self._fit_X, tree.point_cluster, tree.point_lambda
         else:
+            if issparse(X):
+                raise ValueError(
+                    "predict_proba takes dense new rows, not a sparse matrix; pass X.toarray(), in "
+                    "batches where it is large."
+                )
             X = self._check_new(X)
             cluster, lam = self._join(X)
         chosen = np.flatnonzero(tree.selected)

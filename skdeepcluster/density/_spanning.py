@@ -126,9 +126,7 @@ class TreeReachability:
             core = np.empty_like(self.core)
             core[self.order] = self.core
             neighbors = tree.knn(min(self.min_samples, len(kept)), n_threads)
-            edges = spanning_tree(
-                tree, core[kept[tree.index]], *neighbors, self._scale, n_threads
-            )
+            edges = spanning_tree(tree, core[kept[tree.index]], *neighbors, self._scale, n_threads)
             source = np.concatenate([source, kept[tree.index[edges[0]]]])
             target = np.concatenate([target, kept[tree.index[edges[1]]]])
             weight = np.concatenate([weight, edges[2]])
@@ -195,8 +193,11 @@ class BlockReachability:
         if self.metric == "precomputed":
             return np.asarray(X[rows])
         return pairwise_distances(
-            X[rows], Y, metric=self.metric, n_jobs=n_threads if isinstance(self.metric, str) else 1,
-            **self.params
+            X[rows],
+            Y,
+            metric=self.metric,
+            n_jobs=n_threads if isinstance(self.metric, str) else 1,
+            **self.params,
         )
 
     def core_distances(self):
@@ -219,8 +220,13 @@ class BlockReachability:
             for start in range(0, block.shape[0], FILTER_ROWS):
                 forest.add(
                     lighter_edges(
-                        block[start : start + FILTER_ROWS], rows.start + start, rows.start,
-                        self.core, 1 / self.alpha, *forest.layout(), n_threads,
+                        block[start : start + FILTER_ROWS],
+                        rows.start + start,
+                        rows.start,
+                        self.core,
+                        1 / self.alpha,
+                        *forest.layout(),
+                        n_threads,
                     )
                 )
         return forest.edges()
