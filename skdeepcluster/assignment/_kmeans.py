@@ -1,0 +1,80 @@
+"""k-means on an embedding."""
+
+import numpy as np
+from sklearn.cluster import kmeans_plusplus
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
+
+from skdeepcluster._kernels._distance import argmin_sqeuclidean, lloyd_step
+
+# Restarts are compared on this many rows; the best goes on with all.
+SAMPLE_ROWS = 20_000
+
+
+def kmeans(Z, n_clusters, *, n_init=20, max_iter=300, tol=1e-4, seed=0, share=None, total=None):
+    r"""Centres and labels of the best of several k-means runs.
+
+    .. math:: \min_\mu \sum_i \min_j \|z_i - \mu_j\|^2
+
+    Parameters
+    ----------
+    Z : array of shape (n, n_components)
+        float32 or float64.
+    n_clusters : int
+    n_init : int, default=20
+        Runs from k-means++ starts.
+    max_iter : int, default=300
+    tol : float, default=1e-4
+        A run ends when the centres' squared movement is below this share of the mean variance.
+    seed : int
+    share : slice, optional
+        The rows that this process sums over; by default all.
+    total : callable (array) -> array, optional
+        Sum over processes.
+
+    Returns
+    -------
+    centers : array of shape (n_clusters, n_components)
+    labels : array of shape (n,), int32
+    """
+    random_state = np.random.RandomState(seed)
+    Z = np.ascontiguousarray(Z)
+    n_threads = _openmp_effective_n_threads()
+    tol = tol * Z.var(axis=0).mean()
+    rows = random_state.permutation(len(Z))[:SAMPLE_ROWS] if len(Z) > SAMPLE_ROWS else slice(None)
+    sample = np.ascontiguousarray(Z[rows])
+    best, best_inertia = None, np.inf
+    for _ in range(n_init):
+        start, _ = kmeans_plusplus(sample, n_clusters, random_state=random_state)
+        centers, inertia = lloyd(sample, start, max_iter, tol, n_threads)
+        if best is None or inertia < best_inertia:
+            best, best_inertia = centers, inertia
+    if len(sample) < len(Z) or share is not None:
+        mine = np.ascontiguousarray(Z[share or slice(None)])
+        best, _ = lloyd(mine, best, max_iter, tol, n_threads, total)
+    return best, nearest_center(Z, best, n_threads)
+
+
+def nearest_center(Z, centers, n_threads):
+    """The number of each row's nearest centre."""
+    labels = np.empty(len(Z), dtype=np.int32)
+    argmin_sqeuclidean(Z, centers, labels, None, n_threads)
+    return labels
+
+
+def lloyd(Z, centers, max_iter, tol, n_threads, total=None):
+    """Move centres to the means of their rows until they rest; an empty one stays where it is."""
+    k, d = centers.shape
+    labels = np.empty(len(Z), dtype=np.int32)
+    for _ in range(max_iter):
+        sums, counts = np.zeros((k, d)), np.zeros(k, dtype=np.int64)
+        inertia = lloyd_step(Z, centers, labels, sums, counts, n_threads)
+        if total is not None:
+            joined = total(np.concatenate([sums.ravel(), counts, [inertia]]))
+            sums, counts, inertia = joined[: k * d].reshape(k, d), joined[k * d : -1], joined[-1]
+        moved = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centers)
+        moved = moved.astype(Z.dtype)
+        shift = np.square(moved.astype(np.float64) - centers).sum()
+        centers = moved
+        if shift <= tol:
+            break
+    return centers, inertia

@@ -1,0 +1,66 @@
+"""Soft assignments by Student's t and the target that sharpens them."""
+
+import torch
+import torch.nn.functional as F
+
+
+def student_t(z, centers, alpha=1.0):
+    r"""Log of the soft assignment of rows to centres.
+
+    .. math:: q_{ij} \propto (1 + \|z_i - \mu_j\|^2 / \alpha)^{-(\alpha + 1) / 2}
+
+    Parameters
+    ----------
+    z : Tensor of shape (n, n_components)
+    centers : Tensor of shape (n_clusters, n_components)
+    alpha : float, default=1
+        Degrees of freedom.
+
+    Returns
+    -------
+    log_q : Tensor of shape (n, n_clusters)
+    """
+    squared = (
+        z.square().sum(dim=1, keepdim=True) - 2 * z @ centers.T + centers.square().sum(dim=1)
+    ).clamp_min(0)
+    return F.log_softmax(-(alpha + 1) / 2 * torch.log1p(squared / alpha), dim=1)
+
+
+def sharpen(log_q):
+    r"""The target of self-training, in place of the assignment's memory.
+
+    .. math:: p_{ij} \propto q_{ij}^2 / f_j, \quad f_j = \textstyle\sum_i q_{ij}
+
+    Parameters
+    ----------
+    log_q : Tensor of shape (n, n_clusters)
+        Of all rows; overwritten.
+
+    Returns
+    -------
+    p : Tensor of shape (n, n_clusters)
+    """
+    log_f = torch.logsumexp(log_q, dim=0)
+    for block in log_q.split(2**16):
+        block.mul_(2).sub_(log_f)
+        block.copy_(F.softmax(block, dim=1))
+    return log_q
+
+
+def sharpening_loss(log_q):
+    """Mean over rows of KL(P || Q), where P is Q's own target.
+
+    Parameters
+    ----------
+    log_q : Tensor of shape (n, n_clusters)
+
+    Returns
+    -------
+    loss : float
+    """
+    log_f = torch.logsumexp(log_q, dim=0)
+    total = 0.0
+    for block in log_q.split(2**16):
+        log_p = F.log_softmax(2 * block - log_f, dim=1)
+        total += (log_p.exp() * (log_p - block)).sum(dtype=torch.float64).item()
+    return total / len(log_q)

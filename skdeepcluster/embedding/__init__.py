@@ -1,0 +1,8 @@
+"""Clusterers that learn an embedding with an autoencoder."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    submod_attrs={"autoencoder": ["AutoencoderClusterer"], "dec": ["DEC"], "idec": ["IDEC"]},
+)

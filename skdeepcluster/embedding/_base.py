@@ -1,0 +1,248 @@
+"""What the autoencoder methods share: the networks and their pre-training."""
+
+import copy
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skdeepcluster.base import DeepClusterer
+from skdeepcluster.nn import (
+    RECONSTRUCTION_LOSSES,
+    Autoencoder,
+    conv_autoencoder,
+    mlp_autoencoder,
+)
+from skdeepcluster.training import Stage, Standardizer
+
+# Widths of the hidden layers, or channels of the convolutions, where none are given.
+_HIDDEN = {"mlp": (500, 500, 2000), "conv": (32, 64, 128)}
+# The rows that each layer is pre-trained to restore lose this share of their entries.
+_LAYERWISE_NOISE = 0.2
+
+
+class AutoencoderBase(DeepClusterer):
+    """Base of the methods that begin with an autoencoder.
+
+    Parameters
+    ----------
+    encoder : {"mlp", "conv"}, sequence of int or torch.nn.Module, default="mlp"
+        Network from rows to the embedding. A sequence gives the widths of an mlp's hidden layers. A
+        module is copied with its weights and needs a `decoder`.
+
+    decoder : torch.nn.Module, default=None
+        Network from the embedding back to rows; by default the encoder's mirror image.
+
+    hidden_layer_sizes : sequence of int, default=None
+        Widths of the hidden layers of "mlp", by default (500, 500, 2000), or channels of the
+        convolutions of "conv", by default (32, 64, 128).
+
+    n_components : int, default=None
+        Width of the embedding; by default 10, or the number of features if that is less.
+
+    image_shape : tuple of int, default=None
+        (C, H, W) or (H, W) of images that come as flat rows.
+
+    layerwise_epochs : int, default=0
+        Epochs for which each layer of a dense encoder is first trained by itself to restore its
+        input from a corrupted copy.
+
+    noise : float, default=0
+        Share of the entries set to their mean in the input of the reconstruction.
+
+    Attributes
+    ----------
+    n_components_ : int
+        Width of the embedding.
+    """
+
+    encoder: object = "mlp"
+    decoder: object = None
+    hidden_layer_sizes: object = None
+    n_components: int | None = None
+    image_shape: tuple | None = None
+    layerwise_epochs: int = 0
+    noise: float = 0.0
+
+    _parameter_constraints = {
+        **DeepClusterer._parameter_constraints,
+        "encoder": [StrOptions({"mlp", "conv"}), "array-like", torch.nn.Module],
+        "decoder": [torch.nn.Module, None],
+        "hidden_layer_sizes": ["array-like", None],
+        "n_components": [Interval(Integral, 1, None, closed="left"), None],
+        "image_shape": [tuple, list, None],
+        "layerwise_epochs": [Interval(Integral, 0, None, closed="left")],
+        "noise": [Interval(Real, 0, 1, closed="left")],
+    }
+
+    # What a reconstruction is measured by, and what the code is held to.
+    _loss = "mse"
+    _constraint = "none"
+
+    # -- networks ----------------------------------------------------------------------------
+
+    def _build(self, shape, generator):
+        n_features = int(torch.Size(shape).numel())
+        n_components = self.n_components or min(10, n_features)
+        if isinstance(self.encoder, torch.nn.Module):
+            encoder, decoder = self._given_networks(shape)
+        else:
+            name, hidden = self._architecture()
+            if name == "conv" and len(shape) != 3:
+                raise ValueError(
+                    "encoder='conv' needs images of shape (n, C, H, W) or (n, H, W), or "
+                    "image_shape=(C, H, W) for flat rows"
+                )
+            make = conv_autoencoder if name == "conv" else mlp_autoencoder
+            encoder, decoder = make(shape, hidden, n_components, generator)
+            if self.decoder is not None:
+                raise ValueError("decoder is given without an encoder module; give both or none")
+        return Autoencoder(encoder, decoder, self._constraint)
+
+    def _architecture(self):
+        """Name of the network and the sizes of its layers."""
+        if isinstance(self.encoder, str):
+            name, hidden = self.encoder, self.hidden_layer_sizes
+            hidden = _HIDDEN[name] if hidden is None else hidden
+        else:
+            name, hidden = "mlp", self.encoder
+        hidden = list(hidden)
+        if not all(isinstance(width, Integral) and width > 0 for width in hidden):
+            raise ValueError(f"hidden_layer_sizes={hidden!r} must be positive integers")
+        return name, hidden
+
+    def _given_networks(self, shape):
+        """Copies of the user's modules, tried on a row."""
+        if self.decoder is None:
+            raise ValueError("encoder is a module; give a decoder module for its codes too")
+        encoder, decoder = (
+            copy.deepcopy(module).to("cpu", torch.float32)
+            for module in (self.encoder, self.decoder)
+        )
+        row = torch.zeros(2, *shape)
+        with torch.no_grad():
+            try:
+                z = encoder.eval()(row)
+                restored = decoder.eval()(z)
+            except RuntimeError as error:
+                raise ValueError(
+                    f"encoder and decoder do not fit rows of shape {tuple(shape)}: {error}"
+                ) from error
+        if z.ndim != 2 or restored.shape != row.shape:
+            raise ValueError(
+                f"encoder gives codes of shape {tuple(z.shape)} for rows of shape "
+                f"{tuple(row.shape)}, decoder gives {tuple(restored.shape)}; codes must be "
+                "(n, n_components) and reconstructions must have the shape of the rows"
+            )
+        return encoder, decoder
+
+    # -- pre-training ------------------------------------------------------------------------
+
+    def _pretraining(self, epochs, **options):
+        """Stages of the reconstruction: each layer by itself if asked for, then all together."""
+        stages = []
+        if self.layerwise_epochs:
+            name, hidden = self._architecture()
+            if name != "mlp":
+                raise ValueError(
+                    f"layerwise_epochs={self.layerwise_epochs} needs a dense encoder, "
+                    f"got encoder={self.encoder!r}"
+                )
+            stages = [self._layer_stage(i, len(hidden) + 1) for i in range(len(hidden) + 1)]
+        stages.append(Stage("pretrain", self._reconstruct, epochs, **options))
+        return stages
+
+    def _reconstruct(self, fit, batch):
+        restored = fit.module(self._corrupt(fit, batch, batch.x))[1]
+        return {"reconstruction": self._reconstruction_errors(batch.x, restored).mean()}
+
+    def _corrupt(self, fit, batch, x):
+        if not (self.noise and fit.module.training):
+            return x
+        return x * (fit.uniform(batch, *x.shape[1:]) >= self.noise)
+
+    def _reconstruction_errors(self, x, restored):
+        """The loss of each row."""
+        return RECONSTRUCTION_LOSSES[self._loss](x, restored)
+
+    def _layer_stage(self, position, n_layers):
+        """Denoising of one layer's input: the layer, and its mirror image in the decoder."""
+
+        def pair(module):
+            encoder = [m for m in module.encoder if isinstance(m, torch.nn.Linear)]
+            decoder = [m for m in module.decoder if isinstance(m, torch.nn.Linear)]
+            return encoder[:position], encoder[position], decoder[n_layers - 1 - position]
+
+        def loss(fit, batch):
+            below, layer, mirror = pair(fit.module)
+            h = batch.x.flatten(1)
+            with torch.no_grad():
+                for lower in below:
+                    h = torch.relu(lower(h))
+            corrupted = h
+            if position:  # the rows themselves stay whole, as in the authors' script
+                corrupted = h * (fit.uniform(batch, h.shape[1]) >= _LAYERWISE_NOISE)
+            code = layer(corrupted)
+            if position < n_layers - 1:
+                code = torch.relu(code)
+                code = code * (fit.uniform(batch, code.shape[1]) >= _LAYERWISE_NOISE)
+            restored = mirror(code)
+            if position:
+                restored = torch.relu(restored)
+            return {"reconstruction": torch.nn.functional.mse_loss(restored.float(), h.float())}
+
+        return Stage(
+            f"layer {position + 1}",
+            loss,
+            self.layerwise_epochs,
+            parameters=lambda module: [p for m in pair(module)[1:] for p in m.parameters()],
+        )
+
+    # -- after fit ---------------------------------------------------------------------------
+
+    def inverse_transform(self, Z):
+        """Decode embeddings.
+
+        Parameters
+        ----------
+        Z : array-like of shape (n_samples, n_components)
+            Points of the embedding, such as `cluster_centers_`.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            Rows in the units of the training data, images flattened.
+        """
+        check_is_fitted(self)
+        Z = check_array(Z, dtype=[np.float64, np.float32])
+        if Z.shape[1] != self.n_components_:
+            raise ValueError(
+                f"Z has {Z.shape[1]} columns, but the embedding has {self.n_components_}"
+            )
+        device = next(self.module_.parameters()).device
+        with torch.no_grad():
+            rows = self.module_.decode(torch.as_tensor(Z, dtype=torch.float32, device=device))
+        if self._loss == "bce":
+            rows = rows.sigmoid()
+        rows = Standardizer(self.mean_, self.scale_).inverse(rows.flatten(1).cpu().numpy())
+        return rows.astype(Z.dtype)
+
+
+class PretrainedBase(AutoencoderBase):
+    """Base of the methods that refine what an autoencoder has learned.
+
+    Parameters
+    ----------
+    pretrain_epochs : int, default=60
+        Epochs of the reconstruction that the clustering starts from.
+    """
+
+    pretrain_epochs: int = 60
+
+    _parameter_constraints = {
+        **AutoencoderBase._parameter_constraints,
+        "pretrain_epochs": [Interval(Integral, 0, None, closed="left")],
+    }

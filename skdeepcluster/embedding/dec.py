@@ -1,0 +1,230 @@
+"""Deep embedded clustering."""
+
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skdeepcluster.assignment import (
+    kmeans,
+    landmark_spectral,
+    sharpen,
+    sharpening_loss,
+    student_t,
+)
+from skdeepcluster.embedding._base import PretrainedBase
+from skdeepcluster.nn import kl_divergence
+from skdeepcluster.training import Stage, map_blocks
+
+# Of the target that the initial labels give in the first epochs, this share is spread evenly.
+_SMOOTHING = 0.1
+
+
+class DEC(PretrainedBase):
+    r"""Deep embedded clustering.
+
+    An autoencoder learns an embedding, in which centres are placed; then encoder and centres are
+    trained together to make confident assignments more confident. Pick it when the number of
+    clusters is known, rows are many (thousands or more) and features are dense and alike, such as
+    pixels, tf-idf or the output of another network. Where k-means on the raw features is nearly
+    perfect already it has nothing to add.
+
+    Training minimises, with the target :math:`P` held fixed between two updates,
+
+    .. math:: \min_{\theta, \mu} \mathrm{KL}(P \| Q) = \frac{1}{n} \sum_i \sum_j p_{ij} \log
+        \frac{p_{ij}}{q_{ij}}, \quad q_{ij} \propto \left(1 + \|z_i - \mu_j\|^2 / \alpha\right)
+        ^{-(\alpha + 1) / 2}, \quad p_{ij} \propto q_{ij}^2 / \textstyle\sum_i q_{ij},
+
+    where :math:`z_i = f_\theta(x_i)`. Rows are first centred and scaled by one number for all
+    features.
+
+    Parameters
+    ----------
+    alpha : float, default=1
+        Degrees of freedom of Student's t.
+
+    init : {"spectral", "k-means"} or array of shape (n_clusters, n_components), default="spectral"
+        What the first centres come from. "k-means", as in [1]_, is the best of 20 runs on the
+        embedding; it follows compact groups. "spectral" cuts a neighbourhood graph over at most
+        1,000 landmarks of the embedding, which follows groups of any shape, and teaches the encoder
+        these labels for `init_epochs` before the self-training begins.
+
+    init_epochs : int, default=2
+        Epochs in which the labels of ``init="spectral"`` are the target.
+
+    update_interval : int, default=None
+        Steps between two updates of the target; by default one epoch.
+
+    tol : float, default=1e-3
+        Training ends when fewer than this share of the labels changed between two updates.
+
+    Attributes
+    ----------
+    cluster_centers_ : ndarray of shape (n_clusters, n_components)
+        Centres in the embedding.
+
+    See Also
+    --------
+    IDEC : Keeps the decoder in training, so that the embedding keeps its local structure.
+    AutoencoderClusterer : The embedding alone, clustered by any scikit-learn clusterer.
+
+    Notes
+    -----
+    The objective falls when an embedding is merely squeezed together: `score` compares fits of one
+    model, not models of different sizes.
+
+    References
+    ----------
+    .. [1] Xie, Girshick, Farhadi: Unsupervised deep embedding for clustering analysis. ICML 2016.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from skdeepcluster import DEC
+    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
+    >>> dec = DEC(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
+    >>> dec.predict_proba(X).shape
+    (300, 3)
+    """
+
+    alpha: float = 1.0
+    init: object = "spectral"
+    init_epochs: int = 2
+    update_interval: int | None = None
+    tol: float = 1e-3
+
+    _parameter_constraints = {
+        **PretrainedBase._parameter_constraints,
+        "alpha": [Interval(Real, 0, None, closed="neither")],
+        "init": [StrOptions({"spectral", "k-means"}), "array-like"],
+        "init_epochs": [Interval(Integral, 0, None, closed="left")],
+        "update_interval": [Interval(Integral, 1, None, closed="left"), None],
+        "tol": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def _build(self, shape, generator):
+        module = super()._build(shape, generator)
+        code = module.encode(torch.zeros(2, *shape))
+        module.centers = torch.nn.Parameter(code.new_zeros(self.n_clusters, code.shape[1]))
+        return module
+
+    def _stages(self):
+        taught = self.init_epochs if self._starts_from("spectral") else 0
+        training = {"weights": self._weights(), "parameters": self._trained}
+        return [
+            *self._pretraining(self.pretrain_epochs, parameters=_autoencoder),
+            Stage("initialize", self._self_training, taught, begin=self._place_centers, **training),
+            Stage(
+                "refine",
+                self._self_training,
+                self.max_epochs,
+                refresh=self._sharpen_target,
+                every=self.update_interval,
+                **training,
+            ),
+        ]
+
+    def _weights(self):
+        return {}
+
+    def _trained(self, module):
+        return [*module.encoder.parameters(), module.centers]
+
+    def _starts_from(self, name):
+        return isinstance(self.init, str) and self.init == name
+
+    def _place_centers(self, fit):
+        """First centres; with the spectral ones, their rows' labels as the first target."""
+        Z = fit.over_all_rows(fit.module.encode).cpu().numpy()
+        if self._starts_from("k-means"):
+            sums = fit.sums_over_rows()
+            centers, _ = kmeans(Z, self.n_clusters, seed=fit.seed(), **sums)
+        elif self._starts_from("spectral"):
+            sums = fit.sums_over_rows()
+            labels = landmark_spectral(Z, self.n_clusters, seed=fit.seed(), **sums)
+            centers = _means(Z, labels, self.n_clusters)
+            fit.state.target = _smoothed(labels, self.n_clusters).to(fit.device)
+        else:
+            centers = np.asarray(self.init, dtype=np.float32)
+            if centers.shape != tuple(fit.module.centers.shape):
+                raise ValueError(
+                    f"init has shape {centers.shape}; centers of shape "
+                    f"{tuple(fit.module.centers.shape)} are required"
+                )
+        with torch.no_grad():
+            fit.module.centers.copy_(torch.as_tensor(centers))
+        fit.state.placed = True
+
+    def _sharpen_target(self, fit):
+        """P from Q over all rows; True when hardly any label moved."""
+        fit.state.target = None
+        log_q = fit.over_all_rows(lambda x: self._log_q(fit.module, x))
+        moved = fit.label_change(log_q.argmax(dim=1))
+        fit.state.target = sharpen(log_q)
+        return moved < self.tol
+
+    def _self_training(self, fit, batch):
+        log_q = self._log_q(fit.module, batch.x)
+        return {"kl": kl_divergence(fit.state.target[batch.index], log_q)}
+
+    def _log_q(self, module, x):
+        return student_t(module.encode(x), module.centers, self.alpha)
+
+    def _assess(self, module, samples):
+        log_q = torch.cat(list(map_blocks(lambda x: self._log_q(module, x), samples)))
+        return sharpening_loss(log_q), log_q.argmax(dim=1).cpu().numpy().astype(np.int32)
+
+    def _learned(self, fit):
+        if not getattr(fit.state, "placed", False):
+            return None
+        centers = fit.module.centers.detach().cpu().numpy()
+        return {"cluster_centers_": centers, "n_components_": centers.shape[1]}
+
+    def predict(self, X):
+        """The most probable cluster of each row.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features), or images
+            New rows.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            The index of the nearest centre in the embedding.
+        """
+        return self._stream(X, lambda x: self._log_q(self.module_, x).argmax(dim=1).int())
+
+    def predict_proba(self, X):
+        """Soft assignment of rows to clusters.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features), or images
+            New rows.
+
+        Returns
+        -------
+        Q : ndarray of shape (n_samples, n_clusters)
+            Student's t similarity to each centre; rows sum to 1.
+        """
+        return self._stream(X, lambda x: self._log_q(self.module_, x).exp())
+
+
+def _autoencoder(module):
+    return [*module.encoder.parameters(), *module.decoder.parameters()]
+
+
+def _means(Z, labels, n_clusters):
+    """Means of the rows of each label; of a label without rows the mean of all."""
+    return np.stack(
+        [Z[labels == j].mean(axis=0) if (labels == j).any() else Z.mean(axis=0) for j in range(n_clusters)]
+    )
+
+
+def _smoothed(labels, n_clusters):
+    """One-hot targets with a share spread evenly."""
+    target = torch.full((len(labels), n_clusters), _SMOOTHING / n_clusters)
+    target[torch.arange(len(labels)), torch.as_tensor(labels, dtype=torch.int64)] += 1 - _SMOOTHING
+    return target

@@ -1,0 +1,31 @@
+"""The torch side of fit: rows, stages, the loop, devices, checkpoints, several processes.
+
+A method hands over a module and a list of stages; everything that all methods share happens here,
+once. Nothing in this room knows scikit-learn's estimators.
+"""
+
+from skdeepcluster.training._checkpoint import Checkpoint, fingerprint
+from skdeepcluster.training._device import Precision, resolve_device
+from skdeepcluster.training._distributed import processes
+from skdeepcluster.training._loop import Batch, Fit, NonFiniteLossError, Stage, Training
+from skdeepcluster.training._samples import Samples, Standardizer, check_finite, is_dataset, is_on_disk, map_blocks, source
+
+__all__ = [
+    "Batch",
+    "Checkpoint",
+    "Fit",
+    "NonFiniteLossError",
+    "Precision",
+    "Samples",
+    "Stage",
+    "Standardizer",
+    "Training",
+    "fingerprint",
+    "check_finite",
+    "is_dataset",
+    "is_on_disk",
+    "map_blocks",
+    "processes",
+    "resolve_device",
+    "source",
+]

@@ -1,0 +1,113 @@
+"""The state of an interrupted fit in a file."""
+
+import hashlib
+import os
+import time
+import warnings
+import zlib
+
+import numpy as np
+import torch
+
+from skdeepcluster.training._samples import _ranges, _statistics_rows
+
+# A checkpoint is written when the time since the last one exceeds this many times its cost.
+COST_RATIO = 20
+
+
+def fingerprint(rows, settings, module=None):
+    """A digest of data, settings and given weights, equal only for the same fit.
+
+    Parameters
+    ----------
+    rows : row access as `source` gives it
+    settings : dict
+        Everything beside the data that decides the result.
+    module : torch.nn.Module or None
+        With weights that the caller chose.
+    """
+    digest = hashlib.sha256(repr(sorted(settings.items())).encode())
+    digest.update(repr(rows.shape).encode())
+    checksum = 0
+    for begin, end in _ranges(0, rows.shape[0], _statistics_rows(rows.shape[1])):
+        block = np.ascontiguousarray(rows.block(begin, end))
+        checksum = zlib.crc32(block.view(np.uint8).reshape(-1), checksum)
+    digest.update(f"{checksum}".encode())
+    for name, tensor in module.state_dict().items() if module is not None else ():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+class Checkpoint:
+    """A file that always holds one whole state: it is replaced in a single step, or not at all.
+
+    Parameters
+    ----------
+    path : str or path-like
+    fingerprint : str
+        Marks the fit that the file belongs to.
+    writes : bool, default=True
+        False for all processes of a fit but the first.
+    """
+
+    def __init__(self, path, fingerprint, *, writes=True):
+        self.path, self.fingerprint, self.writes = os.fspath(path), fingerprint, writes
+        self.cost = 0.0
+        self.last = time.monotonic()
+        self.failed = False
+
+    def load(self):
+        """The saved state, or None where nothing was saved.
+
+        Raises
+        ------
+        ValueError
+            If the file is no checkpoint, or one of other data or parameters.
+        """
+        try:
+            saved = torch.load(self.path, map_location="cpu", weights_only=True)
+            found = saved["fingerprint"]
+        except FileNotFoundError:
+            return None
+        except Exception as error:
+            raise ValueError(
+                f"checkpoint={self.path!r} is not a readable checkpoint ({error}); remove the file "
+                "or choose another path"
+            ) from error
+        if found != self.fingerprint:
+            raise ValueError(
+                f"checkpoint={self.path!r} belongs to a fit with other data or parameters; remove "
+                "the file to start anew, or choose another path"
+            )
+        return saved
+
+    def due(self):
+        """Whether enough time has passed for another file."""
+        return time.monotonic() - self.last >= COST_RATIO * self.cost
+
+    def save(self, state):
+        """Replace the file. Where the disk refuses, the fit goes on with the file before."""
+        if not self.writes:
+            return
+        begin = time.monotonic()
+        part = f"{self.path}.part"
+        try:
+            with open(part, "wb") as file:
+                torch.save({"fingerprint": self.fingerprint, **state}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, self.path)
+        except (OSError, RuntimeError) as error:
+            # torch reports a failed write of its archive as a RuntimeError.
+            if os.path.exists(part):
+                os.remove(part)
+            if not self.failed:
+                warnings.warn(
+                    f"checkpoint={self.path!r} could not be written ({error}); the fit goes on",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+            self.failed = True
+        self.last = time.monotonic()
+        self.cost = self.last - begin

@@ -1,0 +1,65 @@
+"""Where and how precisely a network computes."""
+
+import contextlib
+
+import torch
+
+
+def resolve_device(device):
+    """The torch.device that a `device` parameter names; "auto" is the first accelerator there is.
+
+    Raises
+    ------
+    ValueError
+        If torch does not know the device or it is not there.
+    """
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda", torch.cuda.current_device())
+        return torch.device("cpu")
+    try:
+        resolved = torch.device(device)
+        torch.empty(0, device=resolved)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"device={device!r} is not available here ({str(error).splitlines()[0]}); "
+            "use device='auto' or device='cpu'"
+        ) from error
+    return resolved
+
+
+def _has_fast_bfloat16(device):
+    """Whether matrix products in bfloat16 run on units of their own."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and torch.cpu._is_amx_tile_supported()
+
+
+class Precision:
+    """Autocast of the training steps.
+
+    Weights, losses, targets and everything that is predicted stay float32; "bfloat16" lets the
+    matrix products of the steps run in half the width.
+
+    Parameters
+    ----------
+    precision : {"auto", "float32", "bfloat16"}
+    device : torch.device
+    module : torch.nn.Module
+        "auto" chooses float32 for networks too small to gain from the narrower type.
+    """
+
+    # Below this many weights the conversions cost more than the products save.
+    WORTHWHILE_WEIGHTS = 200_000
+
+    def __init__(self, precision, device, module):
+        if precision == "auto":
+            large = sum(p.numel() for p in module.parameters()) >= self.WORTHWHILE_WEIGHTS
+            precision = "bfloat16" if large and _has_fast_bfloat16(device) else "float32"
+        self.name = precision
+        self.device = device
+
+    def __call__(self):
+        if self.name == "float32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16)

@@ -1,0 +1,86 @@
+"""One fit by several processes, as torchrun starts them; alone, every operation is the identity."""
+
+import atexit
+import multiprocessing
+
+import torch
+import torch.distributed as dist
+
+
+class Processes:
+    """What the processes of one fit say to each other.
+
+    Every process draws the same random numbers and holds the same model. Of each batch, and of each
+    pass over all rows, it computes its own share; sums over rows are sums over processes.
+    """
+
+    rank, size = 0, 1
+
+    def share(self, index):
+        """This process's consecutive part of a batch."""
+        return index
+
+    def share_of_rows(self, n_rows):
+        """The range of rows that this process passes over."""
+        return 0, n_rows
+
+    def sum(self, tensor):
+        """Sum over the processes, in place."""
+        return tensor
+
+    def join_rows(self, part, n_rows):
+        """All rows from each process's `share_of_rows`."""
+        return part
+
+    def agree(self, flag):
+        """The first process's word."""
+        return flag
+
+    def wait(self):
+        """Return when all processes have come here."""
+
+
+class _Group(Processes):
+    def __init__(self):
+        self.rank, self.size = dist.get_rank(), dist.get_world_size()
+
+    def share(self, index):
+        return index.tensor_split(self.size)[self.rank]
+
+    def share_of_rows(self, n_rows, rank=None):
+        rank = self.rank if rank is None else rank
+        return n_rows * rank // self.size, n_rows * (rank + 1) // self.size
+
+    def sum(self, tensor):
+        dist.all_reduce(tensor)
+        return tensor
+
+    def join_rows(self, part, n_rows):
+        whole = part.new_empty((n_rows, *part.shape[1:]))
+        for rank in range(self.size):
+            begin, end = self.share_of_rows(n_rows, rank)
+            if rank == self.rank:
+                whole[begin:end] = part
+            dist.broadcast(whole[begin:end], src=rank)
+        return whole
+
+    def agree(self, flag):
+        word = torch.tensor([int(flag)], device="cuda" if dist.get_backend() == "nccl" else "cpu")
+        dist.broadcast(word, src=0)
+        return bool(word)
+
+    def wait(self):
+        dist.barrier()
+
+
+def processes(device):
+    """The processes of this fit: those of torchrun or of the caller's process group, or just this.
+
+    Worker processes that a library starts inside a torchrun job fit alone.
+    """
+    if not dist.is_available() or multiprocessing.parent_process() is not None:
+        return Processes()
+    if not dist.is_initialized() and dist.is_torchelastic_launched():
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        atexit.register(dist.destroy_process_group)
+    return _Group() if dist.is_initialized() and dist.get_world_size() > 1 else Processes()

@@ -1,0 +1,528 @@
+"""The training loop."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import torch
+
+from skdeepcluster.training._samples import map_blocks
+
+
+class NonFiniteLossError(ValueError):
+    """A loss became infinite or not a number; the model is back at its last finite state."""
+
+    def __init__(self, message, fit):
+        super().__init__(message)
+        self.fit = fit
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of one step: their numbers in the training set, and their values."""
+
+    index: torch.Tensor
+    x: torch.Tensor
+
+
+@dataclass
+class Stage:
+    """One stage of a fit: a loss, what it optimises and for how long.
+
+    Every hook takes the `Fit` first. Hooks keep what they need later in ``fit.state``.
+
+    Parameters
+    ----------
+    name : str
+    loss : callable (fit, batch) -> Tensor or dict of str to Tensor
+        The mean over the batch's rows, or its named terms.
+    epochs : int
+    weights : dict of str to float, default={}
+        Weight of each term in the sum; 1 where none is given.
+    parameters : callable (module) -> iterable of Parameter, optional
+        What the optimiser moves; by default everything that has a gradient.
+    learning_rate : float, optional
+        Instead of the fit's.
+    schedule : callable (float) -> float, optional
+        Factor of the learning rate at a share of the stage between 0 and 1.
+    begin : callable (fit), optional
+        Before the first step, and also when time is up: initialises what predictions need.
+    refresh : callable (fit) -> bool or None, optional
+        Before the first step and after every `every` steps; True ends the stage.
+    every : int, optional
+        Steps between two refreshes; by default one epoch.
+    rows : callable (fit) -> LongTensor, optional
+        Rows of an epoch, in order; by default a random permutation of all.
+    after_backward : callable (fit, batch), optional
+        Between gradients and step: what is frozen, projected or rescaled.
+    after_step : callable (fit, batch), optional
+        State kept for each row, steps that follow no gradient.
+    end_epoch : callable (fit) -> bool or None, optional
+        True ends the stage.
+    validation_fraction : float, default=0
+        Share of the rows held out to choose the best epoch by.
+    patience : int, default=10
+        Epochs without a better held-out loss after which the stage ends.
+    """
+
+    name: str
+    loss: Callable
+    epochs: int
+    weights: dict = field(default_factory=dict)
+    parameters: Callable | None = None
+    learning_rate: float | None = None
+    schedule: Callable | None = None
+    begin: Callable | None = None
+    refresh: Callable | None = None
+    every: int | None = None
+    rows: Callable | None = None
+    after_backward: Callable | None = None
+    after_step: Callable | None = None
+    end_epoch: Callable | None = None
+    validation_fraction: float = 0.0
+    patience: int = 10
+
+
+class Fit:
+    """One run through the stages: what a method's hooks see.
+
+    Attributes
+    ----------
+    module : torch.nn.Module
+    samples : Samples
+    state : SimpleNamespace
+        What the method remembers between steps: tensors, numbers, strings. Saved with checkpoints.
+    history : dict of str to dict of str to list of float
+        One value per epoch for each term of each stage.
+    generator : torch.Generator
+        On the CPU; the source of all randomness.
+    processes : Processes
+    epoch, step : int
+        Within the stage, from 0.
+    """
+
+    def __init__(self, module, samples, training):
+        self.module, self.samples = module, samples
+        self.training = training
+        self.generator = training.generator
+        self.processes = training.processes
+        self.precision = training.precision_of(module)
+        self.state = SimpleNamespace()
+        self.history = {}
+        self.epoch = self.step = 0
+        self.out_of_time = False
+
+    @property
+    def device(self):
+        return self.samples.device
+
+    def seed(self):
+        """A fresh seed for a library that draws by itself."""
+        return int(torch.randint(2**31 - 1, (), generator=self.generator))
+
+    def uniform(self, batch, *shape):
+        """Numbers in [0, 1) for each row of a batch; the same ones however many processes share it."""
+        drawn = torch.rand((self._batch_rows, *shape), generator=self.generator)
+        return self.processes.share(drawn).to(batch.x.device)
+
+    def over_all_rows(self, function):
+        """Concatenate function(rows) over the training set, without gradient."""
+        was_training = self.module.training
+        self.module.eval()
+        share = self.processes.share_of_rows(len(self.samples))
+        whole = None
+        with self.precision():
+            # Written in place: the parts and the whole never stand in memory together.
+            begin = 0
+            for part in map_blocks(function, self.samples, *share):
+                if whole is None:
+                    whole = part.new_empty((share[1] - share[0], *part.shape[1:]))
+                whole[begin : begin + len(part)] = part
+                begin += len(part)
+        self.module.train(was_training)
+        return self.processes.join_rows(whole, len(self.samples))
+
+    def sums_over_rows(self):
+        """Keywords for a function of all rows that sums over them: this process's share and the total."""
+        if self.processes.size == 1:
+            return {}
+
+        def total(array):
+            return self.processes.sum(torch.as_tensor(array, device=self.device)).cpu().numpy()
+
+        return {"share": slice(*self.processes.share_of_rows(len(self.samples))), "total": total}
+
+    def label_change(self, labels):
+        """Share of the rows whose label differs from the last call's; 1 at the first call."""
+        before = getattr(self.state, "labels", None)
+        self.state.labels = labels
+        return 1.0 if before is None else (labels != before).float().mean().item()
+
+
+class Training:
+    """Runs fits: restarts, stages, epochs, steps, and what surrounds them.
+
+    Parameters
+    ----------
+    samples : Samples
+    generator : torch.Generator
+        On the CPU.
+    processes : Processes
+    precision_of : callable (module) -> Precision
+    batch_size : int
+    learning_rate : float
+    optimizer : {"adam", "adamw", "sgd"} or callable (parameters, lr) -> Optimizer
+    compile : bool
+    max_time : float or None
+        Seconds.
+    checkpoint : Checkpoint or None
+    log : callable (str) or None
+        Receives a line per stage.
+    """
+
+    def __init__(
+        self, samples, *, generator, processes, precision_of, batch_size, learning_rate, optimizer,
+        compile=False, max_time=None, checkpoint=None, log=None,
+    ):  # fmt: skip
+        self.samples, self.generator, self.processes = samples, generator, processes
+        self.precision_of = precision_of
+        self.batch_size, self.learning_rate = batch_size, learning_rate
+        self.optimizer, self.compile = optimizer, compile
+        self.deadline = None if max_time is None else time.monotonic() + max_time
+        self.checkpoint, self.log = checkpoint, log or (lambda line: None)
+
+    def best_of(self, n_init, build, stages, objective, tasks):
+        """The best of several fits by the lowest objective.
+
+        Parameters
+        ----------
+        n_init : int
+        build : callable () -> torch.nn.Module
+            A module with fresh weights from the generator.
+        stages : callable () -> list of Stage
+        objective : callable (fit) -> float
+        tasks : Task
+            Reports the progress of `n_init` runs, or of the stages of a single one.
+
+        Returns
+        -------
+        fit : Fit
+        """
+        saved = self.checkpoint.load() if self.checkpoint else None
+        self.processes.wait()
+        first, best = (saved["restart"], saved["best"]) if saved else (0, None)
+        for restart in range(first, n_init):
+            fit = Fit(build().to(self.samples.device), self.samples, self)
+            run = _Run(self, fit, stages(), saved, restart, best)
+            saved = None
+            if n_init == 1:
+                run.go(tasks)
+                return fit
+            with tasks.sub(f"init {restart}", len(run.stages)) as task:
+                run.go(task)
+                task.end(fit)
+            value = objective(fit)
+            if best is None or value < best["objective"]:
+                best = {"objective": value, **run.result()}
+            if fit.out_of_time:
+                break
+        _restore(fit, best)
+        return fit
+
+
+def _restore(fit, saved):
+    fit.module.load_state_dict(saved["module"])
+    device = fit.device
+    fit.state = SimpleNamespace(
+        **{
+            name: value.to(device) if isinstance(value, torch.Tensor) else value
+            for name, value in saved["state"].items()
+        }
+    )
+    fit.history = saved["history"]
+
+
+class _Run:
+    """One fit's walk through its stages."""
+
+    def __init__(self, training, fit, stages, saved, restart, best):
+        self.training, self.fit, self.stages = training, fit, stages
+        self.restart, self.best = restart, best
+        self.saved = saved
+        self.position = 0
+        if saved:
+            _restore(fit, saved)
+            training.generator.set_state(saved["generator"])
+            self.position = saved["stage"]
+
+    def go(self, tasks):
+        for number, stage in enumerate(self.stages):
+            if number < self.position:
+                continue
+            self.position = number
+            with tasks.sub(stage.name, stage.epochs) as task:
+                _StageRun(self, stage).go(task)
+
+    def result(self):
+        fit = self.fit
+        return {
+            "module": fit.module.state_dict(),
+            "state": vars(fit.state),
+            "history": fit.history,
+        }
+
+    def save(self, stage_run):
+        """Write a checkpoint if one is due; always after the last epoch."""
+        checkpoint = self.training.checkpoint
+        last = stage_run.finished and self.position == len(self.stages) - 1
+        if checkpoint and (last or checkpoint.due()):
+            checkpoint.save(
+                {
+                    "restart": self.restart,
+                    "best": self.best,
+                    "stage": self.position,
+                    "generator": self.training.generator.get_state(),
+                    "stage_run": stage_run.checkpointed(),
+                    **self.result(),
+                }
+            )
+
+
+class _StageRun:
+    """One stage: its epochs and steps."""
+
+    def __init__(self, run, stage):
+        self.run, self.stage = run, stage
+        self.fit, self.training = run.fit, run.training
+        self.terms = self.fit.history.setdefault(stage.name, {})
+        self.held_out = self.kept = None
+        self.best_loss, self.best_module, self.stale = float("inf"), None, 0
+        self.finished = False
+
+    def go(self, task):
+        fit, stage, training = self.fit, self.stage, self.training
+        saved, self.run.saved = self.run.saved, None
+        began = time.monotonic()
+        fit.epoch = fit.step = 0
+        fit.module.train()
+        if saved is None and stage.begin:
+            fit.module.eval()
+            stage.begin(fit)
+            fit.module.train()
+        chosen = stage.parameters(fit.module) if stage.parameters else fit.module.parameters()
+        self.parameters = [p for p in chosen if p.requires_grad]
+        self.optimizer = self._make_optimizer() if self.parameters else None
+        if saved:
+            self._load(saved["stage_run"])
+        elif stage.validation_fraction > 0:
+            self._hold_out()
+        loss = stage.loss
+        if training.compile:
+            loss = torch.compile(loss)
+        n_epoch_rows = len(fit.samples if self.kept is None else self.kept)
+        self.steps_per_epoch = max(1, -(-n_epoch_rows // training.batch_size))
+
+        finite = self._snapshot()
+        first = fit.epoch
+        for epoch in range(first, stage.epochs):
+            if self.finished or self._time_is_up():
+                break
+            fit.epoch = epoch
+            with task.sub("epoch", 0) as epoch_task:
+                stop = self._epoch(loss)
+                losses = {name: values[-1] for name, values in self.terms.items()}
+                if not all(map(_is_finite, losses.values())):
+                    fit.module.load_state_dict(finite)
+                    raise NonFiniteLossError(
+                        f"The loss is not finite in stage {stage.name!r}, epoch {epoch}: {losses}. "
+                        f"Lower the learning rate (learning_rate={self._learning_rate()!r}) or "
+                        "scale the features; the last finite model is kept.",
+                        fit,
+                    )
+                finite = self._snapshot()
+                if self.held_out is not None:
+                    stop |= self._validate(loss)
+                if stage.end_epoch:
+                    stop |= bool(stage.end_epoch(fit))
+                stop |= epoch_task.end(fit)
+            fit.epoch = epoch + 1
+            stop |= fit.epoch == stage.epochs
+            if stop:
+                self._end()
+            if not fit.out_of_time:  # else within an epoch, where no fit could go on
+                self.run.save(self)
+            if stop:
+                break
+        if not self.finished:
+            self._end()
+        fit.module.eval()
+        if stage.epochs:
+            training.log(self._line(time.monotonic() - began))
+        task.end(fit)
+
+    def _end(self):
+        self.finished = True
+        if self.best_module is not None:
+            self.fit.module.load_state_dict(self.best_module)
+
+    def _epoch(self, loss):
+        """One pass over the rows; True when the refresh ends the stage."""
+        fit, stage, training = self.fit, self.stage, self.training
+        sums, n_rows, stop = {}, 0, False
+        for batch, share in self._batches():
+            if stage.refresh and fit.step % (stage.every or self.steps_per_epoch) == 0:
+                if stage.refresh(fit):
+                    stop = True
+                    break
+            if self._time_is_up():
+                stop = True
+                break
+            terms = self._step(loss, batch, share)
+            for name, value in terms.items():
+                sums[name] = sums.get(name, 0.0) + value * len(batch.index)
+            n_rows += len(batch.index)
+            fit.step += 1
+            if stage.after_step:
+                stage.after_step(fit, batch)
+        if sums:
+            values = torch.stack([*sums.values(), torch.tensor(float(n_rows), device=fit.device)])
+            *values, n_rows = training.processes.sum(values).tolist()
+            for name, value in zip(sums, values, strict=True):
+                self.terms.setdefault(name, []).append(value / n_rows)
+        return stop
+
+    def _batches(self):
+        """Batches of an epoch, with this process's share of each batch's rows."""
+        fit, training = self.fit, self.training
+        if self.stage.rows:
+            rows = self.stage.rows(fit)
+        else:
+            n_rows = len(fit.samples if self.kept is None else self.kept)
+            rows = torch.randperm(n_rows, generator=fit.generator)
+            rows = rows if self.kept is None else self.kept[rows]
+        indices = list(rows.split(training.batch_size))
+        if len(indices) > 1 and len(indices[-1]) == 1:
+            # Normalisation layers of a user's module cannot train on a single row.
+            indices[-2:] = [torch.cat(indices[-2:])]
+        shares = [training.processes.share(index) for index in indices]
+        batches = fit.samples.batches(shares)
+        for whole, index, x in zip(indices, shares, batches, strict=True):
+            fit._batch_rows = len(whole)
+            yield Batch(index.to(fit.device), x), len(index) / len(whole)
+
+    def _step(self, loss, batch, share):
+        """Move the parameters; the detached terms of the loss."""
+        fit, stage = self.fit, self.stage
+        with fit.precision():
+            terms = loss(fit, batch)
+        if isinstance(terms, torch.Tensor):
+            terms = {stage.name: terms}
+        terms = {name: term.float() for name, term in terms.items()}
+        total = sum(stage.weights.get(name, 1.0) * term for name, term in terms.items())
+        if self.optimizer is not None:
+            if stage.schedule:
+                progress = fit.step / (stage.epochs * self.steps_per_epoch)
+                for group in self.optimizer.param_groups:
+                    group["lr"] = self._learning_rate() * stage.schedule(progress)
+            self.optimizer.zero_grad(set_to_none=True)
+            if len(batch.index):
+                total.backward()
+            self._reduce_gradients(share)
+            if stage.after_backward:
+                stage.after_backward(fit, batch)
+            self.optimizer.step()
+        return {name: term.detach() for name, term in terms.items()} if len(batch.index) else {}
+
+    def _reduce_gradients(self, share):
+        if self.training.processes.size == 1:
+            return
+        flat = torch.cat(
+            [
+                (p.new_zeros(p.shape) if p.grad is None else p.grad).reshape(-1)
+                for p in self.parameters
+            ]
+        )
+        self.training.processes.sum(flat.mul_(share))
+        for p, grad in zip(self.parameters, flat.split([p.numel() for p in self.parameters]), strict=True):
+            p.grad = grad.view_as(p)
+
+    def _make_optimizer(self):
+        optimizer, lr = self.training.optimizer, self._learning_rate()
+        if callable(optimizer):
+            return optimizer(self.parameters, lr=lr)
+        fused = {"fused": self.fit.device.type in ("cpu", "cuda")}
+        if optimizer == "sgd":
+            return torch.optim.SGD(self.parameters, lr=lr, momentum=0.9, **fused)
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[optimizer]
+        return kind(self.parameters, lr=lr, **fused)
+
+    def _learning_rate(self):
+        return self.stage.learning_rate or self.training.learning_rate
+
+    def _time_is_up(self):
+        deadline, fit = self.training.deadline, self.fit
+        if deadline is not None and not fit.out_of_time:
+            fit.out_of_time = self.training.processes.agree(time.monotonic() > deadline)
+        return fit.out_of_time
+
+    def _snapshot(self):
+        return {name: value.clone() for name, value in self.fit.module.state_dict().items()}
+
+    def _hold_out(self):
+        n = len(self.fit.samples)
+        n_held_out = min(n - 1, max(1, round(self.stage.validation_fraction * n)))
+        order = torch.randperm(n, generator=self.fit.generator)
+        self.held_out, self.kept = order[:n_held_out], order[n_held_out:]
+
+    @torch.no_grad()
+    def _validate(self, loss):
+        """Keep the best epoch by the held-out loss; True when patience is at its end."""
+        fit, stage = self.fit, self.stage
+        fit.module.eval()
+        total = 0.0
+        indices = self.held_out.split(self.training.batch_size)
+        for index, x in zip(indices, fit.samples.batches(indices), strict=True):
+            fit._batch_rows = len(index)
+            terms = stage.loss(fit, Batch(index.to(fit.device), x))
+            if isinstance(terms, torch.Tensor):
+                terms = {stage.name: terms}
+            value = sum(stage.weights.get(name, 1.0) * term for name, term in terms.items())
+            total += float(value) * len(index)
+        fit.module.train()
+        total /= len(self.held_out)
+        self.terms.setdefault("validation", []).append(total)
+        if total < self.best_loss:
+            self.best_loss, self.best_module, self.stale = total, self._snapshot(), 0
+        else:
+            self.stale += 1
+        return self.stale >= stage.patience
+
+    def checkpointed(self):
+        """What a checkpoint needs to go on within the stage."""
+        return {
+            "finished": self.finished,
+            "epoch": self.fit.epoch,
+            "step": self.fit.step,
+            "optimizer": self.optimizer.state_dict() if self.optimizer else None,
+            "held_out": self.held_out,
+            "kept": self.kept,
+            "best": (self.best_loss, self.best_module, self.stale),
+        }
+
+    def _load(self, saved):
+        fit = self.fit
+        self.finished, fit.epoch, fit.step = saved["finished"], saved["epoch"], saved["step"]
+        if self.optimizer and saved["optimizer"]:
+            self.optimizer.load_state_dict(saved["optimizer"])
+        self.held_out, self.kept = saved["held_out"], saved["kept"]
+        self.best_loss, self.best_module, self.stale = saved["best"]
+
+    def _line(self, seconds):
+        losses = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.terms.items())
+        return f"{self.stage.name}: {self.fit.epoch} epochs, {seconds:.1f} s, {losses}"
+
+
+def _is_finite(value):
+    return value - value == 0.0

@@ -1,0 +1,239 @@
+"""Rows on their way to the network: any input becomes standardised float32 batches on a device."""
+
+import mmap
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from sklearn.utils import assert_all_finite
+from torch.utils.data import Dataset
+
+# What is on disk, sparse or a Dataset is made dense in memory up to this size, and read batch by
+# batch above it.
+MAX_LOADED_BYTES = 2**28
+# Rows of every forward pass without gradient. The last block is padded to it, so that a row meets
+# the same matrix product, with the same rounding, in whatever company it comes.
+BLOCK_ROWS = 512
+# Batches read ahead of the one that trains.
+READ_AHEAD = 3
+
+
+def is_dataset(X):
+    """Whether X is a torch Dataset, read item by item."""
+    return isinstance(X, Dataset)
+
+
+def is_on_disk(X):
+    """Whether an array, or the array that it is a view of, is memory-mapped."""
+    while X is not None:
+        if isinstance(X, mmap.mmap):
+            return True
+        X = getattr(X, "base", None)
+    return False
+
+
+class _ArrayRows:
+    """Rows of a dense two-dimensional array, in memory or mapped from a file."""
+
+    def __init__(self, X):
+        self.X = X
+        self.shape = X.shape
+        self.lazy = is_on_disk(X)
+
+    def take(self, index):
+        return self.X[index]
+
+    def block(self, begin, end):
+        return self.X[begin:end]
+
+
+class _SparseRows(_ArrayRows):
+    """Rows of a sparse matrix, made dense where they are used."""
+
+    def __init__(self, X):
+        self.X = X.tocsr()
+        self.shape = X.shape
+        self.lazy = True
+
+    def take(self, index):
+        return self.X[index].toarray()
+
+    def block(self, begin, end):
+        return self.X[begin:end].toarray()
+
+
+class _DatasetRows:
+    """Items of a map-style Dataset; of a tuple the first entry, as in (image, label)."""
+
+    lazy = True
+
+    def __init__(self, dataset):
+        self.dataset = dataset
+        if not len(dataset):
+            raise ValueError(f"{type(dataset).__name__} has no items; at least one is required")
+        self.item_shape = tuple(np.shape(self._item(0)))
+        self.shape = (len(dataset), int(np.prod(self.item_shape)))
+
+    def _item(self, i):
+        item = self.dataset[i]
+        if isinstance(item, (tuple, list)):
+            item = item[0]
+        return np.asarray(item)
+
+    def take(self, index):
+        return np.stack([self._item(int(i)) for i in index]).reshape(len(index), -1)
+
+    def block(self, begin, end):
+        return self.take(range(begin, end))
+
+
+def source(X):
+    """Uniform access to the rows of an array, a sparse matrix or a Dataset."""
+    if is_dataset(X):
+        return _DatasetRows(X)
+    return _SparseRows(X) if sp.issparse(X) else _ArrayRows(X)
+
+
+def _ranges(begin, end, size):
+    return ((start, min(start + size, end)) for start in range(begin, end, size))
+
+
+@dataclass(frozen=True)
+class Standardizer:
+    """Centres each feature and divides all of them by one number.
+
+    The scale is common to all features, so the geometry of the rows stays what it was and a fit is
+    invariant to translation and to the unit of measurement, as k-means is. Arithmetic is in
+    float64: large offsets cost no precision.
+    """
+
+    mean: np.ndarray
+    scale: float
+
+    @classmethod
+    def identity(cls, rows):
+        return cls(np.zeros(rows.shape[1]), 1.0)
+
+    @classmethod
+    def fit(cls, rows):
+        """Mean of each feature and root mean variance, in one pass over blocks."""
+        n, d = rows.shape
+        origin = None
+        total, squares = np.zeros(d), 0.0
+        with np.errstate(over="ignore", invalid="ignore"):
+            for begin, end in _ranges(0, n, _statistics_rows(d)):
+                block = np.asarray(rows.block(begin, end), dtype=np.float64)
+                if origin is None:
+                    origin = block.mean(axis=0)
+                block = block - origin
+                sums = block.sum(axis=0)
+                if not np.isfinite(sums).all():
+                    assert_all_finite(rows.block(begin, end), input_name="X")
+                total += sums
+                squares += np.vdot(block, block)
+            shift = total / n
+            mean = origin + shift
+            variance = squares / (n * d) - np.vdot(shift, shift) / d
+        if not (np.isfinite(variance) and np.abs(mean).max(initial=0.0) < 1e150):
+            raise ValueError("Input X contains values too large for float32; rescale the features.")
+        # Below the rounding of the values themselves there is nothing to scale up.
+        noise = (np.finfo(np.float64).eps * np.abs(mean).max(initial=0.0)) ** 2
+        return cls(mean, 1.0 if variance <= noise else 1.0 / np.sqrt(variance))
+
+    def __call__(self, raw):
+        raw = np.subtract(raw, self.mean, dtype=np.float64)
+        raw *= self.scale
+        return torch.from_numpy(raw.astype(np.float32))
+
+    def inverse(self, X):
+        return X / self.scale + self.mean
+
+
+def _statistics_rows(n_features):
+    """Rows of about 8 MiB of float64."""
+    return max(1, 2**20 // max(1, n_features))
+
+
+def check_finite(rows):
+    """Raise for NaN or infinity in rows that are not read into memory at once."""
+    for begin, end in _ranges(0, rows.shape[0], _statistics_rows(rows.shape[1])):
+        block = rows.block(begin, end)
+        if not np.isfinite(block.sum(dtype=np.float64)):
+            assert_all_finite(block, input_name="X")
+
+
+class Samples:
+    """Standardised float32 rows on a device, loaded once or read as they are needed.
+
+    Parameters
+    ----------
+    rows : row access as `source` gives it
+    standardize : Standardizer
+    device : torch.device
+    shape : tuple, the shape of one row for the network
+    load : bool, default=True
+        Whether rows may be loaded at once. Data on disk are up to `MAX_LOADED_BYTES`.
+    """
+
+    def __init__(self, rows, standardize, device, shape, *, load=True):
+        self.rows, self.standardize, self.device = rows, standardize, device
+        self.shape = tuple(shape)
+        self.n_rows, self.n_features = rows.shape
+        self.loaded = None
+        if load and (not rows.lazy or 4 * self.n_rows * self.n_features <= MAX_LOADED_BYTES):
+            self.loaded = torch.empty((self.n_rows, *self.shape), device=device)
+            for begin, end in _ranges(0, self.n_rows, _statistics_rows(self.n_features)):
+                self.loaded[begin:end] = self._move(rows.block(begin, end))
+
+    def __len__(self):
+        return self.n_rows
+
+    def _move(self, raw):
+        tensor = self.standardize(raw).reshape(-1, *self.shape)
+        return tensor.to(self.device, non_blocking=True)
+
+    def __getitem__(self, index):
+        if self.loaded is not None:
+            return self.loaded[index.to(self.device)]
+        return self._move(self.rows.take(index.cpu().numpy()))
+
+    def block(self, begin, end):
+        if self.loaded is not None:
+            return self.loaded[begin:end]
+        return self._move(self.rows.block(begin, end))
+
+    def batches(self, indices):
+        """Rows of each index tensor, read ahead in a thread where they are not in memory."""
+        if self.loaded is not None:
+            yield from map(self.__getitem__, indices)
+            return
+        with ThreadPoolExecutor(1) as reader:
+            ahead = []
+            try:
+                for index in indices:
+                    ahead.append(reader.submit(self.__getitem__, index))
+                    if len(ahead) > READ_AHEAD:
+                        yield ahead.pop(0).result()
+                while ahead:
+                    yield ahead.pop(0).result()
+            finally:
+                for future in ahead:
+                    future.cancel()
+
+
+@torch.no_grad()
+def map_blocks(function, samples, begin=0, end=None):
+    """Yield function(rows) for consecutive blocks of rows, without gradient.
+
+    Each block has `BLOCK_ROWS` rows, the last one padded: what a row yields depends on no other.
+    """
+    end = len(samples) if end is None else end
+    for start, stop in _ranges(begin, end, BLOCK_ROWS):
+        x = samples.block(start, stop)
+        if stop - start < BLOCK_ROWS:
+            padded = x.new_zeros((BLOCK_ROWS, *x.shape[1:]))
+            padded[: stop - start] = x
+            x = padded
+        yield function(x)[: stop - start]
