@@ -527,7 +527,7 @@ def _flat(X):
     if torch is not None and isinstance(X, torch.Tensor):
         X = X.detach().cpu()
         X = (X.float() if X.dtype == torch.bfloat16 else X).numpy()
-    if sp.issparse(X) or np.ndim(X) <= 2:
+    if sp.issparse(X) or getattr(X, "ndim", 2) <= 2:
         return X, None
     X = np.asanyarray(X)
     if X.ndim > 4:
