@@ -8,9 +8,12 @@ from ._cluster_size import ClusterSizeDisplay
 from ._confusion import MatchedConfusionDisplay
 from ._embedding import EmbeddingDisplay
 from ._loss_curve import LossCurveDisplay
+from ._trees import CondensedTreeDisplay, DendrogramDisplay
 
 __all__ = [
     "ClusterSizeDisplay",
+    "CondensedTreeDisplay",
+    "DendrogramDisplay",
     "EmbeddingDisplay",
     "LossCurveDisplay",
     "MatchedConfusionDisplay",
