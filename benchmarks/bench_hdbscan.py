@@ -1,0 +1,190 @@
+"""HDBSCAN beside its peers: whole fits, the bare spanning tree, sweeps and prediction.
+
+All times of a line come from one process, round by round, so that a busy machine slows all alike;
+what counts are the ratios. Compiled peers compile on a small sample before the clock starts.
+
+    python benchmarks/bench_hdbscan.py                    the table
+    python benchmarks/bench_hdbscan.py --growth FILE.png  how the cost grows with n and d, drawn
+
+Peers: pip install hdbscan==0.8.44 fast_hdbscan==0.3.4 pynndescent quitefastmst==0.9.2
+"""
+
+import argparse
+import importlib
+import os
+import statistics
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from sklearn.cluster import HDBSCAN as BruteHDBSCAN
+from sklearn.datasets import make_blobs
+
+from skdeepcluster import HDBSCAN
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+N_JOBS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+# hdbscan, fast_hdbscan and quitefastmst do not count a sample as its own neighbor.
+MIN_SAMPLES, MIN_CLUSTER_SIZE = 10, 25
+
+
+def peer(name):
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        print(f"{name} is left out: {error}. Install it as the head of this file says.")
+        return None
+
+
+def blobs(n, d):
+    return make_blobs(n, n_features=d, centers=50, random_state=0)[0]
+
+
+def usps():
+    path = DATA / "usps.npz"
+    if not path.exists():
+        print(f"USPS is left out: {path} is not there.")
+        return None
+    with np.load(path) as archive:
+        return archive["X"].reshape(-1, 256).astype(np.float64)
+
+
+def contenders(n, d):
+    """Name and fit of all that take part; the first is ours."""
+    ours = HDBSCAN(MIN_CLUSTER_SIZE, min_samples=MIN_SAMPLES + 1, n_jobs=N_JOBS)
+    yield "skdeepcluster", ours.fit
+    kwargs = {"min_cluster_size": MIN_CLUSTER_SIZE, "min_samples": MIN_SAMPLES}
+    if FAST:
+        # Above 30 features it approximates by nearest-neighbor descent.
+        yield "fast_hdbscan", FAST.HDBSCAN(**kwargs).fit
+    if SLOW and n <= 200_000:
+        yield "hdbscan", SLOW.HDBSCAN(**kwargs, core_dist_n_jobs=N_JOBS).fit
+        if d > 60:  # where its default is another
+            yield (
+                "hdbscan boruvka",
+                SLOW.HDBSCAN(**kwargs, core_dist_n_jobs=N_JOBS, algorithm="boruvka_kdtree").fit,
+            )
+    if n <= 20_000:
+        yield (
+            "scikit-learn",
+            BruteHDBSCAN(
+                MIN_CLUSTER_SIZE, min_samples=MIN_SAMPLES + 1, n_jobs=N_JOBS, copy=True
+            ).fit,
+        )
+    if MST:
+        yield "quitefastmst (tree)", lambda X: MST.mst_euclid(X, MIN_SAMPLES)
+
+
+def seconds(task, *args):
+    start = time.perf_counter()
+    task(*args)
+    return time.perf_counter() - start
+
+
+def medians(tasks, repeats, slowest=60):
+    """Median time of each task; what takes long is repeated less."""
+    times = {name: [] for name, _, _ in tasks}
+    for _ in range(repeats):
+        for name, task, args in tasks:
+            if sum(times[name]) < slowest:
+                times[name].append(seconds(task, *args))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def table(cases, repeats):
+    print(f"{N_JOBS} threads, medians of {repeats}; ratio = skdeepcluster / peer")
+    for name, X in cases.items():
+        if X is None:
+            continue
+        fits = list(contenders(*X.shape))
+        for _, fit in fits:
+            fit(X[:2000])
+        times = medians([(who, fit, (X,)) for who, fit in fits], repeats)
+        ours = times["skdeepcluster"]
+        for who, value in times.items():
+            print(f"{name:>14}  {who:<20} {value:9.3f} s  ratio {ours / value:6.3f}", flush=True)
+
+
+def one_tree(X, repeats):
+    """A sweep over sizes and the prediction of as many new rows, relative to one fit."""
+    model = HDBSCAN(MIN_CLUSTER_SIZE, min_samples=MIN_SAMPLES + 1, n_jobs=N_JOBS).fit(X)
+    new = X + np.random.default_rng(0).normal(scale=0.1, size=X.shape)
+
+    def sweep():
+        model.fit(X)
+        for size in range(5, 105, 5):
+            model.reselect(min_cluster_size=size)
+
+    tasks = [
+        ("fit", model.fit, (X,)),
+        ("fit and sweep of 20", sweep, ()),
+        ("predict", model.predict, (new,)),
+        ("soft clustering", model.predict_proba, ()),
+    ]
+    times = medians(tasks, repeats)
+    for name, value in times.items():
+        print(f"{X.shape!s:>14}  {name:<20} {value:9.3f} s  / fit {value / times['fit']:6.3f}")
+
+
+def growth(path, repeats):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    sizes = [2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000]
+    dims = [2, 3, 5, 8, 12, 20, 32, 50, 80, 128, 256]
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
+    runs = (
+        (axes[0], "samples", [(n, 2) for n in sizes], "2 features"),
+        (axes[0], "samples", [(n, 10) for n in sizes if n <= 200_000], "10 features"),
+        (axes[1], "features", [(10_000, d) for d in dims], "10,000 samples"),
+    )
+    for ax, label, shapes, name in runs:
+        of_peers = {}
+        for n, d in shapes:
+            X = blobs(n, d)
+            fits = [
+                (who, fit, (X,))
+                for who, fit in contenders(n, d)
+                if who in ("skdeepcluster", "hdbscan") and (who != "hdbscan" or n <= 100_000)
+            ]
+            for who, value in medians(fits, repeats, slowest=10).items():
+                of_peers.setdefault(who, []).append((n if label == "samples" else d, value))
+                print(f"{n:9d} {d:4d}  {who:<14} {value:9.4f} s", flush=True)
+        for who, points in of_peers.items():
+            style = "-o" if who == "skdeepcluster" else "--s"
+            ax.loglog(*zip(*points, strict=True), style, ms=4, label=f"{who}, {name}")
+        ax.set_xlabel(label)
+        ax.grid(alpha=0.3)
+        ax.legend(fontsize="small")
+    axes[0].set_ylabel(f"seconds on {N_JOBS} cores")
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--cases", nargs="*", help="of the table: those whose name has a word")
+    parser.add_argument("--growth", metavar="FILE")
+    options = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    FAST, SLOW, MST = peer("fast_hdbscan"), peer("hdbscan"), peer("quitefastmst")
+    if options.growth:
+        growth(options.growth, options.repeats)
+    else:
+        makers = {
+            "100,000 x 2": lambda: blobs(100_000, 2),
+            "1,000,000 x 2": lambda: blobs(1_000_000, 2),
+            "100,000 x 10": lambda: blobs(100_000, 10),
+            "20,000 x 50": lambda: blobs(20_000, 50),
+            "USPS": usps,
+        }
+        words = options.cases or [""]
+        table(
+            {k: make() for k, make in makers.items() if any(word in k for word in words)},
+            options.repeats,
+        )
+        for d in (2, 10):
+            one_tree(blobs(100_000, d), options.repeats)
