@@ -1,0 +1,207 @@
+"""What the benchmarks share: data, clocks, tables and the peer's process."""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+from skdeepcluster.metrics import clustering_accuracy
+
+DATA_VARIABLE = "SKDEEPCLUSTER_BENCHMARK_DATA"
+PEER_VARIABLE = "SKDEEPCLUSTER_CLUSTPY_PYTHON"
+DATA = Path(os.environ.get(DATA_VARIABLE, Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+
+def load(name, n_rows=None, seed=0):
+    """Flat rows and labels of a data set, shuffled; None, with a message, where it is absent.
+
+    Parameters
+    ----------
+    name : {"digits", "mnist", "usps"}
+        Pixels of the latter two are in [0, 1].
+    n_rows : int, optional
+        How many of the shuffled rows are kept.
+    seed : int
+        Of the shuffle.
+
+    Returns
+    -------
+    X : array of shape (n_rows, n_features), float32
+    y : array of shape (n_rows,)
+    """
+    if name == "digits":
+        X, y = load_digits(return_X_y=True)
+    else:
+        path = DATA / f"{name}.npz"
+        if not path.exists():
+            print(f"{name} is left out: {path} is not there; {DATA_VARIABLE} names its folder.")
+            return None
+        with np.load(path) as archive:
+            X, y = archive["X"], archive["y"]
+    X = X.reshape(len(X), -1).astype(np.float32)
+    if name == "mnist":
+        X /= 255
+    order = np.random.RandomState(seed).permutation(len(X))[:n_rows]
+    return X[order], y[order]
+
+
+def scores(y, labels):
+    """Accuracy after matching, normalised mutual information and adjusted Rand index."""
+    return (
+        clustering_accuracy(y, labels),
+        normalized_mutual_info_score(y, labels),
+        adjusted_rand_score(y, labels),
+    )
+
+
+def hardware():
+    """A line that says what the figures were measured on."""
+    import torch
+
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        model = names[0].split(":")[1].strip() if names else model
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    load_now = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    return (
+        f"{model}, {cores} cores, {torch.get_num_threads()} threads, load {load_now} at the start; "
+        f"Python {platform.python_version()}, torch {torch.__version__}"
+    )
+
+
+class Table:
+    """Prints a table line by line, as the figures come.
+
+    Parameters
+    ----------
+    **columns : str
+        Heading and format of each column; text columns have an empty format. Underscores of a
+        heading are printed as blanks.
+    """
+
+    def __init__(self, **columns):
+        self.formats = list(columns.values())
+        heads = [name.replace("_", " ") for name in columns]
+        self.widths = [
+            max(len(head), 9 if spec else 26)
+            for head, spec in zip(heads, self.formats, strict=True)
+        ]
+        self._print(heads)
+        self._print(["-" * width for width in self.widths])
+
+    def row(self, *values):
+        """Values in the order of the columns; None leaves a cell empty."""
+        self._print(
+            [
+                "" if value is None else value if isinstance(value, str) else format(value, spec)
+                for value, spec in zip(values, self.formats, strict=True)
+            ]
+        )
+
+    def _print(self, cells):
+        print(
+            "  ".join(
+                cell.rjust(width) if spec else cell.ljust(width)
+                for cell, width, spec in zip(cells, self.widths, self.formats, strict=True)
+            ).rstrip(),
+            flush=True,
+        )
+
+
+def seconds(task, *args):
+    """How long a call takes."""
+    start = time.perf_counter()
+    task(*args)
+    return time.perf_counter() - start
+
+
+def median_seconds(tasks, repeats):
+    """Median time of each of several tasks, called in turn so that a busy machine slows all alike.
+
+    Parameters
+    ----------
+    tasks : dict of str to callable
+        Each is called once before the clock starts.
+    repeats : int
+
+    Returns
+    -------
+    medians : dict of str to float
+    """
+    for task in tasks.values():
+        task()
+    times = {name: [] for name in tasks}
+    for _ in range(repeats):
+        for name, task in tasks.items():
+            times[name].append(seconds(task))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def add_peer_option(parser):
+    """The option that names the peer's interpreter."""
+    parser.add_argument(
+        "--peer",
+        metavar="PYTHON",
+        default=os.environ.get(PEER_VARIABLE),
+        help=f"interpreter with clustpy==0.0.3 installed (also {PEER_VARIABLE})",
+    )
+
+
+def peer_is_there(python):
+    """Whether ClustPy can be run; says why it is left out otherwise."""
+    if not python:
+        print(f"ClustPy is left out: name an interpreter that has it by --peer or {PEER_VARIABLE}.")
+        return False
+    tried = subprocess.run(
+        [python, "-c", "from importlib.metadata import version; print(version('clustpy'))"],
+        capture_output=True,
+        text=True,
+    )
+    if tried.returncode:
+        print(f"ClustPy is left out: {python} does not have it.")
+        return False
+    print(f"Peer: ClustPy {tried.stdout.strip()}")
+    return True
+
+
+def fit_peer(python, method, X, **params):
+    """Fit a method of ClustPy in its own process.
+
+    Parameters
+    ----------
+    python : str
+        The peer's interpreter.
+    method : {"DEC", "IDEC"}
+    X : array
+    **params
+        Constructor arguments.
+
+    Returns
+    -------
+    labels : array of shape (n_samples,)
+    seconds : float
+        Of the call of fit alone.
+    steps : list of list of float
+        When each optimiser step of pre-training and of refinement ended.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        np.save(folder / "X.npy", X)
+        (folder / "job.json").write_text(json.dumps({"method": method, "params": params}))
+        runner = Path(__file__).with_name("_clustpy.py")
+        done = subprocess.run([python, str(runner), str(folder)], capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"ClustPy failed:\n{done.stderr[-2000:]}")
+        result = json.loads((folder / "result.json").read_text())
+        return np.load(folder / "labels.npy"), result["seconds"], result["steps"]
