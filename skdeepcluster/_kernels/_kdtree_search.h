@@ -197,7 +197,7 @@ INLINED int KD(start)(const kd_tree *tree, const REAL *box, int64_t leaf, KD(vis
 /* The k nearest points of `tree` to the first m lanes of a leaf `block` with bounding `box`.
  * `leaf` is the leaf's number when it belongs to `tree` itself, else -1. Row l of `distances` and
  * `positions` (m, k) holds them by increasing distance. `reach[l]`: every point not listed is
- * farther than this; it equals the k-th distance unless a tie was left out. */
+ * farther than this; it equals the k-th distance, or is less where a tie was left out. */
 MULTIVERSIONED static void KD(knn)(const kd_tree *tree, const void *block_, const void *box_, int m,
                                    int64_t leaf, int k, void *distances_, int32_t *positions,
                                    void *reach_) {
@@ -294,7 +294,10 @@ MULTIVERSIONED static void KD(knn)(const kd_tree *tree, const void *block_, cons
         for (int l = 0; l < m; l++) worst = KD_MAX(worst, bounds[l]);
     }
     for (int l = 0; l < m; l++)
-        reach[l] = reach[l] == bounds[l] ? bounds[l] * KD_SLACK(1) : bounds[l];
+        if (reach[l] != bounds[l])
+            reach[l] = bounds[l];
+        else
+            reach[l] = bounds[l] > 0 ? bounds[l] * KD_SLACK(1) : -1;
 }
 
 INLINED REAL KD(load)(const REAL *place) {

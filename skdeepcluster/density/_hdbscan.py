@@ -274,7 +274,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
             )
         self._reach = self._reachability(X, self._min_samples)
         self.core_distances_ = self._reach.core_distances()
-        n_threads = _openmp_effective_n_threads(self.n_jobs)
+        n_threads = self._n_threads(X)
         edges = self._reach.spanning_tree(X, n_threads)
         self.minimum_spanning_tree_ = MinimumSpanningTree(*edges)
         self.single_linkage_tree_ = SingleLinkageTree(single_linkage(*edges))
@@ -309,6 +309,10 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
             **kwargs,
         )
 
+    def _n_threads(self, X):
+        # Threads that get fewer rows than this cost more than they save.
+        return min(_openmp_effective_n_threads(self.n_jobs), 1 + X.shape[0] // 2000)
+
     def _reachability(self, X, min_samples):
         return reachability(
             X,
@@ -317,7 +321,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
             min_samples,
             self.alpha,
             self.algorithm,
-            _openmp_effective_n_threads(self.n_jobs),
+            self._n_threads(X),
         )
 
     def reselect(self, **params):
@@ -458,7 +462,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
     def _join(self, X):
         """Where and when new samples would join the condensed tree."""
         tree = self.condensed_tree_
-        n_threads = _openmp_effective_n_threads(self.n_jobs)
+        n_threads = self._n_threads(X)
         neighbor, distance = self._reach.attach(X, n_threads, self._fit_X)
         with np.errstate(divide="ignore"):
             lam = np.minimum(1 / distance, self._dendrogram.max_lambda)
@@ -562,7 +566,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
 
         groups = [self._fit_X[rows] for rows in self.exemplar_indices_]
         distance = self._reach.nearest_of_groups(
-            X, groups, _openmp_effective_n_threads(self.n_jobs)
+            X, groups, self._n_threads(X)
         )
         # Relative to the least, so that an exemplar itself, at distance zero, is a limit.
         least = distance.min(axis=1, keepdims=True)
@@ -624,7 +628,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
             return -1.0
         n = X.shape[0]
         reach = self._reachability(X, min(self._min_samples, n))
-        edges = reach.spanning_tree(X, _openmp_effective_n_threads(self.n_jobs))
+        edges = reach.spanning_tree(X, self._n_threads(X))
         separation, sparseness = relative_validity(*edges, labels, n_clusters)
         separation[np.isinf(separation)] = edges[2][-1]
         larger = np.maximum(separation, sparseness)
