@@ -4,6 +4,7 @@ import contextlib
 import copy
 import os
 import sys
+import threading
 import warnings
 from dataclasses import dataclass, field
 from numbers import Integral, Real
@@ -29,6 +30,8 @@ from skdeepcluster._docstrings import complete_docstring
 
 # Parameters that decide how long a fit takes and what it says, and nothing of its result.
 _WITHOUT_EFFECT = {"checkpoint", "max_time", "verbose", "compile"}
+# Held while a fit has torch's global generators.
+_LENDING = threading.RLock()
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(field,))
@@ -182,6 +185,7 @@ class DeepClusterer(
     def _conclude(self, fit):
         """After the last stage: the objective and the labels of the training rows."""
         fit.loss, fit.labels = self._assess(fit.module, fit.samples)
+        fit.require_finite(fit.loss)
 
     def _learned(self, fit):
         """Fitted attributes beside the common ones; None while predictions are not possible."""
@@ -232,8 +236,8 @@ class DeepClusterer(
         samples = tr.Samples(rows, standardize, device, shape)
         self._check_samples(samples)
         processes = tr.processes(device)
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        generator = torch.Generator().manual_seed(int(seed))
+        seed = processes.agree(int(check_random_state(self.random_state).randint(2**31 - 1)))
+        generator = torch.Generator().manual_seed(seed)
         stages = self._stages()
         root = self._init_callback_context(
             max_subtasks=len(stages) if self.n_init == 1 else self.n_init
@@ -248,6 +252,7 @@ class DeepClusterer(
         training = tr.Training(
             samples,
             generator=generator,
+            lent=self._lent_generators(device),
             processes=processes,
             precision_of=lambda module: tr.Precision(self.precision, device, module),
             batch_size=self.batch_size,
@@ -264,7 +269,7 @@ class DeepClusterer(
             return self._fitted_attributes(fit, shape, dtype)
 
         task = _Task(root, self, X, y, fitted)
-        with torch.enable_grad(), task, self._seeded_modules(seed, device):
+        with torch.enable_grad(), task, _seeded(training.generators[1:], seed):
             try:
                 fit = training.best_of(
                     self.n_init,
@@ -273,10 +278,10 @@ class DeepClusterer(
                     lambda fit: self._assess(fit.module, fit.samples)[0],
                     task,
                 )
+                self._conclude(fit)
             except tr.NonFiniteLossError as error:
-                self.module_, self.history_ = error.fit.module, error.fit.history
+                self.module_, self.history_ = error.fit.module.eval(), error.fit.history
                 raise
-            self._conclude(fit)
             for name, value in fitted(fit).items():
                 setattr(self, name, value)
             task.end(fit)
@@ -348,12 +353,17 @@ class DeepClusterer(
             settings[name] = getattr(value, "__qualname__", value)
         return settings, module
 
-    def _seeded_modules(self, seed, device):
-        """Modules of the user's may draw from torch's global generator; it is lent to them."""
+    def _lent_generators(self, device):
+        """Modules of the user's may draw from torch's global generators; these are lent to them."""
+        import torch
+
         params = self.get_params(deep=False).values()
         if not any(hasattr(value, "state_dict") for value in params):
-            return contextlib.nullcontext()
-        return _lent_generator(seed, device)
+            return []
+        if device.type != "cuda":
+            return [torch.default_generator]
+        index = torch.cuda.current_device() if device.index is None else device.index
+        return [torch.default_generator, torch.cuda.default_generators[index]]
 
     def _log(self, line):
         if self.verbose:
@@ -389,12 +399,24 @@ class DeepClusterer(
                 ensure_all_finite=not on_disk,
             )
             rows = tr.source(X)
+        item = _as_image_shape(item)
         if not reset:
+            if item is not None and len(self._row_shape) == 3 and item != self._row_shape:
+                raise ValueError(
+                    f"X has images of shape {item}, but {type(self).__name__} is expecting images "
+                    f"of shape {self._row_shape} as input."
+                )
             return rows, self._row_shape
-        image_shape = _as_image_shape(item if item is not None else given)
+        given = _as_image_shape(given)
+        if None not in (item, given) and item != given:
+            raise ValueError(
+                f"image_shape={self.image_shape!r}, but X has images of shape {item}; leave "
+                "image_shape=None or give X that shape."
+            )
+        image_shape = item or given
         if image_shape is not None and np.prod(image_shape) != rows.shape[1]:
             raise ValueError(
-                f"image_shape={given!r} has {np.prod(image_shape)} pixels, but rows of X have "
+                f"image_shape={self.image_shape!r} has {np.prod(image_shape)} pixels, but rows of X have "
                 f"{rows.shape[1]} features; give the shape (C, H, W) or (H, W) of an image."
             )
         return rows, image_shape or (rows.shape[1],)
@@ -510,15 +532,20 @@ class _Task:
 
 
 @contextlib.contextmanager
-def _lent_generator(seed, device):
-    import torch
-
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.default_generator.manual_seed(seed)
-        if device.type == "cuda":
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
+def _seeded(generators, seed):
+    """Seed global generators, and leave them as they were; one fit at a time has them."""
+    if not generators:
         yield
+        return
+    with _LENDING:
+        before = [generator.get_state() for generator in generators]
+        try:
+            for generator in generators:
+                generator.manual_seed(seed)
+            yield
+        finally:
+            for generator, state in zip(generators, before, strict=True):
+                generator.set_state(state)
 
 
 def _flat(X):

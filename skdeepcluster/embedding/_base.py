@@ -122,7 +122,7 @@ class AutoencoderBase(DeepClusterer):
             copy.deepcopy(module).to("cpu", torch.float32)
             for module in (self.encoder, self.decoder)
         )
-        row = torch.zeros(2, *shape)
+        row = torch.zeros(2, *shape, dtype=torch.float32)
         with torch.no_grad():
             try:
                 z = encoder.eval()(row)

@@ -81,7 +81,7 @@ class AutoencoderClusterer(AutoencoderBase):
         Codes of the training rows.
 
     cluster_centers_ : ndarray of shape (n_clusters, n_components)
-        The clusterer's centres, or the mean codes of its clusters.
+        The clusterer's centres, or the mean codes of its clusters; NaN for clusters without rows.
 
     reconstruction_error_ : ndarray of shape (n_samples,)
         One minus the cosine between each training row and its reconstruction.
@@ -169,6 +169,9 @@ class AutoencoderClusterer(AutoencoderBase):
         rows = x.flatten(1)
         if self.center_samples:
             rows = rows - rows.mean(dim=1, keepdim=True)
+        # The squares of very large and very small entries have no place in float32.
+        largest = rows.abs().amax(dim=1, keepdim=True)
+        rows = rows / torch.where(largest > 0, largest, 1.0)
         return torch.nn.functional.normalize(rows, dim=1).view_as(x)
 
     def _check_samples(self, samples):
@@ -211,6 +214,7 @@ class AutoencoderClusterer(AutoencoderBase):
 
     def _conclude(self, fit):
         fit.loss, found = self._assess(fit.module, fit.samples)
+        fit.require_finite(fit.loss)
         dissimilarity, Z = found[:, 0], np.ascontiguousarray(found[:, 1:])
         seed = fit.seed()
         fit.found = {
@@ -234,7 +238,9 @@ class AutoencoderClusterer(AutoencoderBase):
         labels = np.array(clusterer.fit_predict(Z))
         centers = getattr(clusterer, "cluster_centers_", None)
         if np.shape(centers)[1:] != Z.shape[1:]:
-            centers = np.stack([Z[labels == j].mean(axis=0) for j in range(labels.max() + 1)])
+            centers = np.full((labels.max(initial=-1) + 1, Z.shape[1]), np.nan, dtype=Z.dtype)
+            for j in np.unique(labels[labels >= 0]):
+                centers[j] = Z[labels == j].mean(axis=0)
             if self.constraint == "unit_norm":
                 centers /= np.linalg.norm(centers, axis=1, keepdims=True)
         labels[self._rejected(dissimilarity)] = -1
@@ -288,7 +294,12 @@ class AutoencoderClusterer(AutoencoderBase):
         if hasattr(self.clusterer_, "predict"):
             labels = np.array(self.clusterer_.predict(Z))
         else:
-            labels = pairwise_distances_argmin(Z, self.cluster_centers_.astype(Z.dtype))
+            # Noise and clusters without rows have no centre.
+            known = np.flatnonzero(np.isfinite(self.cluster_centers_).all(axis=1))
+            centers = self.cluster_centers_[known].astype(Z.dtype)
+            labels = np.full(len(Z), -1)
+            if len(known):
+                labels = known[pairwise_distances_argmin(Z, centers)]
         labels[self._rejected(found[:, 0])] = -1
         return labels
 

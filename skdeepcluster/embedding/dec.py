@@ -4,6 +4,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skdeepcluster.assignment import (
@@ -105,7 +106,7 @@ class DEC(PretrainedBase):
 
     def _build(self, shape, generator):
         module = super()._build(shape, generator)
-        code = module.encode(torch.zeros(2, *shape))
+        code = module.encode(torch.zeros(2, *shape, dtype=torch.float32))
         module.centers = torch.nn.Parameter(code.new_zeros(self.n_clusters, code.shape[1]))
         return module
 
@@ -146,7 +147,7 @@ class DEC(PretrainedBase):
             centers = _means(Z, labels, self.n_clusters)
             fit.state.target = _smoothed(labels, self.n_clusters).to(fit.device)
         else:
-            centers = np.asarray(self.init, dtype=np.float32)
+            centers = check_array(self.init, dtype=np.float32, input_name="init")
             if centers.shape != tuple(fit.module.centers.shape):
                 raise ValueError(
                     f"init has shape {centers.shape}; centers of shape "
@@ -225,6 +226,7 @@ def _means(Z, labels, n_clusters):
 
 def _smoothed(labels, n_clusters):
     """One-hot targets with a share spread evenly."""
-    target = torch.full((len(labels), n_clusters), _SMOOTHING / n_clusters)
+    shape = (len(labels), n_clusters)
+    target = torch.full(shape, _SMOOTHING / n_clusters, dtype=torch.float32)
     target[torch.arange(len(labels)), torch.as_tensor(labels, dtype=torch.int64)] += 1 - _SMOOTHING
     return target

@@ -8,7 +8,15 @@ from skdeepcluster.training._checkpoint import Checkpoint, fingerprint
 from skdeepcluster.training._device import Precision, resolve_device
 from skdeepcluster.training._distributed import processes
 from skdeepcluster.training._loop import Batch, Fit, NonFiniteLossError, Stage, Training
-from skdeepcluster.training._samples import Samples, Standardizer, check_finite, is_dataset, is_on_disk, map_blocks, source
+from skdeepcluster.training._samples import (
+    Samples,
+    Standardizer,
+    check_finite,
+    is_dataset,
+    is_on_disk,
+    map_blocks,
+    source,
+)
 
 __all__ = [
     "Batch",

@@ -26,7 +26,11 @@ def fingerprint(rows, settings, module=None):
     module : torch.nn.Module or None
         With weights that the caller chose.
     """
-    digest = hashlib.sha256(repr(sorted(settings.items())).encode())
+    digest = hashlib.sha256()
+    for name, value in sorted(settings.items()):
+        # The repr of a large array leaves out its middle.
+        value = value.tolist() if isinstance(value, np.ndarray) else value
+        digest.update(f"{name}={value!r};".encode())
     digest.update(repr(rows.shape).encode())
     checksum = 0
     for begin, end in _ranges(0, rows.shape[0], _statistics_rows(rows.shape[1])):

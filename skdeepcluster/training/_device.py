@@ -20,7 +20,7 @@ def resolve_device(device):
     try:
         resolved = torch.device(device)
         torch.empty(0, device=resolved)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
         raise ValueError(
             f"device={device!r} is not available here ({str(error).splitlines()[0]}); "
             "use device='auto' or device='cpu'"

@@ -32,9 +32,9 @@ class Processes:
         """All rows from each process's `share_of_rows`."""
         return part
 
-    def agree(self, flag):
-        """The first process's word."""
-        return flag
+    def agree(self, number):
+        """The first process's word, an integer or a flag."""
+        return number
 
     def wait(self):
         """Return when all processes have come here."""
@@ -64,10 +64,10 @@ class _Group(Processes):
             dist.broadcast(whole[begin:end], src=rank)
         return whole
 
-    def agree(self, flag):
-        word = torch.tensor([int(flag)], device="cuda" if dist.get_backend() == "nccl" else "cpu")
+    def agree(self, number):
+        word = torch.tensor([int(number)], device="cuda" if dist.get_backend() == "nccl" else "cpu")
         dist.broadcast(word, src=0)
-        return bool(word)
+        return type(number)(word.item())
 
     def wait(self):
         dist.barrier()

@@ -1,6 +1,6 @@
 """The training loop."""
 
-import contextlib
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -123,8 +123,9 @@ class Fit:
         return int(torch.randint(2**31 - 1, (), generator=self.generator))
 
     def uniform(self, batch, *shape):
-        """Numbers in [0, 1) for each row of a batch; the same ones however many processes share it."""
-        drawn = torch.rand((self._batch_rows, *shape), generator=self.generator)
+        """Numbers in [0, 1) for each row of a batch, however many processes share it."""
+        shape = (self._batch_rows, *shape)
+        drawn = torch.rand(shape, generator=self.generator, dtype=torch.float32)
         return self.processes.share(drawn).to(batch.x.device)
 
     def over_all_rows(self, function):
@@ -142,10 +143,22 @@ class Fit:
                 whole[begin : begin + len(part)] = part
                 begin += len(part)
         self.module.train(was_training)
-        return self.processes.join_rows(whole, len(self.samples))
+        whole = self.processes.join_rows(whole, len(self.samples))
+        self.require_finite(whole.sum(dtype=torch.float64).item())
+        return whole
+
+    def require_finite(self, value):
+        """Raise unless what the network gave is finite."""
+        if not math.isfinite(value):
+            raise NonFiniteLossError(
+                f"The network's output after stage {list(self.history)[-1]!r} is not finite. Lower "
+                f"the learning rate (learning_rate={self.training.learning_rate!r}) or scale the "
+                "features; the last finite weights are kept.",
+                self,
+            )
 
     def sums_over_rows(self):
-        """Keywords for a function of all rows that sums over them: this process's share and the total."""
+        """Keywords for functions that sum over rows: this process's share, and the total."""
         if self.processes.size == 1:
             return {}
 
@@ -169,6 +182,8 @@ class Training:
     samples : Samples
     generator : torch.Generator
         On the CPU.
+    lent : sequence of torch.Generator
+        Global ones that a module draws from by itself.
     processes : Processes
     precision_of : callable (module) -> Precision
     batch_size : int
@@ -184,9 +199,10 @@ class Training:
 
     def __init__(
         self, samples, *, generator, processes, precision_of, batch_size, learning_rate, optimizer,
-        compile=False, max_time=None, checkpoint=None, log=None,
+        lent=(), compile=False, max_time=None, checkpoint=None, log=None,
     ):  # fmt: skip
         self.samples, self.generator, self.processes = samples, generator, processes
+        self.generators = [generator, *lent]
         self.precision_of = precision_of
         self.batch_size, self.learning_rate = batch_size, learning_rate
         self.optimizer, self.compile = optimizer, compile
@@ -242,6 +258,7 @@ def _restore(fit, saved):
         }
     )
     fit.history = saved["history"]
+    fit.epoch = saved["epoch"]
 
 
 class _Run:
@@ -254,7 +271,8 @@ class _Run:
         self.position = 0
         if saved:
             _restore(fit, saved)
-            training.generator.set_state(saved["generator"])
+            for generator, state in zip(training.generators, saved["generators"], strict=True):
+                generator.set_state(state)
             self.position = saved["stage"]
 
     def go(self, tasks):
@@ -271,6 +289,7 @@ class _Run:
             "module": fit.module.state_dict(),
             "state": vars(fit.state),
             "history": fit.history,
+            "epoch": fit.epoch,
         }
 
     def save(self, stage_run):
@@ -283,7 +302,7 @@ class _Run:
                     "restart": self.restart,
                     "best": self.best,
                     "stage": self.position,
-                    "generator": self.training.generator.get_state(),
+                    "generators": [g.get_state() for g in self.training.generators],
                     "stage_run": stage_run.checkpointed(),
                     **self.result(),
                 }
@@ -321,22 +340,21 @@ class _StageRun:
         loss = stage.loss
         if training.compile:
             loss = torch.compile(loss)
-        n_epoch_rows = len(fit.samples if self.kept is None else self.kept)
-        self.steps_per_epoch = max(1, -(-n_epoch_rows // training.batch_size))
 
         finite = self._snapshot()
         first = fit.epoch
         for epoch in range(first, stage.epochs):
             if self.finished or self._time_is_up():
                 break
-            fit.epoch = epoch
+            fit.epoch, step = epoch, fit.step
             with task.sub("epoch", 0) as epoch_task:
                 stop = self._epoch(loss)
                 losses = {name: values[-1] for name, values in self.terms.items()}
-                if not all(map(_is_finite, losses.values())):
+                if not (all(map(math.isfinite, losses.values())) and _is_finite(fit.module)):
                     fit.module.load_state_dict(finite)
                     raise NonFiniteLossError(
-                        f"The loss is not finite in stage {stage.name!r}, epoch {epoch}: {losses}. "
+                        "The loss or the weights that it led to are not finite in stage "
+                        f"{stage.name!r}, epoch {epoch}: {losses}. "
                         f"Lower the learning rate (learning_rate={self._learning_rate()!r}) or "
                         "scale the features; the last finite model is kept.",
                         fit,
@@ -347,7 +365,8 @@ class _StageRun:
                 if stage.end_epoch:
                     stop |= bool(stage.end_epoch(fit))
                 stop |= epoch_task.end(fit)
-            fit.epoch = epoch + 1
+            # A refresh that ends the stage may come before the first step of an epoch.
+            fit.epoch += fit.step > step
             stop |= fit.epoch == stage.epochs
             if stop:
                 self._end()
@@ -371,14 +390,19 @@ class _StageRun:
         """One pass over the rows; True when the refresh ends the stage."""
         fit, stage, training = self.fit, self.stage, self.training
         sums, n_rows, stop = {}, 0, False
-        for batch, share in self._batches():
-            if stage.refresh and fit.step % (stage.every or self.steps_per_epoch) == 0:
-                if stage.refresh(fit):
-                    stop = True
-                    break
+        indices = self._indices()
+        for position, (batch, share) in enumerate(self._batches(indices)):
+            due = fit.step % stage.every == 0 if stage.every else position == 0
+            if stage.refresh and due and stage.refresh(fit):
+                stop = True
+                break
             if self._time_is_up():
                 stop = True
                 break
+            if stage.schedule and self.optimizer is not None:
+                progress = (fit.epoch + position / len(indices)) / stage.epochs
+                for group in self.optimizer.param_groups:
+                    group["lr"] = self._learning_rate() * stage.schedule(progress)
             terms = self._step(loss, batch, share)
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0.0) + value * len(batch.index)
@@ -387,26 +411,31 @@ class _StageRun:
             if stage.after_step:
                 stage.after_step(fit, batch)
         if sums:
-            values = torch.stack([*sums.values(), torch.tensor(float(n_rows), device=fit.device)])
-            *values, n_rows = training.processes.sum(values).tolist()
+            values = torch.stack([*sums.values(), torch.tensor(n_rows, device=fit.device)])
+            *values, n_rows = training.processes.sum(values.double()).tolist()
             for name, value in zip(sums, values, strict=True):
                 self.terms.setdefault(name, []).append(value / n_rows)
         return stop
 
-    def _batches(self):
-        """Batches of an epoch, with this process's share of each batch's rows."""
-        fit, training = self.fit, self.training
+    def _indices(self):
+        """Numbers of the rows of each batch of an epoch."""
+        fit = self.fit
         if self.stage.rows:
             rows = self.stage.rows(fit)
         else:
             n_rows = len(fit.samples if self.kept is None else self.kept)
             rows = torch.randperm(n_rows, generator=fit.generator)
             rows = rows if self.kept is None else self.kept[rows]
-        indices = list(rows.split(training.batch_size))
+        indices = list(rows.split(min(self.training.batch_size, max(1, len(rows)))))
         if len(indices) > 1 and len(indices[-1]) == 1:
             # Normalisation layers of a user's module cannot train on a single row.
             indices[-2:] = [torch.cat(indices[-2:])]
-        shares = [training.processes.share(index) for index in indices]
+        return indices
+
+    def _batches(self, indices):
+        """The batches, with this process's share of each batch's rows."""
+        fit = self.fit
+        shares = [self.training.processes.share(index) for index in indices]
         batches = fit.samples.batches(shares)
         for whole, index, x in zip(indices, shares, batches, strict=True):
             fit._batch_rows = len(whole)
@@ -422,10 +451,6 @@ class _StageRun:
         terms = {name: term.float() for name, term in terms.items()}
         total = sum(stage.weights.get(name, 1.0) * term for name, term in terms.items())
         if self.optimizer is not None:
-            if stage.schedule:
-                progress = fit.step / (stage.epochs * self.steps_per_epoch)
-                for group in self.optimizer.param_groups:
-                    group["lr"] = self._learning_rate() * stage.schedule(progress)
             self.optimizer.zero_grad(set_to_none=True)
             if len(batch.index):
                 total.backward()
@@ -433,20 +458,24 @@ class _StageRun:
             if stage.after_backward:
                 stage.after_backward(fit, batch)
             self.optimizer.step()
-        return {name: term.detach() for name, term in terms.items()} if len(batch.index) else {}
+        if not len(batch.index):  # this process's share of a small batch
+            return {name: torch.zeros_like(term) for name, term in terms.items()}
+        return {name: term.detach() for name, term in terms.items()}
 
     def _reduce_gradients(self, share):
+        """Gradients of the whole batch, and running statistics of layers that keep them."""
         if self.training.processes.size == 1:
             return
-        flat = torch.cat(
-            [
-                (p.new_zeros(p.shape) if p.grad is None else p.grad).reshape(-1)
-                for p in self.parameters
-            ]
-        )
+        buffers = [b for b in self.fit.module.buffers() if b.is_floating_point()]
+        for p in self.parameters:
+            if p.grad is None:
+                p.grad = torch.zeros_like(p)
+        tensors = [*(p.grad for p in self.parameters), *buffers]
+        flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
         self.training.processes.sum(flat.mul_(share))
-        for p, grad in zip(self.parameters, flat.split([p.numel() for p in self.parameters]), strict=True):
-            p.grad = grad.view_as(p)
+        parts = flat.split([tensor.numel() for tensor in tensors])
+        for tensor, part in zip(tensors, parts, strict=True):
+            tensor.copy_(part.view_as(tensor))
 
     def _make_optimizer(self):
         optimizer, lr = self.training.optimizer, self._learning_rate()
@@ -472,6 +501,10 @@ class _StageRun:
 
     def _hold_out(self):
         n = len(self.fit.samples)
+        if n < 2:
+            raise ValueError(
+                f"n_samples={n} cannot be split to hold out rows; set validation_fraction=0"
+            )
         n_held_out = min(n - 1, max(1, round(self.stage.validation_fraction * n)))
         order = torch.randperm(n, generator=self.fit.generator)
         self.held_out, self.kept = order[:n_held_out], order[n_held_out:]
@@ -482,7 +515,7 @@ class _StageRun:
         fit, stage = self.fit, self.stage
         fit.module.eval()
         total = 0.0
-        indices = self.held_out.split(self.training.batch_size)
+        indices = self.held_out.split(min(self.training.batch_size, len(self.held_out)))
         for index, x in zip(indices, fit.samples.batches(indices), strict=True):
             fit._batch_rows = len(index)
             terms = stage.loss(fit, Batch(index.to(fit.device), x))
@@ -524,5 +557,6 @@ class _StageRun:
         return f"{self.stage.name}: {self.fit.epoch} epochs, {seconds:.1f} s, {losses}"
 
 
-def _is_finite(value):
-    return value - value == 0.0
+def _is_finite(module):
+    """Whether all weights are; a last step can spoil them after a finite loss."""
+    return all(bool(p.isfinite().all()) for p in module.parameters())

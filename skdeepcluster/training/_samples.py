@@ -126,26 +126,33 @@ class Standardizer:
             for begin, end in _ranges(0, n, _statistics_rows(d)):
                 block = np.asarray(rows.block(begin, end), dtype=np.float64)
                 if origin is None:
-                    origin = block.mean(axis=0)
+                    # Exact where a feature is constant, however large it is.
+                    origin = block[0] + (block - block[0]).mean(axis=0)
                 block = block - origin
                 sums = block.sum(axis=0)
                 if not np.isfinite(sums).all():
                     assert_all_finite(rows.block(begin, end), input_name="X")
                 total += sums
-                squares += np.vdot(block, block)
+                squares += np.einsum("ij,ij->j", block, block)
             shift = total / n
             mean = origin + shift
-            variance = squares / (n * d) - np.vdot(shift, shift) / d
-        if not (np.isfinite(variance) and np.abs(mean).max(initial=0.0) < 1e150):
+            variance = squares / n - shift**2
+        if not (np.isfinite(variance).all() and np.abs(mean).max(initial=0.0) < 1e150):
             raise ValueError("Input X contains values too large for float32; rescale the features.")
-        # Below the rounding of the values themselves there is nothing to scale up.
-        noise = (np.finfo(np.float64).eps * np.abs(mean).max(initial=0.0)) ** 2
-        return cls(mean, 1.0 if variance <= noise else 1.0 / np.sqrt(variance))
+        # Below the rounding of a feature's own values there is nothing to scale up.
+        varies = variance > (np.finfo(np.float64).eps * mean) ** 2
+        variance = np.where(varies, variance, 0.0).mean()
+        return cls(mean, 1.0 / np.sqrt(variance) if variance > 0 else 1.0)
 
     def __call__(self, raw):
-        raw = np.subtract(raw, self.mean, dtype=np.float64)
-        raw *= self.scale
-        return torch.from_numpy(raw.astype(np.float32))
+        with np.errstate(over="ignore", invalid="ignore"):
+            standardized = np.subtract(raw, self.mean, dtype=np.float64)
+            standardized *= self.scale
+            standardized = standardized.astype(np.float32)
+            if not np.isfinite(standardized.sum(dtype=np.float64)):
+                assert_all_finite(raw, input_name="X")
+                raise ValueError("Input X contains values too large for float32.")
+        return torch.from_numpy(standardized)
 
     def inverse(self, X):
         return X / self.scale + self.mean
@@ -183,7 +190,8 @@ class Samples:
         self.n_rows, self.n_features = rows.shape
         self.loaded = None
         if load and (not rows.lazy or 4 * self.n_rows * self.n_features <= MAX_LOADED_BYTES):
-            self.loaded = torch.empty((self.n_rows, *self.shape), device=device)
+            shape = (self.n_rows, *self.shape)
+            self.loaded = torch.empty(shape, dtype=torch.float32, device=device)
             for begin, end in _ranges(0, self.n_rows, _statistics_rows(self.n_features)):
                 self.loaded[begin:end] = self._move(rows.block(begin, end))
 
