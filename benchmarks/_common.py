@@ -94,7 +94,7 @@ class Table:
         self.formats = list(columns.values())
         heads = [name.replace("_", " ") for name in columns]
         self.widths = [
-            max(len(head), 9 if spec else 26)
+            max(len(head), 9 if spec else 20)
             for head, spec in zip(heads, self.formats, strict=True)
         ]
         self._print(heads)
