@@ -20,6 +20,8 @@ OPENMP_CANDIDATES = [
     (["-fopenmp"], ["-fopenmp"]),
     (["-Xpreprocessor", "-fopenmp"], ["-lomp"]),
 ]
+# What Cython would put into each extension for its memoryviews.
+SHARED = "skdeepcluster._kernels._cython_utility"
 OPENMP_PROGRAM = """
 #include <omp.h>
 int main(void) {
@@ -54,6 +56,7 @@ class BuildKernels(build_ext):
             # Worker processes need fork; elsewhere they would run this script again.
             nthreads=(self.parallel or 0) if sys.platform == "linux" else 0,
             build_dir=self.build_temp,
+            shared_utility_qualified_name=SHARED,
             force=self.force,
             compiler_directives={
                 "language_level": 3,
@@ -97,7 +100,7 @@ def kernels():
         sorted(str(path.relative_to(root)) for path in root.glob(f"skdeepcluster/**/*.{suffix}"))
         for suffix in ("h", "pyx")
     )
-    return [
+    return [Extension(SHARED, [SHARED.replace(".", os.sep) + ".c"])] + [
         Extension(
             source.removesuffix(".pyx").replace(os.sep, "."),
             [source],
