@@ -1,0 +1,76 @@
+"""Spectral clustering of landmarks."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.cluster import KMeans
+from sklearn.datasets import make_blobs, make_circles, make_moons
+from sklearn.metrics import adjusted_rand_score
+
+from skdeepcluster.assignment import landmark_spectral
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [60, 499, 501, 2500])
+def test_separated_blobs(n, dtype):
+    Z, y = make_blobs(n, n_features=5, centers=4, center_box=(-50, 50), random_state=1)
+    labels = landmark_spectral(Z.astype(dtype), 4)
+    assert labels.shape == (n,) and labels.dtype == np.int32
+    assert adjusted_rand_score(y, labels) == 1
+
+
+@pytest.mark.parametrize("n", [400, 3000])
+@pytest.mark.parametrize("shape", ["rings", "moons"])
+def test_shapes_that_k_means_cannot_follow(shape, n):
+    if shape == "rings":
+        Z, y = make_circles(n, factor=0.4, noise=0.02, random_state=0)
+    else:
+        Z, y = make_moons(n, noise=0.03, random_state=0)
+    assert adjusted_rand_score(y, landmark_spectral(Z, 2)) > 0.99
+    assert adjusted_rand_score(y, KMeans(2, n_init=5, random_state=0).fit_predict(Z)) < 0.6
+
+
+def test_unequal_sizes():
+    Z, y = make_blobs([30, 300, 900], n_features=3, center_box=(-40, 40), random_state=2)
+    assert adjusted_rand_score(y, landmark_spectral(Z, 3)) == 1
+
+
+def test_an_outlier_is_not_a_cluster():
+    Z, y = make_blobs(400, centers=[[0, 0], [12, 0]], cluster_std=1.0, random_state=0)
+    Z = np.vstack([Z, [[6.0, 500.0]]])
+    assert adjusted_rand_score(y, landmark_spectral(Z, 2)[:-1]) > 0.99
+
+
+@given(st.integers(1, 40), st.integers(0, 1000), st.data())
+@settings(max_examples=40)
+def test_labels_for_any_small_input(n, seed, data):
+    k = data.draw(st.integers(1, n))
+    rows = data.draw(st.sampled_from(["random", "constant", "duplicates", "integers"]))
+    random = np.random.RandomState(seed)
+    Z = {
+        "random": random.randn(n, 3),
+        "constant": np.full((n, 3), 7.0),
+        "duplicates": np.repeat(random.randn(max(1, n // 4), 3), 5, axis=0)[:n],
+        "integers": random.randint(0, 3, (n, 3)).astype(float),
+    }[rows]
+    labels = landmark_spectral(Z, k)
+    assert len(labels) == len(Z) and labels.min() >= 0 and labels.max() < k
+    np.testing.assert_array_equal(landmark_spectral(Z, k), labels)
+
+
+def test_every_row_its_own_cluster():
+    Z = np.random.RandomState(0).randn(12, 2)
+    assert len(set(landmark_spectral(Z, 12))) == 12
+
+
+def test_more_clusters_than_the_usual_landmarks():
+    Z, y = make_blobs(4500, n_features=6, centers=150, center_box=(-100, 100), random_state=0)
+    assert adjusted_rand_score(y, landmark_spectral(Z, 150)) > 0.9
+
+
+def test_duplicate_rows_share_a_label():
+    Z = np.random.RandomState(0).randn(900, 2)
+    Z = np.vstack([Z, Z])
+    labels = landmark_spectral(Z, 5)
+    np.testing.assert_array_equal(labels[:900], labels[900:])
