@@ -15,7 +15,6 @@ from .._kernels._hdbscan_tree import (
     assign,
     attach,
     merge_lambdas,
-    relative_validity,
     select,
     single_linkage,
     subtree_death,
@@ -167,8 +166,6 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
        selection", MFI, 2020. :arxiv:`1911.02282`
     .. [4] R. J. G. B. Campello, D. Moulavi and J. Sander, "Density-based clustering based on
        hierarchical density estimates", PAKDD, 2013.
-    .. [5] D. Moulavi, P. A. Jaskowiak, R. J. G. B. Campello, A. Zimek and J. Sander,
-       "Density-based clustering validation", SDM, 2014.
 
     Examples
     --------
@@ -429,6 +426,8 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         """Samples of highest density."""
         check_is_fitted(self, "core_distances_")
         tree = self.condensed_tree_
+        if not tree.selected.any():
+            return []
         cluster = tree.point_cluster
         label = tree.flat_label[cluster]
         densest = (label >= 0) & tree.leaves[cluster] & (tree.point_lambda == tree.death[cluster])
@@ -565,9 +564,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         weight[parted == 0] = 1
 
         groups = [self._fit_X[rows] for rows in self.exemplar_indices_]
-        distance = self._reach.nearest_of_groups(
-            X, groups, self._n_threads(X)
-        )
+        distance = self._reach.nearest_of_groups(X, groups, self._n_threads(X))
         # Relative to the least, so that an exemplar itself, at distance zero, is a limit.
         least = distance.min(axis=1, keepdims=True)
         weight *= np.divide(least, distance, out=np.ones_like(distance), where=distance > 0)
@@ -594,19 +591,16 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         return self.single_linkage_tree_.cut(epsilon, min_cluster_size)
 
     def score(self, X, y=None):
-        r"""Density-based validity of the predicted clusters of samples, the higher the better.
+        """Mean strength with which samples belong to clusters, noise counting as zero.
 
-        With the sparseness of a cluster, the longest edge inside it of the samples' own minimum
-        spanning tree, and its separation, the height at which a part of it first joins another
-        cluster, this is the validity index of [5]_ along that tree,
-
-        .. math:: \sum_k \frac{|C_k|}{n} \frac{\mathrm{separation}_k - \mathrm{sparseness}_k}
-            {\max(\mathrm{separation}_k, \mathrm{sparseness}_k)}.
+        On samples that were held out this is small both for hierarchies cut too fine, whose
+        clusters new samples miss, and for those cut too coarse, whose clusters are sparse or none.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or \
+                (n_samples, n_samples_fit)
+            Samples, or their distances to the fitted ones with `metric="precomputed"`.
 
         y : None
             Ignored.
@@ -614,25 +608,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         Returns
         -------
         score : float
-            From -1 to 1; noise counts as 0, and -1 is returned where all is noise.
+            From 0 to 1, the higher the better.
         """
-        X = self._check_new(X)
-        if self.metric == "precomputed" and X.shape[0] != X.shape[1]:
-            raise ValueError(
-                "score needs the distances among the samples that it rates, which those to the "
-                f"fitted ones of metric='precomputed', got shape {X.shape}, do not tell."
-            )
-        labels = self.predict(X)
-        n_clusters = labels.max() + 1
-        if n_clusters == 0:
-            return -1.0
-        n = X.shape[0]
-        reach = self._reachability(X, min(self._min_samples, n))
-        edges = reach.spanning_tree(X, self._n_threads(X))
-        separation, sparseness = relative_validity(*edges, labels, n_clusters)
-        separation[np.isinf(separation)] = edges[2][-1]
-        larger = np.maximum(separation, sparseness)
-        validity = np.zeros(n_clusters)
-        np.divide(separation - sparseness, larger, out=validity, where=larger > 0)
-        sizes = np.bincount(labels[labels >= 0], minlength=n_clusters)
-        return float(sizes @ validity / n)
+        _, probabilities = self.predict(X, return_probabilities=True)
+        return float(probabilities.mean())

@@ -1,0 +1,491 @@
+from itertools import combinations
+from math import inf
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.cluster import DBSCAN
+from sklearn.cluster import HDBSCAN as BruteHDBSCAN
+from sklearn.cluster._hdbscan._tree import HIERARCHY_dtype, tree_to_labels
+from sklearn.datasets import load_digits, make_blobs, make_moons
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import adjusted_rand_score, pairwise_distances
+from sklearn.model_selection import GridSearchCV
+
+from skdeepcluster import HDBSCAN
+
+
+@st.composite
+def samples(draw, min_size=2, max_size=120):
+    n = draw(st.integers(min_size, max_size))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    centers = rng.normal(scale=4, size=(draw(st.integers(1, 5)), draw(st.integers(1, 3))))
+    X = centers[rng.integers(0, len(centers), n)] + rng.normal(size=(n, centers.shape[1]))
+    return X.round(1) if draw(st.booleans()) else X
+
+
+parameters = st.fixed_dictionaries(
+    {
+        "min_cluster_size": st.integers(2, 12),
+        "cluster_selection_method": st.sampled_from(["eom", "leaf"]),
+        "cluster_selection_epsilon": st.sampled_from([0.0, 0.0, 0.4, 1.0, 3.0]),
+        "allow_single_cluster": st.booleans(),
+    }
+)
+
+
+def fit(X, **params):
+    return HDBSCAN(min_samples=min(4, len(X)), **params).fit(X)
+
+
+def has_ties_of_zero(model):
+    return (model.single_linkage_tree_.linkage[:, 2] == 0).any()
+
+
+@given(samples(), parameters, st.sampled_from([None, 20, 50]))
+def test_labels_and_probabilities_are_those_of_scikit_learn(X, params, max_cluster_size):
+    if params["allow_single_cluster"]:
+        max_cluster_size = None  # scikit-learn takes the root for smaller than it is
+    params["cluster_selection_epsilon"] = 0.0  # scikit-learn 1.9 fails on it with NumPy 2.4
+    model = fit(X, max_cluster_size=max_cluster_size, **params)
+    if has_ties_of_zero(model):
+        return  # scikit-learn computes with infinite lambdas
+    tree = np.empty(len(X) - 1, HIERARCHY_dtype)
+    for name, column in zip(
+        HIERARCHY_dtype.names, model.single_linkage_tree_.linkage.T, strict=True
+    ):
+        tree[name] = column
+    labels, probabilities = tree_to_labels(tree, max_cluster_size=max_cluster_size, **params)
+    assert_array_equal(model.labels_, labels)
+    assert_allclose(model.probabilities_, probabilities, rtol=1e-12)
+
+
+@given(samples(), parameters)
+def test_results_are_those_of_hdbscan(X, params):
+    theirs = pytest.importorskip("hdbscan._hdbscan_tree", reason="pip install hdbscan")
+    model = fit(X, **params)
+    if has_ties_of_zero(model):
+        return
+    tree = theirs.condense_tree(model.single_linkage_tree_.linkage, params["min_cluster_size"])
+    stability = theirs.compute_stability(tree)
+    labels, probabilities, persistence = theirs.get_clusters(tree, dict(stability), **params)
+    assert_array_equal(model.labels_, labels)
+    assert_allclose(model.probabilities_, probabilities, rtol=1e-12)
+    assert_allclose(model.outlier_scores_, theirs.outlier_scores(tree), rtol=1e-9, atol=1e-12)
+    if not params["cluster_selection_epsilon"]:
+        # Its selection overwrites the stability of what it passes over, which epsilon may choose.
+        assert_allclose(model.cluster_persistence_, persistence, rtol=1e-6)
+    ours = np.sort(model.condensed_tree_.to_numpy(), order=["child"])
+    tree = np.sort(tree, order=["child"])
+    for name in ("parent", "child", "child_size"):
+        assert_array_equal(ours[name], tree[name])
+    assert_allclose(ours["lambda_val"], tree["lambda_val"], rtol=1e-12)
+
+
+@given(samples(), st.integers(2, 8))
+def test_condensed_tree(X, min_cluster_size):
+    model = fit(X, min_cluster_size=min_cluster_size)
+    tree = model.condensed_tree_
+    n = len(X)
+    assert tree.size[0] == n
+    assert (tree.parent[1:] < np.arange(1, len(tree.parent))).all()
+    assert (tree.size[1:] >= min_cluster_size).all()
+    assert (tree.birth[1:] == tree.death[tree.parent[1:]]).all()
+    assert (tree.birth <= tree.death).all()
+    assert (tree.point_lambda >= tree.birth[tree.point_cluster]).all()
+    assert (tree.point_lambda <= tree.death[tree.point_cluster]).all()
+    # The points of a cluster and of what is below it are as many as its size.
+    count = np.bincount(tree.point_cluster, minlength=len(tree.parent))
+    for cluster in range(len(tree.parent) - 1, 0, -1):
+        count[tree.parent[cluster]] += count[cluster]
+    assert_array_equal(count, tree.size)
+    rows = tree.to_numpy()
+    assert_array_equal(np.sort(rows["child"]), np.r_[:n, n + 1 : n + len(tree.parent)])
+    stability = np.zeros(len(tree.parent))
+    np.add.at(
+        stability,
+        rows["parent"] - n,
+        (rows["lambda_val"] - tree.birth[rows["parent"] - n]) * rows["child_size"],
+    )
+    assert_allclose(tree.stability, stability, rtol=1e-9, atol=1e-9 * tree.death.max())
+
+
+@given(samples(max_size=40), st.booleans())
+def test_selection_has_the_greatest_stability(X, allow_single_cluster):
+    tree = fit(X, min_cluster_size=2, allow_single_cluster=allow_single_cluster).condensed_tree_
+    n_nodes = len(tree.parent)
+    if n_nodes > 15:
+        return
+    above = [set() for _ in range(n_nodes)]
+    for cluster in range(1, n_nodes):
+        above[cluster] = above[tree.parent[cluster]] | {int(tree.parent[cluster])}
+    candidates = range(0 if allow_single_cluster else 1, n_nodes)
+    best = max(
+        sum(tree.stability[list(chosen)])
+        for k in range(n_nodes + 1)
+        for chosen in combinations(candidates, k)
+        if not any(a in above[b] or b in above[a] for a, b in combinations(chosen, 2))
+    )
+    assert_allclose(tree.stability[tree.selected].sum(), best)
+
+
+@given(samples(min_size=5), st.floats(0.05, 5), st.integers(1, 5))
+def test_cut_is_dbscan(X, epsilon, min_samples):
+    model = HDBSCAN(min_samples=min_samples).fit(X)
+    heights = model.single_linkage_tree_.linkage[:, 2]
+    if np.abs(np.r_[heights, model.core_distances_] - epsilon).min() < 1e-9:
+        return  # rounding decides
+    labels = model.dbscan_clustering(epsilon, min_cluster_size=1)
+    reference = DBSCAN(eps=epsilon, min_samples=min_samples).fit(X)
+    core = np.zeros(len(X), bool)
+    core[reference.core_sample_indices_] = True
+    # A point that is no core point is a component of its own; DBSCAN* calls it noise.
+    assert_array_equal(model.core_distances_ <= epsilon, core)
+    assert adjusted_rand_score(labels[core], reference.labels_[core]) == 1
+    few = model.dbscan_clustering(epsilon, min_cluster_size=4)
+    sizes = np.bincount(labels)[labels]
+    assert_array_equal(few == -1, sizes < 4)
+
+
+@given(samples(min_size=5), parameters, st.sampled_from(["euclidean", "canberra", "precomputed"]))
+def test_fitted_rows_are_predicted_as_they_were_fitted(X, params, metric):
+    X = np.unique(X, axis=0)  # a copy of a row may stand elsewhere in the hierarchy
+    if len(X) < 4:
+        return
+    X = pairwise_distances(X) if metric == "precomputed" else X
+    model = fit(X, metric=metric, **params)
+    labels, probabilities = model.predict(X, return_probabilities=True)
+    assert_array_equal(labels, model.labels_)
+    assert_allclose(probabilities, model.probabilities_)
+    if metric != "precomputed":
+        assert_allclose(model.predict_proba(X), model.predict_proba(), rtol=1e-6, atol=1e-12)
+
+
+@given(samples(min_size=5), samples(min_size=1), parameters)
+def test_soft_clustering(X, new, params):
+    d = min(X.shape[1], new.shape[1])
+    model = fit(np.ascontiguousarray(X[:, :d]), **params)
+    for soft in (model.predict_proba(), model.predict_proba(new[:, :d])):
+        assert soft.shape[1] == model.condensed_tree_.selected.sum()
+        assert np.isfinite(soft).all()
+        assert (soft >= 0).all() and (soft.sum(axis=1) <= 1 + 1e-9).all()
+    for k, rows in enumerate(model.exemplar_indices_):
+        assert len(rows) > 0
+        tree = model.condensed_tree_
+        assert (tree.flat_label[tree.point_cluster[rows]] == k).all()
+
+
+@given(samples(min_size=5), parameters, st.floats(1e-3, 1e3))
+def test_scale_does_not_matter(X, params, scale):
+    params["cluster_selection_epsilon"] = 0.0
+    scale = 2.0 ** round(np.log2(scale))  # exact
+    model, scaled = fit(X, **params), fit(X * scale, **params)
+    assert_array_equal(model.labels_, scaled.labels_)
+    assert_allclose(model.probabilities_, scaled.probabilities_)
+    assert_allclose(model.outlier_scores_, scaled.outlier_scores_, atol=1e-12)
+    assert_allclose(model.predict_proba(), scaled.predict_proba(), atol=1e-9)
+
+
+@given(samples(min_size=8), st.integers(0, 2**32))
+def test_order_of_rows_does_not_matter(X, seed):
+    order = np.random.default_rng(seed).permutation(len(X))
+    model, permuted = fit(X), fit(X[order])
+    heights, others = (m.minimum_spanning_tree_.distance for m in (model, permuted))
+    assert_allclose(others, heights)
+    if len(np.unique(heights)) == len(heights):
+        assert adjusted_rand_score(permuted.labels_, model.labels_[order]) == 1
+
+
+@given(samples(), parameters, st.integers(2, 12))
+def test_reselecting_is_refitting(X, params, min_cluster_size):
+    model = fit(X, min_cluster_size=min_cluster_size)
+    again = model.reselect(**params)
+    other = fit(X, **params)
+    assert_array_equal(again.labels, other.labels_)
+    assert_array_equal(again.probabilities, other.probabilities_)
+    assert_array_equal(again.cluster_persistence, other.cluster_persistence_)
+    assert_array_equal(again.condensed_tree.stability, other.condensed_tree_.stability)
+    assert model.min_cluster_size == min_cluster_size
+
+
+def test_reselect_refuses_what_needs_another_fit():
+    model = fit(np.arange(20.0)[:, None])
+    with pytest.raises(TypeError, match=r"\['min_samples'\] need another fit"):
+        model.reselect(min_samples=3)
+    with pytest.raises(ValueError, match="min_cluster_size"):
+        model.reselect(min_cluster_size=1)
+    with pytest.raises(NotFittedError):
+        HDBSCAN().reselect()
+
+
+# Documented examples of scikit-learn and hdbscan.
+
+
+def test_digits_of_scikit_learn():
+    X, _ = load_digits(return_X_y=True)
+    model = HDBSCAN(min_cluster_size=20).fit(X)
+    assert_array_equal(np.unique(model.labels_), np.arange(-1, 8))
+    reference = BruteHDBSCAN(min_cluster_size=20, copy=True).fit(X)
+    assert adjusted_rand_score(model.labels_, reference.labels_) > 0.98
+
+
+@pytest.mark.parametrize("scale", [0.5, 1, 3])
+def test_scales_of_scikit_learn(scale):
+    centers = [[1, 1], [-1, -1], [1.5, -1.5]]
+    X, _ = make_blobs(750, centers=centers, cluster_std=[0.4, 0.1, 0.75], random_state=0)
+    model = HDBSCAN().fit(X * scale)
+    reference = BruteHDBSCAN(copy=True).fit(X)
+    assert adjusted_rand_score(model.labels_, reference.labels_) > 0.99
+
+
+def test_densities_of_scikit_learn():
+    centers = [[-0.85, -0.85], [-0.85, 0.85], [3, 3], [3, -3]]
+    X, y = make_blobs(750, centers=centers, cluster_std=[0.2, 0.35, 1.35, 1.35], random_state=0)
+    model = HDBSCAN().fit(X)
+    reference = BruteHDBSCAN(copy=True).fit(X)
+    assert adjusted_rand_score(model.labels_, reference.labels_) > 0.99
+    assert len(np.unique(model.dbscan_clustering(0.3))) > 2
+
+
+def test_blobs_and_moons_of_hdbscan():
+    moons, _ = make_moons(n_samples=50, noise=0.05, random_state=0)
+    blobs, _ = make_blobs(
+        n_samples=50, centers=[(-0.75, 2.25), (1.0, 2.0)], cluster_std=0.25, random_state=0
+    )
+    X = np.vstack([moons, blobs])
+    model = HDBSCAN(min_cluster_size=5, min_samples=6).fit(X)
+    assert_array_equal(np.unique(model.labels_), np.arange(3))
+    hdbscan = pytest.importorskip("hdbscan", reason="pip install hdbscan")
+    reference = hdbscan.HDBSCAN(min_cluster_size=5, gen_min_span_tree=True).fit(X)
+    assert_allclose(
+        model.minimum_spanning_tree_.distance,
+        np.sort(reference.minimum_spanning_tree_.to_numpy()[:, 2]),
+    )
+
+
+@pytest.mark.parametrize("offset", [0, 5e6])
+def test_moons_far_from_the_origin(offset):
+    X, y = make_moons(1000, noise=0.05, random_state=0)
+    assert adjusted_rand_score(y, HDBSCAN(min_cluster_size=10).fit_predict(X + offset)) == 1
+
+
+def test_copies_of_few_rows():
+    X = np.repeat(np.random.default_rng(0).normal(size=(20, 3)), 15, axis=0)
+    model = HDBSCAN(min_cluster_size=10).fit(X)
+    assert model.labels_.max() == 19
+    assert_array_equal(np.bincount(model.labels_), 15)
+    for name in ("probabilities_", "outlier_scores_", "cluster_persistence_"):
+        assert np.isfinite(getattr(model, name)).all()
+    assert np.isfinite(model.condensed_tree_.stability).all()
+    assert_array_equal(model.predict(X), model.labels_)
+    assert_allclose(model.predict_proba().sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("allow_single_cluster", [False, True])
+@pytest.mark.parametrize("method", ["eom", "leaf"])
+def test_constant_rows(allow_single_cluster, method):
+    model = HDBSCAN(allow_single_cluster=allow_single_cluster, cluster_selection_method=method).fit(
+        np.ones((30, 2))
+    )
+    expected = 0 if allow_single_cluster and method == "eom" else -1
+    assert (model.labels_ == expected).all()
+    assert (model.predict(np.ones((2, 2))) == expected).all()
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_fewer_rows_than_min_cluster_size(n):
+    model = HDBSCAN().fit(np.arange(float(n))[:, None])
+    assert_array_equal(model.labels_, -1)
+    assert model.predict_proba().shape == (n, 0)
+    assert model.score(np.arange(float(n))[:, None]) == 0
+
+
+def test_score_chooses_the_size_of_clusters():
+    X, y = make_blobs(400, centers=[[0, 0], [6, 0], [0, 6], [6, 6]], random_state=0)
+    search = GridSearchCV(HDBSCAN(), {"min_cluster_size": [2, 10, 200]}, cv=2).fit(X)
+    assert search.best_params_ == {"min_cluster_size": 10}
+    assert adjusted_rand_score(y, search.best_estimator_.labels_) > 0.9
+    fine, right, coarse = search.cv_results_["mean_test_score"]
+    assert 0 <= coarse <= fine < right <= 1
+
+
+def test_score_of_fitted_rows():
+    X, _ = make_blobs(100, random_state=0)
+    model = HDBSCAN().fit(X)
+    assert_allclose(model.score(X), model.probabilities_.mean())
+    distances = pairwise_distances(X)
+    model = HDBSCAN(metric="precomputed").fit(distances)
+    assert_allclose(model.score(distances[:30]), model.probabilities_[:30].mean())
+
+
+@pytest.mark.parametrize("method", ["centroid", "medoid", "both"])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_centers(method, sparse):
+    X, _ = make_blobs(300, centers=[[0, 0], [9, 9], [0, 9]], random_state=0)
+    model = HDBSCAN(15, store_centers=method).fit(sp.csr_array(X) if sparse else X)
+    assert model.labels_.max() == 2
+    for k in range(3):
+        rows = model.labels_ == k
+        weights = model.probabilities_[rows]
+        if method != "medoid":
+            assert_allclose(model.centroids_[k], np.average(X[rows], axis=0, weights=weights))
+        if method != "centroid":
+            sums = pairwise_distances(X[rows]) @ weights
+            assert_array_equal(model.medoids_[k], X[rows][sums.argmin()])
+    assert hasattr(model, "centroids_") == (method != "medoid")
+    assert hasattr(model, "medoids_") == (method != "centroid")
+
+
+def test_sparse_rows_are_dense_rows():
+    rng = np.random.default_rng(0)
+    X = rng.random((200, 30)) * (rng.random((200, 30)) < 0.2)
+    for metric in ("euclidean", "cosine", "manhattan"):
+        dense = HDBSCAN(3, metric=metric).fit(X)
+        sparse = HDBSCAN(3, metric=metric).fit(sp.csr_array(X))
+        assert_allclose(
+            sparse.minimum_spanning_tree_.distance,
+            dense.minimum_spanning_tree_.distance,
+            rtol=1e-6,
+            atol=1e-7,
+        )
+        assert adjusted_rand_score(dense.labels_, sparse.labels_) > 0.95
+        assert_array_equal(sparse.predict(sp.csr_array(X)), sparse.labels_)
+
+
+def test_graph_of_neighbors():
+    X, _ = make_blobs(300, centers=3, random_state=0)
+    distances = pairwise_distances(X)
+    full = HDBSCAN(10, metric="precomputed").fit(distances)
+    within = np.where(distances <= full.minimum_spanning_tree_.distance[-1], distances, 0)
+    graph = sp.csr_array(within)
+    sparse = HDBSCAN(10, metric="precomputed").fit(graph)
+    assert_allclose(sparse.minimum_spanning_tree_.distance, full.minimum_spanning_tree_.distance)
+    with pytest.raises(ValueError, match="falls into .* parts"):
+        HDBSCAN(10, metric="precomputed").fit(sp.csr_array(np.where(distances < 1, distances, 0)))
+    with pytest.raises(ValueError, match="sparse distance matrix"):
+        sparse.predict(graph)
+
+
+def test_infinite_distances():
+    distances = pairwise_distances(make_blobs(60, centers=2, random_state=0)[0])
+    distances[:30, 30:] = distances[30:, :30] = inf
+    model = HDBSCAN(metric="precomputed").fit(distances)
+    assert len(set(model.labels_[:30]) & set(model.labels_[30:]) - {-1}) == 0
+    assert np.isinf(model.minimum_spanning_tree_.distance[-1])
+    assert np.isfinite(model.probabilities_).all()
+    assert np.isfinite(model.outlier_scores_).all()
+
+
+def test_precomputed_matrix_is_left_alone_and_may_be_mapped(tmp_path):
+    distances = pairwise_distances(make_blobs(80, centers=2, random_state=0)[0])
+    mapped = np.memmap(tmp_path / "distances", dtype=np.float64, mode="w+", shape=distances.shape)
+    mapped[:] = distances
+    mapped.flush()
+    readonly = np.memmap(tmp_path / "distances", dtype=np.float64, mode="r", shape=distances.shape)
+    model = HDBSCAN(metric="precomputed", alpha=2.0).fit(readonly)
+    assert_array_equal(readonly, distances)
+    assert_array_equal(
+        model.labels_, HDBSCAN(metric="precomputed", alpha=2.0).fit(distances).labels_
+    )
+
+
+def test_callable_metric():
+    X, _ = make_blobs(60, centers=2, random_state=0)
+    by_callable = HDBSCAN(metric=lambda a, b: np.abs(a - b).sum()).fit(X)
+    by_name = HDBSCAN(metric="manhattan").fit(X)
+    assert_allclose(
+        by_callable.minimum_spanning_tree_.distance, by_name.minimum_spanning_tree_.distance
+    )
+
+
+@pytest.mark.parametrize("p, name", [(1, "manhattan"), (2, "euclidean"), (3, None)])
+def test_minkowski(p, name):
+    X = np.random.default_rng(0).normal(size=(100, 4))
+    model = HDBSCAN(metric="minkowski", metric_params={"p": p}).fit(X)
+    brute = HDBSCAN(metric="minkowski", metric_params={"p": p}, algorithm="brute").fit(X)
+    assert_allclose(model.minimum_spanning_tree_.distance, brute.minimum_spanning_tree_.distance)
+    if name:
+        other = HDBSCAN(metric=name).fit(X)
+        assert_array_equal(model.labels_, other.labels_)
+
+
+def test_zero_rows_under_cosine():
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    X[3] = 0
+    model = HDBSCAN(metric="cosine").fit(X)
+    assert model.core_distances_[3] == 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtype(dtype):
+    X = make_blobs(200, random_state=0)[0].astype(dtype)
+    model = HDBSCAN(10, store_centers="both").fit(X)
+    for value in (
+        model.probabilities_,
+        model.outlier_scores_,
+        model.centroids_,
+        model.medoids_,
+        model.predict_proba(),
+        model.predict(X, return_probabilities=True)[1],
+    ):
+        assert value.dtype == dtype
+
+
+@pytest.mark.parametrize(
+    "X, params, message",
+    [
+        ([[1.0]], {}, "minimum of 2"),
+        ([[1.0], [np.nan]], {}, "NaN"),
+        ([[1.0], [np.inf]], {}, "infinity"),
+        ([[1.0], [2.0]], {"min_samples": 3}, "min_samples=3 needs as many samples"),
+        ([[1.0], [2.0]], {"min_cluster_size": 1}, "min_cluster_size"),
+        ([[1.0], [2.0]], {"min_samples": 0}, "min_samples"),
+        ([[1.0], [2.0]], {"alpha": 0}, "alpha"),
+        ([[1.0], [2.0]], {"cluster_selection_epsilon": -1.0}, "cluster_selection_epsilon"),
+        ([[1.0], [2.0]], {"max_cluster_size": 0}, "max_cluster_size"),
+        ([[1.0], [2.0]], {"metric": "nonsense"}, "metric"),
+        ([[1.0], [2.0]], {"metric": "canberra", "algorithm": "kd_tree"}, "algorithm='kd_tree'"),
+        ([[1e200], [-1e200]], {}, "overflow"),
+        ([[1.0, 2.0, 3.0], [2.0, 1.0, 3.0]], {"metric": "precomputed"}, "square"),
+        ([[0.0, 1.0], [2.0, 0.0]], {"metric": "precomputed"}, "symmetric"),
+        ([[0.0, -1.0], [-1.0, 0.0]], {"metric": "precomputed"}, "negative"),
+        ([[0.0, np.nan], [np.nan, 0.0]], {"metric": "precomputed"}, "NaN"),
+        (
+            [[0.0, 1.0], [1.0, 0.0]],
+            {"metric": "precomputed", "store_centers": "medoid"},
+            "store_centers='medoid'",
+        ),
+    ],
+)
+def test_bad_input(X, params, message):
+    with pytest.raises(ValueError, match=message):
+        HDBSCAN(**params).fit(X)
+
+
+def test_bad_input_of_methods():
+    X = make_blobs(50, random_state=0)[0]
+    model = HDBSCAN().fit(X)
+    with pytest.raises(ValueError, match="features"):
+        model.predict(X[:, :1])
+    with pytest.raises(ValueError, match="sparse"):
+        model.predict_proba(sp.csr_array(X))
+    precomputed = HDBSCAN(metric="precomputed").fit(pairwise_distances(X))
+    with pytest.raises(ValueError, match="exemplars"):
+        precomputed.predict_proba()
+    with pytest.raises(ValueError, match="features"):
+        precomputed.predict(pairwise_distances(X)[:, :20])
+    for method in ("predict", "predict_proba", "score"):
+        with pytest.raises(NotFittedError):
+            getattr(HDBSCAN(), method)(X)
+
+
+@settings(max_examples=20)
+@given(samples(min_size=30, max_size=400), st.integers(1, 4))
+def test_threads_do_not_matter(X, n_jobs):
+    one, several = (HDBSCAN(n_jobs=n).fit(np.repeat(X, 30, axis=0)) for n in (1, n_jobs))
+    assert_array_equal(one.labels_, several.labels_)
+    assert_array_equal(one.minimum_spanning_tree_.source, several.minimum_spanning_tree_.source)
+    assert_array_equal(one.predict_proba(X), several.predict_proba(X))
