@@ -44,7 +44,7 @@ cdef enum:
     TILE = 512      # objects that stay in the cache while several candidates meet them
     GROUP = 128     # candidates that meet a tile
     MAX_DEPTH = 3
-    MIN_PARALLEL = 1 << 18  # distances worth more than one thread
+    MIN_PARALLEL = 1 << 18  # numbers worth more than one thread
     NO_SLOT = -1
 
 
@@ -203,7 +203,8 @@ def nearest_medoids(const floating[:, ::1] medoid_rows, const Py_ssize_t[::1] me
     cdef Py_ssize_t n = near.shape[1], tile
     if slots.shape[0] != near.shape[0] or slots.shape[1] != n or medoid_rows.shape[1] != n:
         raise ValueError("arrays disagree about the number of objects")
-    for tile in prange(n_tiles(n), nogil=True, num_threads=n_threads, schedule="static"):
+    for tile in prange(n_tiles(n), nogil=True, num_threads=n_threads, schedule="static",
+                       use_threads_if=n * medoids.shape[0] >= MIN_PARALLEL):
         nearest_in_tile(medoid_rows, medoid_at, medoids, features, norms, slack, squared, near,
                         slots, tile * TILE, min(tile * TILE + TILE, n))
 
@@ -431,7 +432,8 @@ def evaluate_slot_by_slot(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
                           int n_threads):
     """What `evaluate` finds for the total deviation, by a pass over the objects for each slot."""
     cdef Py_ssize_t c
-    for c in prange(candidates.shape[0], nogil=True, num_threads=n_threads, schedule="dynamic"):
+    for c in prange(candidates.shape[0], nogil=True, num_threads=n_threads, schedule="dynamic",
+                    use_threads_if=candidates.shape[0] * near.shape[1] >= MIN_PARALLEL):
         evaluate_candidate_slot_by_slot(&rows[at[c], 0], candidates[c], medoids, near, slots,
                                         weights, &change[c], &slot[c])
 
@@ -575,7 +577,8 @@ def euclidean(const floating[:, ::1] X, const floating[:, ::1] Y, bint squared,
     cdef Py_ssize_t n = Y.shape[0], tile, i
     if out.shape[0] != X.shape[0] or out.shape[1] != n or X.shape[1] != Y.shape[1]:
         raise ValueError("arrays disagree about the number of rows or features")
-    for tile in prange(n_tiles(n), nogil=True, num_threads=n_threads, schedule="static"):
+    for tile in prange(n_tiles(n), nogil=True, num_threads=n_threads, schedule="static",
+                       use_threads_if=X.shape[0] * n * X.shape[1] >= MIN_PARALLEL):
         for i in range(X.shape[0]):
             distances_to(&X[i, 0], &Y[tile * TILE, 0], X.shape[1], NULL,
                          min(TILE, n - tile * TILE), squared, &out[i, tile * TILE])
@@ -590,7 +593,8 @@ def euclidean_from_products(const floating[:, ::1] X, Py_ssize_t first, floating
     than `cancellation` times the sum of the squared norms are computed from differences.
     """
     cdef Py_ssize_t i
-    for i in prange(products.shape[0], nogil=True, num_threads=n_threads, schedule="dynamic"):
+    for i in prange(products.shape[0], nogil=True, num_threads=n_threads, schedule="dynamic",
+                    use_threads_if=products.shape[0] * products.shape[1] >= MIN_PARALLEL):
         euclidean_from_row(X, first, i, &products[i, 0], products.shape[1], norms, squared,
                            cancellation)
 
@@ -629,7 +633,8 @@ def condensed_rows(const floating[::1] condensed, const Py_ssize_t[::1] chosen,
     cdef Py_ssize_t n = out.shape[1], c
     if condensed.shape[0] != n * (n - 1) // 2 or out.shape[0] != chosen.shape[0]:
         raise ValueError("arrays disagree about the number of objects")
-    for c in prange(chosen.shape[0], nogil=True, num_threads=n_threads, schedule="dynamic"):
+    for c in prange(chosen.shape[0], nogil=True, num_threads=n_threads, schedule="dynamic",
+                    use_threads_if=chosen.shape[0] * n >= MIN_PARALLEL):
         condensed_row(condensed, chosen[c], &out[c, 0], n)
 
 
@@ -660,7 +665,8 @@ def inspect(const floating[:, ::1] D, int n_threads):
     cdef double diagonal = 0
     if D.shape[1] != n:
         raise ValueError(f"a matrix of shape {(n, D.shape[1])} is not square")
-    for strip in prange(n_strips, nogil=True, num_threads=n_threads, schedule="dynamic"):
+    for strip in prange(n_strips, nogil=True, num_threads=n_threads, schedule="dynamic",
+                        use_threads_if=n * n >= MIN_PARALLEL):
         inspect_strip(D, strip * BLOCK, &found[strip, 0])
     for i in range(n):
         diagonal = max(diagonal, D[i, i])

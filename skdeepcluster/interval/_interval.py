@@ -97,7 +97,7 @@ class IntervalClustering(
     >>> model.boundaries_
     array([3.5, 8. ])
     >>> model.inertias_
-    array([93.33333333, 12.5       ,  1.        ])
+    array([98.33333333, 13.        ,  1.        ])
     """
 
     _parameter_constraints: dict = {
@@ -180,7 +180,8 @@ class IntervalClustering(
             raise ValueError(
                 f"{type(self).__name__} is for one feature; X has {X.shape[1]}. Choose a column."
             )
-        self.n_features_in_ = 1
+        if reset:
+            self.n_features_in_ = 1
         return X
 
     def _labels(self, X):

@@ -120,6 +120,10 @@ class Metric(Source):
         self.X = X
         self.metric = metric
         self.metric_params = metric_params
+        if callable(metric):
+            # Only a few: a call takes long. Two arrays, as one would be taken to be symmetric.
+            few = X[np.linspace(0, self.n - 1, min(self.n, 32)).astype(np.intp)]
+            check_matrix(self._pairwise(few, few.copy()), f"Distances by {metric!r}", n_threads)
 
     def between(self, chosen, others):
         return self._pairwise(self.X[chosen], self.X[others])
@@ -143,7 +147,7 @@ class Metric(Source):
     def matrix(self):
         D = self._pairwise(self.X, self.X)
         np.fill_diagonal(D, 0)
-        check_matrix(D, f"Distances by metric={self.metric!r}", self.n_threads)
+        check_matrix(D, f"Distances by {self.metric!r}", self.n_threads)
         return Matrix(D, self.n_threads)
 
 

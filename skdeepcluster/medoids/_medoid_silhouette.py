@@ -223,7 +223,7 @@ class FasterMSC(BaseMedoidSilhouette):
 
             best = self._best_of(X, self._n_init(init), self.max_iter, solve)
             self._finish(X, source, best.medoids, weights)
-            self.medoid_silhouette_ = float(1 - best.loss)
+            self.medoid_silhouette_ = float(1 - best.loss / weights.sum())
         return self
 
 
@@ -430,6 +430,6 @@ class DynMSC(BaseMedoidSilhouette):
             best = self._best_of(X, self._n_init(init), n_rounds, solve)
             self._finish(X, source, best.medoids, weights)
             self.n_clusters_ = len(best.medoids)
-            self.medoid_silhouettes_ = 1 - np.array(best.path)
-            self.medoid_silhouette_ = float(1 - best.loss)
+            self.medoid_silhouettes_ = 1 - np.array(best.path) / weights.sum()
+            self.medoid_silhouette_ = float(1 - best.loss / weights.sum())
         return self

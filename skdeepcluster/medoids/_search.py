@@ -5,6 +5,8 @@ import numpy as np
 from skdeepcluster._kernels import _medoids
 
 MANY = np.iinfo(np.intp).max
+# Rounding errors of a change of the loss, in parts of what is summed.
+ROUNDING = 1e-14
 
 
 class Search:
@@ -54,17 +56,22 @@ class Search:
     def n_candidates(self):
         return len(self.objects) - len(self.medoids)
 
-    def inertia(self):
-        """The total deviation: the weighted sum of the distances to the nearest medoids."""
-        return np.dot(self.weights, self.near[0].astype(np.float64, copy=False))
-
     def loss(self):
-        """What the swaps lower: the total deviation, or one minus the average medoid silhouette."""
+        """What swaps lower: the sum of distances, or of their ratios for the medoid silhouette."""
+        nearest = self.near[0].astype(np.float64)
         if len(self.near) < 3:
-            return self.inertia()
-        first, second = self.near[:2].astype(np.float64)
-        ratio = np.divide(first, second, out=np.zeros_like(first), where=second > 0)
-        return np.average(ratio, weights=self.weights)
+            return np.dot(self.weights, nearest)
+        second = self.near[1].astype(np.float64)
+        ratio = np.divide(nearest, second, out=np.zeros_like(nearest), where=second > 0)
+        return np.dot(self.weights, ratio)
+
+    def threshold(self, tol):
+        """How far the loss has to fall: a part of it, but more than the rounding of its changes."""
+        if len(self.near) < 3:
+            size = np.dot(self.weights, self.near[1].astype(np.float64))
+        else:
+            size = self.weights.sum()
+        return max(tol * self.loss(), ROUNDING * size)
 
     def refresh(self):
         """Sum what removals cost anew, so that rounding errors of updates do not add up."""
@@ -146,7 +153,7 @@ def eager(search, order, tol):
     while not done:
         search.refresh()
         before = search.loss()
-        n_swaps, quiet = search.sweep(order, tol * before, quiet, search.n_candidates)
+        n_swaps, quiet = search.sweep(order, search.threshold(tol), quiet, search.n_candidates)
         # Swaps that win no more than rounding errors might go on for ever.
         done = quiet >= search.n_candidates or not search.loss() < before
         yield n_swaps, done
@@ -159,11 +166,11 @@ def steepest(search, tol, slot_by_slot=False):
         search.refresh()
         before = search.loss()
         change, candidate, slot = search.best(slot_by_slot)
-        done = not change < -tol * before
-        if not done:
+        good = change < -search.threshold(tol)
+        if good:
             search.swap(candidate, slot)
-            done = not search.loss() < before
-        yield int(change < -tol * before), done
+        done = not search.loss() < before
+        yield int(good), done
 
 
 def random_neighbors(search, n_neighbors, tol, random_state):
@@ -173,12 +180,13 @@ def random_neighbors(search, n_neighbors, tol, random_state):
         search.refresh()
         before = search.loss()
         drawn = random_state.permutation(np.setdiff1d(search.objects, search.medoids))[:n_neighbors]
+        threshold = search.threshold(tol)
         n_swaps = quiet = begin = 0
         size = search.n_threads
         # Rows are computed for few candidates at first: often one of them is good.
         while not n_swaps and begin < len(drawn):
             n_swaps, quiet = search.sweep(
-                drawn[begin : begin + size], tol * before, quiet, len(drawn), max_swaps=1
+                drawn[begin : begin + size], threshold, quiet, len(drawn), max_swaps=1
             )
             begin += size
             size *= 2
