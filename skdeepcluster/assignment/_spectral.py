@@ -7,32 +7,37 @@ from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
 from skdeepcluster.assignment._kmeans import kmeans, lloyd, nearest_center
 
-# Landmarks only have to cover the rows.
-LANDMARK_ITERATIONS = 15
+# Landmarks only have to cover the rows: few steps on this many rows for each of them are enough.
+LANDMARK_ITERATIONS = 10
+ROWS_PER_LANDMARK = 30
+# Rows that k-means groups in the spectral embedding; the others go to the nearest centre.
+SAMPLE_ROWS = 20_000
+BLOCK_ROWS = 2**14
 
 
-def landmark_spectral(
-    Z, n_clusters, *, n_neighbors=5, max_landmarks=1000, seed=0, share=None, total=None
-):
-    r"""Labels by the normalised cut of a graph over landmarks.
+def landmark_spectral(Z, n_clusters, *, n_neighbors=5, max_landmarks=1000, n_graphs=12, seed=0):
+    r"""Labels by the normalised cut of neighbourhood graphs over landmarks.
 
-    k-means with many centres gives the landmarks (all rows where there are few); the graph joins
-    each to its nearest ones; rows of the leading eigenvectors of
-    :math:`(D + \bar d)^{-1/2} (W + \bar d / m) (D + \bar d)^{-1/2}`, scaled to length one, are
-    grouped by k-means [1]_, and a row follows its landmark. The regularisation by the mean degree
-    :math:`\bar d` [2]_ keeps a few outlying landmarks from forming groups of their own.
+    k-means with many centres gives the landmarks (all rows where there are few); a graph joins each
+    to its nearest ones, and the leading eigenvectors of
+    :math:`(D + \bar d I)^{-1/2} (W + \bar d / m) (D + \bar d I)^{-1/2}` embed them, each scaled to
+    length one [1]_. A row has the place of its landmark. The regularisation by the mean degree
+    :math:`\bar d` [2]_ keeps a few outlying landmarks from forming groups of their own. Where two
+    groups touch, the cut hangs on the landmarks; so the embeddings of several draws stand side by
+    side when k-means groups the rows.
 
     Parameters
     ----------
     Z : array of shape (n, n_components)
+        float32 or float64.
     n_clusters : int
     n_neighbors : int, default=5
-        Neighbours of each landmark in the graph.
+        Neighbours of each landmark in its graph.
     max_landmarks : int, default=1000
         At most one landmark for four rows is used, but at least 500 where there are as many rows.
+    n_graphs : int, default=12
+        Draws of landmarks.
     seed : int
-    share, total : optional
-        As in `kmeans`.
 
     Returns
     -------
@@ -45,21 +50,42 @@ def landmark_spectral(
        sparse networks. Annals of Statistics 41, 2013.
     """
     n = len(Z)
-    m = min(n, max(500, 5 * n_clusters, min(max_landmarks, n // 4)))
     if n_clusters == 1:
         return np.zeros(n, dtype=np.int32)
     Z = np.ascontiguousarray(Z)
-    landmarks, nearest = Z, np.arange(n)
-    if m < n:
-        n_threads = _openmp_effective_n_threads()
-        start = Z[np.random.RandomState(seed).permutation(n)[:m]]
-        mine = Z if share is None else Z[share]
-        landmarks, _ = lloyd(mine, start, LANDMARK_ITERATIONS, 0.0, n_threads, total)
-        nearest = nearest_center(Z, landmarks, n_threads)
+    m = min(n, max(500, 5 * n_clusters, min(max_landmarks, n // 4)))
+    random_state = np.random.RandomState(seed)
+    n_threads = _openmp_effective_n_threads()
+    tables, places = [], []
+    for _ in range(n_graphs if m < n else 1):
+        landmarks, place = Z, np.arange(n)
+        if m < n:
+            rows = Z[random_state.permutation(n)[: ROWS_PER_LANDMARK * m]]
+            landmarks, _ = lloyd(rows, rows[:m].copy(), LANDMARK_ITERATIONS, 0.0, n_threads)
+            place = nearest_center(Z, landmarks, n_threads)
+        tables.append(_embed(landmarks, n_clusters, n_neighbors))
+        places.append(place)
+
+    def embedding(rows):
+        parts = [table[place[rows]] for table, place in zip(tables, places, strict=True)]
+        return np.concatenate(parts, axis=1)
+
+    sample = random_state.permutation(n)[:SAMPLE_ROWS]
+    centers, _ = kmeans(embedding(sample), n_clusters, n_init=20, seed=seed)
+    labels = [
+        nearest_center(embedding(slice(begin, begin + BLOCK_ROWS)), centers, n_threads)
+        for begin in range(0, n, BLOCK_ROWS)
+    ]
+    return np.concatenate(labels)
+
+
+def _embed(landmarks, n_clusters, n_neighbors):
+    """Places of landmarks in the leading eigenvectors of their graph."""
+    m = len(landmarks)
     graph = kneighbors_graph(landmarks, min(n_neighbors, m - 1)).toarray()
     graph = np.maximum(graph, graph.T)
     graph += graph.sum() / m**2
     scale = graph.sum(axis=1) ** -0.5
     _, vectors = eigh(graph * scale * scale[:, None], subset_by_index=[m - n_clusters, m - 1])
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return kmeans(vectors, n_clusters, n_init=10, seed=seed)[1][nearest]
+    return vectors.astype(np.float32)

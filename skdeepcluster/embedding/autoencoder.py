@@ -176,9 +176,13 @@ class AutoencoderClusterer(AutoencoderBase):
 
     def _check_samples(self, samples):
         if self.loss == "bce":
-            for low_high in map_blocks(lambda x: torch.stack(x.flatten(1).aminmax(dim=1), 1), samples):
+            for low_high in map_blocks(
+                lambda x: torch.stack(x.flatten(1).aminmax(dim=1), 1), samples
+            ):
                 if low_high.min() < 0 or low_high.max() > 1:
-                    raise ValueError("loss='bce' needs entries of X in [0, 1]; scale X or use 'mse'")
+                    raise ValueError(
+                        "loss='bce' needs entries of X in [0, 1]; scale X or use 'mse'"
+                    )
         if self.loss == "cosine":
             for norms in map_blocks(lambda x: self._prepare(x).flatten(1).norm(dim=1), samples):
                 if (norms == 0).any():

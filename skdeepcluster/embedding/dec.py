@@ -47,9 +47,9 @@ class DEC(PretrainedBase):
 
     init : {"spectral", "k-means"} or array of shape (n_clusters, n_components), default="spectral"
         What the first centres come from. "k-means", as in [1]_, is the best of 20 runs on the
-        embedding; it follows compact groups. "spectral" cuts a neighbourhood graph over at most
-        1,000 landmarks of the embedding, which follows groups of any shape, and teaches the encoder
-        these labels for `init_epochs` before the self-training begins.
+        embedding; it follows compact groups. "spectral" cuts neighbourhood graphs over landmarks of
+        the embedding, which follows groups of any shape, and teaches the encoder these labels for
+        `init_epochs` before the self-training begins.
 
     init_epochs : int, default=2
         Epochs in which the labels of ``init="spectral"`` are the target.
@@ -139,11 +139,9 @@ class DEC(PretrainedBase):
         """First centres; with the spectral ones, their rows' labels as the first target."""
         Z = fit.over_all_rows(fit.module.encode).cpu().numpy()
         if self._starts_from("k-means"):
-            sums = fit.sums_over_rows()
-            centers, _ = kmeans(Z, self.n_clusters, seed=fit.seed(), **sums)
+            centers, _ = kmeans(Z, self.n_clusters, seed=fit.seed(), **fit.sums_over_rows())
         elif self._starts_from("spectral"):
-            sums = fit.sums_over_rows()
-            labels = landmark_spectral(Z, self.n_clusters, seed=fit.seed(), **sums)
+            labels = landmark_spectral(Z, self.n_clusters, seed=fit.seed())
             centers = _means(Z, labels, self.n_clusters)
             fit.state.target = _smoothed(labels, self.n_clusters).to(fit.device)
         else:
@@ -220,7 +218,10 @@ def _autoencoder(module):
 def _means(Z, labels, n_clusters):
     """Means of the rows of each label; of a label without rows the mean of all."""
     return np.stack(
-        [Z[labels == j].mean(axis=0) if (labels == j).any() else Z.mean(axis=0) for j in range(n_clusters)]
+        [
+            Z[labels == j].mean(axis=0) if (labels == j).any() else Z.mean(axis=0)
+            for j in range(n_clusters)
+        ]
     )
 
 
