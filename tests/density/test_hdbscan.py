@@ -69,7 +69,8 @@ def test_results_are_those_of_hdbscan(X, params):
     model = fit(X, **params)
     if has_ties_of_zero(model):
         return
-    tree = theirs.condense_tree(model.single_linkage_tree_.linkage, params["min_cluster_size"])
+    params = dict(params)
+    tree = theirs.condense_tree(model.single_linkage_tree_.linkage, params.pop("min_cluster_size"))
     stability = theirs.compute_stability(tree)
     labels, probabilities, persistence = theirs.get_clusters(tree, dict(stability), **params)
     assert_array_equal(model.labels_, labels)
