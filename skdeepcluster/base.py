@@ -340,25 +340,27 @@ class DeepClusterer(
             "version": skdeepcluster.__version__,
             "random_state": None if self.random_state is None else seed,
         }
-        module = None
         for name, value in self.get_params(deep=False).items():
-            if name in _WITHOUT_EFFECT or name == "random_state":
-                continue
-            if hasattr(value, "state_dict"):
-                import torch
+            if name not in settings and name not in _WITHOUT_EFFECT:
+                settings[name] = getattr(value, "__qualname__", value)
+        modules = self._given_modules()
+        settings |= {name: repr(module) for name, module in modules.items()}
+        return settings, modules
 
-                module = torch.nn.ModuleDict() if module is None else module
-                module[name] = value
-                value = repr(value)
-            settings[name] = getattr(value, "__qualname__", value)
-        return settings, module
+    def _given_modules(self):
+        """Parameters that are modules of the user's."""
+        import torch
+
+        params = self.get_params(deep=False)
+        return torch.nn.ModuleDict(
+            {name: value for name, value in params.items() if isinstance(value, torch.nn.Module)}
+        )
 
     def _lent_generators(self, device):
         """Modules of the user's may draw from torch's global generators; these are lent to them."""
         import torch
 
-        params = self.get_params(deep=False).values()
-        if not any(hasattr(value, "state_dict") for value in params):
+        if not self._given_modules():
             return []
         if device.type != "cuda":
             return [torch.default_generator]
@@ -416,8 +418,8 @@ class DeepClusterer(
         image_shape = item or given
         if image_shape is not None and np.prod(image_shape) != rows.shape[1]:
             raise ValueError(
-                f"image_shape={self.image_shape!r} has {np.prod(image_shape)} pixels, but rows of X have "
-                f"{rows.shape[1]} features; give the shape (C, H, W) or (H, W) of an image."
+                f"image_shape={self.image_shape!r} has {np.prod(image_shape)} pixels, but rows of "
+                f"X have {rows.shape[1]} features; give the shape (C, H, W) or (H, W) of an image."
             )
         return rows, image_shape or (rows.shape[1],)
 
@@ -569,7 +571,9 @@ def _as_image_shape(shape):
     """(C, H, W) from (C, H, W) or (H, W)."""
     if shape is None:
         return None
-    if len(shape) not in (2, 3) or not all(isinstance(side, Integral) and side > 0 for side in shape):
+    if len(shape) not in (2, 3) or not all(
+        isinstance(side, Integral) and side > 0 for side in shape
+    ):
         raise ValueError(f"image_shape={shape!r} is not (C, H, W) or (H, W)")
     return (1, *shape) if len(shape) == 2 else tuple(shape)
 

@@ -76,8 +76,8 @@ class Checkpoint:
             return None
         except Exception as error:
             raise ValueError(
-                f"checkpoint={self.path!r} is not a readable checkpoint ({error}); remove the file "
-                "or choose another path"
+                f"checkpoint={self.path!r} is not a readable checkpoint ({type(error).__name__}); "
+                "remove the file or choose another path"
             ) from error
         if found != self.fingerprint:
             raise ValueError(

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, make_blobs
 
-from skdeepcluster.assignment import kmeans
 from skdeepcluster.assignment import _kmeans as module
+from skdeepcluster.assignment import kmeans
 
 
 def inertia(Z, centers):

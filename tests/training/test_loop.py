@@ -61,8 +61,8 @@ def loss(fit, batch):
 
 
 def run(
-    stages, *, n=20, batch_size=5, build=linear, tasks=None, n_init=1, objective=None, max_time=None,
-    optimizer="sgd", learning_rate=0.1, **options,
+    stages, *, n=20, batch_size=5, build=linear, tasks=None, n_init=1, objective=None,
+    max_time=None, optimizer="sgd", learning_rate=0.1, **options,
 ):  # fmt: skip
     X = np.random.RandomState(0).randn(n, 2)
     rows = source(X)
@@ -119,7 +119,9 @@ def test_order_of_the_hooks():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("n, batch_size", [(20, 5), (21, 5), (22, 5), (6, 5), (5, 5), (4, 5), (9, 1)])
+@pytest.mark.parametrize(
+    "n, batch_size", [(20, 5), (21, 5), (22, 5), (6, 5), (5, 5), (4, 5), (9, 1)]
+)
 def test_refresh_comes_once_an_epoch_by_default(n, batch_size):
     """Also where the last row joins the batch before it."""
     at, epochs = [], []
