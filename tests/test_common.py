@@ -38,9 +38,10 @@ every_estimator = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture(scope="module")
-def X():
-    return make_blobs(120, n_features=6, centers=3, random_state=0)[0]
+@pytest.fixture
+def X(estimator):
+    X = make_blobs(120, n_features=6, centers=3, random_state=0)[0]
+    return X[:, :1] if estimator.__sklearn_tags__().input_tags.one_d_array else X
 
 
 def expected_failed_checks(estimator):
