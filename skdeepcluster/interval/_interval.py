@@ -152,7 +152,8 @@ class IntervalClustering(
         # Sums of values far from 0 would lose the digits that tell them apart.
         shift = np.float64(values[len(values) // 2])
         x = values.astype(np.float64) - shift
-        scale = np.abs(x).max() or 1.0
+        # A power of two: no value is rounded.
+        scale = 2.0 ** np.frexp(np.abs(x).max())[1]
         x /= scale
         squared = self.criterion == "squared_error"
         n_threads = _openmp_effective_n_threads(self.n_jobs)

@@ -31,6 +31,7 @@ from skdeepcluster.medoids._distances import (
     Matrix,
     Metric,
     check_matrix,
+    exact_euclidean,
     nearest_center,
 )
 
@@ -274,6 +275,12 @@ class BaseMedoids(
         X = self._validate(X, reset=False)
         if self.metric == "precomputed":
             return X[:, self.medoid_indices_]
+        if self._is_euclidean(X):
+            n_threads = _openmp_effective_n_threads(self.n_jobs)
+            checked = check_range(X)
+            centers = self.cluster_centers_.astype(checked.dtype, copy=False)
+            D = exact_euclidean(centers, checked, EUCLIDEAN[self.metric], n_threads).T
+            return np.ascontiguousarray(D, X.dtype)
         params = self.metric_params or {}
         D = pairwise_distances(X, self.cluster_centers_, metric=self.metric, **params)
         return D.astype(X.dtype, copy=False)

@@ -169,14 +169,11 @@ class Euclidean(Source):
         self.n_dimensions = None
 
     def between(self, chosen, others):
-        out = np.empty((len(chosen), len(others)), self.dtype)
-        _medoids.euclidean(self.X[chosen], self.X[others], self.squared, out, self.n_threads)
-        return out
+        return exact_euclidean(self.X[chosen], self.X[others], self.squared, self.n_threads)
 
     def rows(self, chosen):
-        out = np.empty((len(chosen), self.n), self.dtype)
-        _medoids.euclidean(self.X[chosen], self.X, self.squared, out, self.n_threads)
-        return out, np.arange(len(chosen))
+        rows = exact_euclidean(self.X[chosen], self.X, self.squared, self.n_threads)
+        return rows, np.arange(len(chosen))
 
     def nearest(self, medoids):
         return nearest_center(self.X, self.X[medoids], self.squared, self.n_threads)
@@ -248,6 +245,13 @@ class Euclidean(Source):
         bounds = np.empty_like(near)
         _medoids.reach_bounds(near, norms, slack, squared, bounds)
         return bounds
+
+
+def exact_euclidean(X, Y, squared, n_threads):
+    """Euclidean distances from differences of the features: those of copies are 0."""
+    out = np.empty((len(X), len(Y)), X.dtype)
+    _medoids.euclidean(X, Y, squared, out, n_threads)
+    return out
 
 
 def nearest_center(X, centers, squared, n_threads):

@@ -213,9 +213,8 @@ class FasterMSC(BaseMedoidSilhouette):
 
             def solve(best, context):
                 if self.n_clusters == 1:
-                    return Solution(
-                        1.0, one_medoid(source, weights), n_iter=1, n_swaps=0, done=True
-                    )
+                    medoid = one_medoid(source, weights)
+                    return Solution(weights.sum(), medoid, n_iter=1, n_swaps=0, done=True)
                 medoids = initial_medoids(init, self.n_clusters, source, weights, random_state)
                 search = Search(source, weights, depth=3).start(medoids)
                 rounds = eager(search, random_state.permutation(search.objects), self.tol)
