@@ -22,7 +22,6 @@
 
 #define KD_LANES 32
 #define KD_SAMPLE 256 /* rows that tell the widest feature of a node */
-#define KD_BALL_FEATURES 5 /* from so many on a leaf's ball prunes more than it costs */
 #define KD_STACK 256 /* the walk keeps fewer than three entries a level, and there are < 32 levels */
 
 typedef struct {
@@ -32,7 +31,6 @@ typedef struct {
     int32_t n_nodes;
     void *points;      /* (n_leaves, d, KD_LANES); the last leaf is padded with infinity */
     void *boxes;       /* (n_nodes, 2, d): lower and upper corner */
-    void *balls;       /* (n_leaves, d + 1): center and reduced radius of a leaf */
     int32_t *left;     /* child, or -1 in a leaf */
     int32_t *right;    /* child, or the leaf's number */
     int32_t *parent;   /* -1 at the root */
@@ -97,7 +95,6 @@ static inline void kd_select(kd_item *items, int64_t n, int64_t middle) {
     }
 }
 
-typedef void (*kd_balls_function)(const kd_tree *);
 typedef void (*kd_knn_function)(const kd_tree *, const void *, const void *, int, int64_t, int,
                                 void *, int32_t *, void *);
 typedef void (*kd_foreign_function)(const kd_tree *, const void *, int, int64_t, int64_t,
@@ -161,9 +158,6 @@ typedef void (*kd_foreign_function)(const kd_tree *, const void *, int, int64_t,
 #undef REAL
 #undef REAL_INT
 
-static const kd_balls_function kd_balls[2][3] = {
-    {kd_balls_euclidean_64, kd_balls_manhattan_64, kd_balls_chebyshev_64},
-    {kd_balls_euclidean_32, kd_balls_manhattan_32, kd_balls_chebyshev_32}};
 static const kd_knn_function kd_knn[2][3] = {
     {kd_knn_euclidean_64, kd_knn_manhattan_64, kd_knn_chebyshev_64},
     {kd_knn_euclidean_32, kd_knn_manhattan_32, kd_knn_chebyshev_32}};

@@ -12,7 +12,6 @@ cdef extern from "_kdtree.h" nogil:
         int32_t n_nodes
         void *points
         void *boxes
-        void *balls
         int32_t *left
         int32_t *right
         int32_t *parent
@@ -44,8 +43,6 @@ cdef extern from "_kdtree.h" nogil:
         const kd_tree *, const void *, int, int64_t, int64_t, const kd_reachability *,
         const uint8_t *, const void *, const int32_t *, void *, void *, int32_t *, void *, void *
     ) noexcept nogil
-    ctypedef void (*kd_balls_function)(const kd_tree *) noexcept nogil
-    const kd_balls_function kd_balls[2][3]
     const kd_knn_function kd_knn[2][3]
     const kd_foreign_function kd_foreign[2][3]
     bint KD_EDGE_BEFORE(

@@ -105,14 +105,12 @@ cdef class KDTree:
         left, right, parent, first_leaf, last_leaf, leaf_node = self._shape()
         points = aligned_empty(<int64_t> n_leaves * KD_LANES * self.c.d, X.dtype)
         boxes = np.empty((self.c.n_nodes, 2, self.c.d), X.dtype)
-        balls = np.empty((n_leaves, self.c.d + 1), X.dtype)
         self.index = np.empty(n, np.int64)
         self.arrays = {
-            "points": points, "boxes": boxes, "balls": balls, "left": left, "right": right,
+            "points": points, "boxes": boxes, "left": left, "right": right,
             "parent": parent, "leaf_node": leaf_node,
         }
         self._point()
-        cdef kd_balls_function balls_of = kd_balls[self.single][self.metric_code]
         cdef const double[:, ::1] X64
         cdef const float[:, ::1] X32
         if self.single:
@@ -130,7 +128,6 @@ cdef class KDTree:
         self.c.leaf_node = <int32_t *> <size_t> self.arrays["leaf_node"].ctypes.data
         self.c.points = <void *> <size_t> self.arrays["points"].ctypes.data
         self.c.boxes = <void *> <size_t> self.arrays["boxes"].ctypes.data
-        self.c.balls = <void *> <size_t> self.arrays["balls"].ctypes.data
 
     def _shape(self):
         """Number the nodes in preorder; each inner node halves its leaves."""

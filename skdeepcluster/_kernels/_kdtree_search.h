@@ -23,8 +23,6 @@ typedef struct {
 #define KD_ADD_GAP(sum, u) ((sum) > (u) ? (sum) : (u))
 #endif
 
-#define KD_ROOT(x) (sizeof(REAL) == 4 ? (REAL)sqrtf((float)(x)) : (REAL)sqrt(x))
-
 /* Rounding may lift a bound above the distance that it bounds; this takes more away. */
 #define KD_SLACK(d) ((REAL)1 - (REAL)(d) * (sizeof(REAL) == 4 ? (REAL)2.4e-7 : (REAL)4.5e-16))
 
@@ -86,51 +84,6 @@ INLINED void KD(lane_gaps)(const REAL *block, const REAL *box, int d, REAL *gaps
     }
     for (int v = 0; v < KD_VECTORS; v++) sums[v] *= KD_SLACK(d);
     memcpy(gaps, sums, sizeof sums);
-}
-
-/* Reduced distances of the lanes of a leaf to a point. */
-INLINED void KD(lane_distances)(const REAL *block, const REAL *point, int d, REAL *distances) {
-    KD(reals) sums[KD_VECTORS];
-    memset(sums, 0, sizeof sums);
-    for (int f = 0; f < d; f++) {
-        const KD(reals_at) *x = (const KD(reals_at) *)(block + (int64_t)f * KD_LANES);
-#pragma GCC unroll 8
-        for (int v = 0; v < KD_VECTORS; v++) {
-            KD(reals) u = x[v] - point[f];
-            sums[v] = KD_ADD(sums[v], u);
-        }
-    }
-    memcpy(distances, sums, sizeof sums);
-}
-
-/* Center each leaf's ball in its mean. */
-static void KD(balls)(const kd_tree *tree) {
-    const int d = tree->d;
-    if (d < KD_BALL_FEATURES) return;
-    for (int64_t leaf = 0; leaf < tree->n_leaves; leaf++) {
-        const REAL *block = (const REAL *)tree->points + leaf * d * KD_LANES;
-        REAL *ball = (REAL *)tree->balls + leaf * (d + 1), distances[KD_LANES], radius = 0;
-        const int m = (int)KD_MIN((int64_t)KD_LANES, tree->n - leaf * KD_LANES);
-        for (int f = 0; f < d; f++) {
-            REAL sum = 0;
-            for (int l = 0; l < m; l++) sum += block[(int64_t)f * KD_LANES + l];
-            ball[f] = sum / m;
-        }
-        KD(lane_distances)(block, ball, d, distances);
-        for (int l = 0; l < m; l++) radius = KD_MAX(radius, distances[l]);
-        ball[d] = radius;
-    }
-}
-
-/* The distance from a ball's center beyond which a point is farther than the bound from all of it;
- * both and the radius are reduced. */
-INLINED REAL KD(ball_reach)(REAL bound, REAL radius, int d) {
-#if KD_METRIC == KD_EUCLIDEAN
-    const REAL reach = KD_ROOT(bound) + KD_ROOT(radius);
-    return reach * reach * ((REAL)2 - KD_SLACK(2 * d + 8));
-#else
-    return (bound + radius) * ((REAL)2 - KD_SLACK(2 * d + 8));
-#endif
 }
 
 /* Reduced distances of two query points (lanes of a leaf) to all points of a leaf. */
@@ -306,17 +259,6 @@ MULTIVERSIONED static void KD(knn)(const kd_tree *tree, const void *block_, cons
                 lanes[count] = l;
                 count += gaps[l] < bounds[l];
             }
-            if (count > 0 && d >= KD_BALL_FEATURES) {
-                const REAL *ball = (const REAL *)tree->balls + (int64_t)other * (d + 1);
-                KD(lane_distances)(block, ball, d, gaps);
-                int left = 0;
-                for (int t = 0; t < count; t++) {
-                    const int l = lanes[t];
-                    lanes[left] = l;
-                    left += !(gaps[l] > KD(ball_reach)(bounds[l], ball[d], d));
-                }
-                count = left;
-            }
         }
         if (count == 0) continue;
         lanes[count] = lanes[count - 1];
@@ -475,17 +417,6 @@ MULTIVERSIONED static void KD(foreign)(const kd_tree *tree, const void *block_, 
             lanes[count] = l;
             count += gaps[l] * scale <= bounds[l] && component[l] != node_component[node];
         }
-        if (count > 0 && d >= KD_BALL_FEATURES) {
-            const REAL *ball = (const REAL *)tree->balls + (int64_t)other * (d + 1);
-            KD(lane_distances)(block, ball, d, gaps);
-            int left = 0;
-            for (int t = 0; t < count; t++) {
-                const int l = lanes[t];
-                lanes[left] = l;
-                left += !(gaps[l] > KD(ball_reach)(bounds[l] / scale, ball[d], d));
-            }
-            count = left;
-        }
         if (count == 0) continue;
         lanes[count] = lanes[count - 1];
         for (int t = 0; t < count; t += 2) {
@@ -524,6 +455,5 @@ MULTIVERSIONED static void KD(foreign)(const kd_tree *tree, const void *block_, 
 #undef KD_ADD
 #undef KD_ADD_GAP
 #undef KD_SLACK
-#undef KD_ROOT
 #undef KD_METRIC
 #undef KD_SUFFIX
