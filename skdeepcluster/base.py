@@ -236,6 +236,7 @@ class DeepClusterer(
         samples = tr.Samples(rows, standardize, device, shape)
         self._check_samples(samples)
         processes = tr.processes(device)
+        batch_rows = min(n_rows, self.batch_size) // processes.size
         seed = processes.agree(int(check_random_state(self.random_state).randint(2**31 - 1)))
         generator = torch.Generator().manual_seed(seed)
         stages = self._stages()
@@ -254,7 +255,7 @@ class DeepClusterer(
             generator=generator,
             lent=self._lent_generators(device),
             processes=processes,
-            precision_of=lambda module: tr.Precision(self.precision, device, module),
+            precision_of=lambda module: tr.Precision(self.precision, device, module, batch_rows),
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
             optimizer=self.optimizer,
@@ -575,7 +576,8 @@ def _as_image_shape(shape):
         isinstance(side, Integral) and side > 0 for side in shape
     ):
         raise ValueError(f"image_shape={shape!r} is not (C, H, W) or (H, W)")
-    return (1, *shape) if len(shape) == 2 else tuple(shape)
+    shape = tuple(map(int, shape))
+    return (1, *shape) if len(shape) == 2 else shape
 
 
 def _output_dtype(X):

@@ -1,0 +1,533 @@
+"""DEC and IDEC."""
+
+import copy
+import pickle
+import shutil
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.datasets import load_digits, make_blobs
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from torch import nn
+
+from skdeepcluster import DEC, IDEC, AutoencoderClusterer
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+BRIEF = {
+    "hidden_layer_sizes": (16,), "pretrain_epochs": 3, "max_epochs": 3, "batch_size": 64,
+    "random_state": 0,
+}  # fmt: skip
+both = pytest.mark.parametrize("Estimator", [DEC, IDEC])
+
+
+def brief(Estimator=DEC, n_clusters=3, **params):
+    return Estimator(n_clusters, **{**BRIEF, **params})
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    # Small integers, which every type holds exactly.
+    X, y = make_blobs(260, n_features=12, centers=3, center_box=(-9, 9), random_state=0)
+    return X.round().clip(-15, 15), y
+
+
+# -- what it finds -------------------------------------------------------------------------------
+
+
+@both
+@pytest.mark.parametrize("init", ["spectral", "k-means"])
+def test_separated_groups(Estimator, init):
+    X, y = make_blobs(1200, centers=4, n_features=20, center_box=(-8, 8), random_state=0)
+    X = StandardScaler().fit_transform(X)
+    model = Estimator(
+        4, hidden_layer_sizes=(64,), pretrain_epochs=15, init=init, random_state=0
+    ).fit(X)
+    assert adjusted_rand_score(y, model.labels_) == 1
+    assert model.n_epochs_ < 20
+
+
+@both
+def test_digits_better_than_k_means(Estimator):
+    X, y = load_digits(return_X_y=True)
+    labels = Estimator(
+        10, hidden_layer_sizes=(256,), pretrain_epochs=25, random_state=0
+    ).fit_predict(X)
+    assert normalized_mutual_info_score(y, labels) > 0.76
+
+
+@both
+@pytest.mark.parametrize("n", [64, 65, 260])
+def test_labels_are_predictions(Estimator, n, blobs):
+    X = blobs[0][:n]
+    model = brief(Estimator).fit(X)
+    np.testing.assert_array_equal(model.labels_, model.predict(X))
+    np.testing.assert_array_equal(model.labels_, model.predict_proba(X).argmax(axis=1))
+    squared = ((model.transform(X)[:, None] - model.cluster_centers_) ** 2).sum(axis=2)
+    np.testing.assert_array_equal(model.labels_, squared.argmin(axis=1))
+    np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1, rtol=1e-6)
+    assert model.score(X) == -model.loss_
+    assert model.n_epochs_ == len(model.history_["refine"]["kl"])
+
+
+@both
+def test_loss_against_numpy(Estimator, blobs):
+    X = blobs[0]
+    model = brief(Estimator, alpha=2.5).fit(X)
+    squared = ((model.transform(X)[:, None] - model.cluster_centers_) ** 2).sum(axis=2)
+    q = (1 + squared / 2.5) ** -1.75
+    q /= q.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model.predict_proba(X), q, atol=1e-5)
+    p = q**2 / q.sum(axis=0)
+    p /= p.sum(axis=1, keepdims=True)
+    loss = (p * np.log(p / q)).sum(axis=1).mean()
+    if Estimator is IDEC:
+        back = model.inverse_transform(model.transform(X))
+        loss += ((X - back) ** 2).mean() * model.scale_**2
+    assert model.loss_ == pytest.approx(loss, rel=1e-4, abs=1e-6)
+
+
+def test_objective_falls_while_the_target_stands(blobs):
+    model = brief(
+        tol=0, max_epochs=8, update_interval=10**6, learning_rate=1e-4, batch_size=260,
+        init="k-means", optimizer="sgd",
+    ).fit(blobs[0])  # fmt: skip
+    assert (np.diff(model.history_["refine"]["kl"]) < 0).all()
+
+
+def test_update_interval_and_tol_end_the_training(blobs):
+    assert brief(tol=1.5).fit(blobs[0]).n_epochs_ == 0
+    model = brief(tol=0.5, max_epochs=50).fit(blobs[0])
+    assert model.n_epochs_ <= 2
+    assert brief(tol=0, max_epochs=7).fit(blobs[0]).n_epochs_ == 7
+
+
+def test_n_init_keeps_the_lowest_objective(blobs):
+    losses, epochs = [], []
+    assess = DEC._assess
+
+    class Watched(DEC):
+        def _assess(self, module, samples):
+            loss, labels = assess(self, module, samples)
+            losses.append(loss)
+            return loss, labels
+
+    model = brief(Watched, n_init=4, max_epochs=30).fit(blobs[0])
+    assert len(losses) == 5 and len(set(losses[:4])) == 4
+    assert model.loss_ == min(losses)
+    assert model.n_epochs_ == len(model.history_["refine"]["kl"])
+    del epochs
+
+
+@both
+def test_one_cluster(Estimator, blobs):
+    model = brief(Estimator, 1).fit(blobs[0])
+    assert (model.labels_ == 0).all()
+    assert (model.predict_proba(blobs[0]) == 1).all()
+
+
+def test_init_by_centers(blobs):
+    X = blobs[0]
+    centers = np.random.RandomState(0).randn(3, 10)
+    model = brief(init=centers, pretrain_epochs=0, max_epochs=0).fit(X)
+    np.testing.assert_allclose(model.cluster_centers_, centers, rtol=1e-6)
+    for wrong in (centers[:2], centers[:, :3], centers[0]):
+        with pytest.raises(ValueError, match=r"\(3, 10\)|2D array"):
+            brief(init=wrong).fit(X)
+    with pytest.raises(ValueError, match="init contains NaN"):
+        brief(init=centers * np.nan).fit(X)
+
+
+def test_idec_keeps_the_reconstruction(blobs):
+    X = blobs[0]
+
+    def error(model):
+        return ((X - model.inverse_transform(model.transform(X))) ** 2).mean()
+
+    params = {"pretrain_epochs": 20, "max_epochs": 20, "tol": 0}
+    free = brief(DEC, **params).fit(X)
+    bound = brief(IDEC, **params, reconstruction_weight=10).fit(X)
+    assert error(bound) < error(free)
+    zero = brief(IDEC, **params, reconstruction_weight=0).fit(X)
+    assert adjusted_rand_score(zero.labels_, free.labels_) > 0.95
+
+
+# -- company -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "params, shape",
+    [
+        ({}, (13,)),
+        ({"hidden_layer_sizes": (37, 5), "n_components": 3}, (64,)),
+        ({"encoder": "conv", "hidden_layer_sizes": (4, 6)}, (1, 9, 7)),
+    ],
+)
+def test_inference_is_independent_of_company(params, shape):
+    X = np.random.RandomState(0).randn(1100, *shape).astype(np.float32)
+    model = brief(**params).fit(X[:200])
+    order = np.random.RandomState(1).permutation(len(X))
+    for method in (model.transform, model.predict_proba, model.predict):
+        whole = method(X)
+        np.testing.assert_array_equal(method(X[order]), whole[order])
+        np.testing.assert_array_equal(method(X[300:833]), whole[300:833])
+        for i in (0, 1, 511, 512, 1099):
+            np.testing.assert_array_equal(method(X[i : i + 1])[0], whole[i])
+
+
+# -- invariances ---------------------------------------------------------------------------------
+
+
+def test_labels_do_not_depend_on_origin_and_unit(blobs):
+    X = blobs[0]
+    expected = brief().fit(X)
+    for moved in (X + 2.0**20, X * 2.0**-40, X * 2.0**30 - 2.0**40, X + np.arange(12) * 1024):
+        model = brief().fit(moved)
+        np.testing.assert_array_equal(model.labels_, expected.labels_)
+        np.testing.assert_allclose(model.cluster_centers_, expected.cluster_centers_, rtol=1e-4)
+
+
+def test_a_constant_feature_far_away_changes_little(blobs):
+    X = np.c_[blobs[0], np.full(len(blobs[0]), 1.7e18)]
+    near = np.c_[blobs[0], np.zeros(len(blobs[0]))]
+    np.testing.assert_array_equal(brief().fit_predict(X), brief().fit_predict(near))
+
+
+# -- kinds of input ------------------------------------------------------------------------------
+
+
+class Images(torch.utils.data.Dataset):
+    def __init__(self, X):
+        self.X = X
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, i):
+        return self.X[i], "label"
+
+
+def test_all_kinds_of_rows(blobs, tmp_path):
+    import pandas as pd
+    import polars as pl
+
+    X = blobs[0]
+    mapped = np.memmap(tmp_path / "X", dtype=np.float32, mode="w+", shape=X.shape)
+    mapped[:] = X
+    tensor = torch.from_numpy(X)
+    kinds = {
+        "float16": X.astype(np.float16),
+        "float32": X.astype(np.float32),
+        "int8": X.astype(np.int8),
+        "int64": X.astype(np.int64),
+        "object": X.astype(object),
+        "list": X.tolist(),
+        "fortran": np.asfortranarray(X),
+        "strided": np.repeat(X, 2, axis=1)[:, ::2],
+        "memmap": mapped,
+        "csr": sp.csr_matrix(X),
+        "coo": sp.coo_array(X),
+        "tensor": tensor,
+        "tensor with gradient": tensor.clone().requires_grad_(),
+        "bfloat16": tensor.bfloat16(),
+        "pandas": pd.DataFrame(X).rename(columns=str),
+        "polars": pl.DataFrame(X),
+        "TensorDataset": torch.utils.data.TensorDataset(tensor.float()),
+        "Dataset": Images(X),
+        "Subset": torch.utils.data.Subset(torch.utils.data.TensorDataset(tensor), range(len(X))),
+    }
+    expected = brief().fit(X)
+    for name, given in kinds.items():
+        model = brief().fit(given)
+        np.testing.assert_array_equal(model.labels_, expected.labels_, name)
+        np.testing.assert_array_equal(model.predict(given), expected.labels_, name)
+        Z = model.transform(given)
+        np.testing.assert_array_equal(Z, expected.transform(X).astype(Z.dtype), name)
+        float32 = name in ("float32", "memmap")
+        assert Z.dtype == (np.float32 if float32 else np.float64), name
+        assert model.score(given) == -model.loss_, name
+    flags = X > 0
+    np.testing.assert_array_equal(
+        brief().fit_predict(flags), brief().fit_predict(flags.astype(float))
+    )
+
+
+@pytest.mark.parametrize("encoder", ["mlp", "conv"])
+def test_all_kinds_of_images(encoder, tmp_path):
+    X = np.random.RandomState(0).randint(0, 4, (120, 6, 7)).astype(np.float32)
+    mapped = np.memmap(tmp_path / "X", dtype=np.float32, mode="w+", shape=X.shape)
+    mapped[:] = X
+    params = {"encoder": encoder, "hidden_layer_sizes": (5,)}
+    flat = X.reshape(120, -1)
+    kinds = [
+        (X, {}),
+        (X[:, None], {}),
+        (mapped, {}),
+        (torch.from_numpy(X), {}),
+        (torch.from_numpy(X)[:, None].to(torch.uint8), {}),
+        (flat, {"image_shape": (6, 7)}),
+        (flat, {"image_shape": [1, 6, 7]}),
+        (flat.tolist(), {"image_shape": (np.int64(6), np.int64(7))}),
+        (sp.csr_array(flat), {"image_shape": (6, 7)}),
+        (X, {"image_shape": (6, 7)}),
+        (Images(X), {}),
+        (Images(X[:, None]), {}),
+        (Images(flat), {"image_shape": (6, 7)}),
+    ]
+    expected = brief(**params).fit(X)
+    assert expected.image_shape_ == (1, 6, 7) and expected.n_features_in_ == 42
+    for given, more in kinds:
+        model = brief(**params, **more).fit(given)
+        np.testing.assert_array_equal(model.labels_, expected.labels_)
+        for new in (X, flat, X[:, None]):
+            np.testing.assert_array_equal(model.predict(new), expected.labels_)
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 8, 11])
+def test_convolutions_on_images_of_any_size(side):
+    X = np.random.RandomState(0).randn(70, 3, side, side + 1)
+    model = brief(encoder="conv", hidden_layer_sizes=(4, 4, 4)).fit(X)
+    assert model.inverse_transform(model.transform(X)).shape == (70, 3 * side * (side + 1))
+
+
+def test_images_of_another_shape():
+    X = np.random.RandomState(0).randn(60, 6, 8)
+    model = brief().fit(X)
+    with pytest.raises(ValueError, match=r"\(1, 8, 6\).*expecting images of shape \(1, 6, 8\)"):
+        model.predict(X.reshape(60, 8, 6))
+    with pytest.raises(ValueError, match="features"):
+        model.predict(X[:, :, :5])
+    with pytest.raises(ValueError, match=r"image_shape=\(8, 6\), but X has images of shape"):
+        brief(image_shape=(8, 6)).fit(X)
+    with pytest.raises(ValueError, match="image_shape=.*60 pixels.*48 features"):
+        brief(image_shape=(6, 10)).fit(X.reshape(60, -1))
+
+
+@pytest.mark.parametrize("bad", [(48,), (1, 1, 6, 8), (0, 48), (-6, -8), (6.0, 8), ("6", "8"), ()])
+def test_image_shapes_that_are_none(bad):
+    X = np.random.RandomState(0).randn(60, 48)
+    with pytest.raises(ValueError, match="image_shape"):
+        brief(image_shape=bad).fit(X)
+
+
+def test_inverse_transform_is_in_the_units_of_the_data(blobs):
+    X = 1000 + 5 * blobs[0]
+    model = brief(IDEC, pretrain_epochs=40).fit(X)
+    error = np.abs(model.inverse_transform(model.transform(X)) - X).mean()
+    assert error < 0.5 * np.abs(X - X.mean(axis=0)).mean()
+    with pytest.raises(ValueError, match="9 columns.*10"):
+        model.inverse_transform(np.zeros((2, 9)))
+
+
+# -- networks ------------------------------------------------------------------------------------
+
+
+def given_modules():
+    torch_state = torch.get_rng_state()
+    torch.manual_seed(0)
+    encoder = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 4))
+    decoder = nn.Sequential(nn.Linear(4, 12))
+    torch.set_rng_state(torch_state)
+    return encoder, decoder
+
+
+def test_given_modules_are_copied(blobs):
+    encoder, decoder = given_modules()
+    before = copy.deepcopy(encoder.state_dict())
+    model = DEC(3, encoder=encoder, decoder=decoder, pretrain_epochs=2, max_epochs=2,
+                random_state=0).fit(blobs[0])  # fmt: skip
+    assert model.transform(blobs[0]).shape == (260, 4) and model.n_components_ == 4
+    assert all(torch.equal(before[name], value) for name, value in encoder.state_dict().items())
+    assert encoder.training
+    again = clone(model).fit(blobs[0])
+    np.testing.assert_array_equal(again.transform(blobs[0]), model.transform(blobs[0]))
+
+
+def test_given_modules_with_batch_normalisation(blobs):
+    encoder = nn.Sequential(nn.Linear(12, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 4))
+    X = blobs[0][:129]  # the last row alone has no variance
+    model = DEC(3, encoder=encoder, decoder=nn.Linear(4, 12), pretrain_epochs=2, max_epochs=2,
+                batch_size=64, random_state=0).fit(X)  # fmt: skip
+    for i in (0, 50, 128):
+        np.testing.assert_array_equal(model.transform(X[[i]]), model.transform(X)[[i]])
+
+
+@pytest.mark.parametrize(
+    "encoder, decoder, message",
+    [
+        (nn.Linear(12, 4), None, "give a decoder"),
+        ("mlp", nn.Linear(4, 12), "without an encoder"),
+        (nn.Linear(11, 4), nn.Linear(4, 12), "do not fit rows"),
+        (nn.Linear(12, 4), nn.Linear(5, 12), "do not fit rows"),
+        (nn.Linear(12, 4), nn.Linear(4, 11), "reconstructions must have the shape"),
+        (nn.Unflatten(1, (3, 4)), nn.Flatten(), "codes must be"),
+    ],
+)
+def test_given_modules_that_do_not_fit(encoder, decoder, message, blobs):
+    with pytest.raises(ValueError, match=message):
+        DEC(3, encoder=encoder, decoder=decoder, pretrain_epochs=1).fit(blobs[0])
+
+
+def test_widths_as_encoder_are_hidden_layers(blobs):
+    expected = brief(hidden_layer_sizes=(9, 5)).fit(blobs[0])
+    for encoder in ([9, 5], (9, 5), np.array([9, 5])):
+        model = brief(encoder=encoder).fit(blobs[0])
+        np.testing.assert_array_equal(model.labels_, expected.labels_)
+    for wrong in ([0], [-3], [2.5], [[3, 4]]):
+        with pytest.raises(ValueError, match="positive integers"):
+            brief(hidden_layer_sizes=wrong).fit(blobs[0])
+
+
+def test_layers_are_pretrained_one_by_one(blobs):
+    X = blobs[0]
+    model = brief(layerwise_epochs=15, hidden_layer_sizes=(16, 8)).fit(X)
+    assert list(model.history_)[:4] == ["layer 1", "layer 2", "layer 3", "pretrain"]
+    for layer in ("layer 1", "layer 2", "layer 3"):
+        losses = model.history_[layer]["reconstruction"]
+        assert len(losses) == 15 and losses[-1] < losses[0]
+    cold = brief(hidden_layer_sizes=(16, 8)).fit(X)
+    first = [m.history_["pretrain"]["reconstruction"][0] for m in (model, cold)]
+    assert first[0] < first[1]
+    with pytest.raises(ValueError, match="layerwise_epochs=1 needs a dense encoder"):
+        brief(layerwise_epochs=1, encoder="conv").fit(X.reshape(-1, 3, 4))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", torch.optim.RMSprop])
+def test_optimizers(optimizer, blobs):
+    model = brief(optimizer=optimizer, pretrain_epochs=10).fit(blobs[0])
+    losses = model.history_["pretrain"]["reconstruction"]
+    assert losses[-1] < losses[0]
+
+
+def test_noise_is_for_training_only(blobs):
+    model = brief(noise=0.5).fit(blobs[0])
+    np.testing.assert_array_equal(model.transform(blobs[0]), model.transform(blobs[0]))
+    clean = brief().fit(blobs[0])
+    worse = model.history_["pretrain"]["reconstruction"]
+    assert worse[0] > clean.history_["pretrain"]["reconstruction"][0]
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_precision_leaves_predictions_in_float32(precision, blobs):
+    model = brief(precision=precision, pretrain_epochs=10).fit(blobs[0])
+    assert all(p.dtype == torch.float32 for p in model.module_.parameters())
+    np.testing.assert_array_equal(model.predict(blobs[0]), model.labels_)
+    assert adjusted_rand_score(blobs[1], model.labels_) > 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("cc") is None, reason="torch.compile needs a compiler")
+@pytest.mark.filterwarnings("ignore")
+@both
+def test_compiled_steps_learn_the_same(Estimator, blobs):
+    plain, compiled = (brief(Estimator, compile=flag).fit(blobs[0]) for flag in (False, True))
+    np.testing.assert_allclose(
+        compiled.history_["pretrain"]["reconstruction"],
+        plain.history_["pretrain"]["reconstruction"], rtol=1e-3,
+    )  # fmt: skip
+    assert adjusted_rand_score(plain.labels_, compiled.labels_) > 0.95
+
+
+# -- as an estimator -----------------------------------------------------------------------------
+
+
+@both
+def test_copies(Estimator, blobs):
+    model = brief(Estimator).fit(blobs[0])
+    for other in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model), copy.copy(model)):
+        np.testing.assert_array_equal(other.predict_proba(blobs[0]), model.predict_proba(blobs[0]))
+        assert other.get_params() == model.get_params()
+    fresh = clone(model)
+    assert not hasattr(fresh, "labels_") and fresh.get_params() == model.get_params()
+
+
+def test_constructor_takes_n_clusters_by_place_and_the_rest_by_name():
+    assert DEC(5).n_clusters == 5
+    with pytest.raises(TypeError):
+        DEC(5, 3)
+    with pytest.raises(TypeError):
+        DEC(n_cluster=5)
+    assert repr(DEC(5, alpha=2)) == "DEC(alpha=2, n_clusters=5)"
+    assert "reconstruction_weight" in IDEC().get_params()
+
+
+def test_feature_names_and_pandas_output(blobs):
+    import pandas as pd
+
+    X = pd.DataFrame(blobs[0], columns=[f"f{i}" for i in range(12)])
+    model = brief(n_components=2).set_output(transform="pandas").fit(X)
+    assert list(model.feature_names_in_) == list(X.columns)
+    assert list(model.get_feature_names_out()) == ["dec0", "dec1"]
+    Z = model.transform(X)
+    assert list(Z.columns) == ["dec0", "dec1"] and (Z.index == X.index).all()
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(X.rename(columns={"f0": "g"}))
+    polars = clone(model).set_output(transform="polars").fit(X).transform(X)
+    np.testing.assert_array_equal(polars.to_numpy(), Z.to_numpy())
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "transform", "score"])
+def test_other_number_of_features(method, blobs):
+    model = brief().fit(blobs[0])
+    for given in (blobs[0][:, :5], np.zeros((3, 13)), Images(np.zeros((4, 5)))):
+        with pytest.raises(ValueError, match="features, but DEC is expecting 12 features"):
+            getattr(model, method)(given)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "transform", "score"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_new_rows_that_are_not_finite(method, value, blobs, tmp_path):
+    model = brief().fit(blobs[0])
+    X = blobs[0][:5].copy()
+    X[3, 2] = value
+    mapped = np.memmap(tmp_path / "X", dtype=np.float64, mode="w+", shape=X.shape)
+    mapped[:] = X
+    for given in (X, mapped, sp.csr_array(X), Images(X)):
+        with pytest.raises(ValueError, match="NaN|infinity|too large"):
+            getattr(model, method)(given)
+
+
+def test_inside_a_pipeline(blobs):
+    pipeline = make_pipeline(FunctionTransformer(np.cbrt), brief(), AutoencoderClusterer(
+        3, hidden_layer_sizes=(8,), max_epochs=2, random_state=0
+    ))  # fmt: skip
+    assert pipeline.fit_predict(blobs[0]).shape == (260,)
+    assert pipeline[:-1].transform(blobs[0]).shape == (260, 10)
+
+
+def test_verbose_prints_a_line_for_each_stage(blobs, capsys):
+    brief(verbose=1).fit(blobs[0])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == ["pretrain:", "initialize:", "refine:"]
+    assert all(line.startswith("[DEC]") for line in lines)
+    brief().fit(blobs[0])
+    assert capsys.readouterr().out == ""
+
+
+def test_fewer_distinct_rows_than_clusters():
+    X = np.repeat(np.eye(3), 20, axis=0)
+    with pytest.warns(ConvergenceWarning, match="fewer than n_clusters=5"):
+        model = brief(n_clusters=5).fit(X)
+    assert len(set(model.labels_)) <= 3
+    for i in range(3):
+        assert len(set(model.labels_[20 * i : 20 * i + 20])) == 1
+
+
+@given(st.integers(1, 12), st.integers(1, 4), st.integers(0, 99), st.data())
+@settings(max_examples=15)
+def test_tiny_data(n, d, seed, data):
+    k = data.draw(st.integers(1, n))
+    X = np.random.RandomState(seed).randn(n, d)
+    model = brief(DEC, k, pretrain_epochs=1, max_epochs=1).fit(X)
+    assert model.labels_.shape == (n,) and set(model.labels_) <= set(range(k))
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+    with pytest.raises(ValueError, match=f"n_samples={n} should be >= n_clusters={n + 1}"):
+        brief(DEC, n + 1).fit(X)
