@@ -46,15 +46,19 @@ class Precision:
     precision : {"auto", "float32", "bfloat16"}
     device : torch.device
     module : torch.nn.Module
-        "auto" chooses float32 for networks too small to gain from the narrower type.
+    batch_rows : int
+        Rows of a step on this device. "auto" chooses float32 for networks or batches too small to
+        gain from the narrower type.
     """
 
-    # Below this many weights the conversions cost more than the products save.
+    # Below these the conversions cost more than the products save.
     WORTHWHILE_WEIGHTS = 200_000
+    WORTHWHILE_ROWS = 128
 
-    def __init__(self, precision, device, module):
+    def __init__(self, precision, device, module, batch_rows):
         if precision == "auto":
-            large = sum(p.numel() for p in module.parameters()) >= self.WORTHWHILE_WEIGHTS
+            n_weights = sum(p.numel() for p in module.parameters())
+            large = n_weights >= self.WORTHWHILE_WEIGHTS and batch_rows >= self.WORTHWHILE_ROWS
             precision = "bfloat16" if large and _has_fast_bfloat16(device) else "float32"
         self.name = precision
         self.device = device

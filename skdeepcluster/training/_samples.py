@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 MAX_LOADED_BYTES = 2**28
 # Rows of every forward pass without gradient. The last block is padded to it, so that a row meets
 # the same matrix product, with the same rounding, in whatever company it comes.
-BLOCK_ROWS = 512
+BLOCK_ROWS = 256
 # Batches read ahead of the one that trains.
 READ_AHEAD = 3
 
@@ -232,16 +232,16 @@ class Samples:
 
 
 @torch.no_grad()
-def map_blocks(function, samples, begin=0, end=None):
+def map_blocks(function, samples, begin=0, end=None, *, block_rows=BLOCK_ROWS):
     """Yield function(rows) for consecutive blocks of rows, without gradient.
 
-    Each block has `BLOCK_ROWS` rows, the last one padded: what a row yields depends on no other.
+    Each block has `block_rows` rows, the last one padded: what a row yields depends on no other.
     """
     end = len(samples) if end is None else end
-    for start, stop in _ranges(begin, end, BLOCK_ROWS):
+    for start, stop in _ranges(begin, end, block_rows):
         x = samples.block(start, stop)
-        if stop - start < BLOCK_ROWS:
-            padded = x.new_zeros((BLOCK_ROWS, *x.shape[1:]))
+        if stop - start < block_rows:
+            padded = x.new_zeros((block_rows, *x.shape[1:]))
             padded[: stop - start] = x
             x = padded
         yield function(x)[: stop - start]

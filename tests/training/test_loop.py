@@ -70,7 +70,7 @@ def run(
         Samples(rows, Standardizer.identity(rows), CPU, (2,)),
         generator=torch.Generator().manual_seed(0),
         processes=processes(CPU),
-        precision_of=lambda module: Precision("float32", CPU, module),
+        precision_of=lambda module: Precision("float32", CPU, module, 256),
         batch_size=batch_size,
         learning_rate=learning_rate,
         optimizer=optimizer,
@@ -508,9 +508,9 @@ def test_device_that_is_not_there(device):
 
 def test_precision():
     small, large = nn.Linear(2, 2), nn.Linear(1000, 1000)
-    assert isinstance(Precision("float32", CPU, large)(), contextlib.nullcontext)
-    assert Precision("auto", CPU, small).name == "float32"
-    with Precision("bfloat16", CPU, small)():
+    assert isinstance(Precision("float32", CPU, large, 256)(), contextlib.nullcontext)
+    assert Precision("auto", CPU, small, 256).name == "float32"
+    with Precision("bfloat16", CPU, small, 256)():
         assert small(torch.zeros(1, 2)).dtype == torch.bfloat16
     assert small(torch.zeros(1, 2)).dtype == torch.float32
 
