@@ -520,7 +520,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         :math:`\lambda` at which the sample's own place in the hierarchy and the cluster part, and
         :math:`\lambda_{\max}` the largest one where the sample lies. The row sums to the
         probability that the sample belongs to any cluster, :math:`\max_k h_k` relative to the
-        largest :math:`\lambda` of that cluster.
+        largest :math:`\lambda` of that cluster, the nearest if several part last.
 
         Parameters
         ----------
@@ -555,16 +555,17 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
 
         parted = merge_lambdas(tree.parent, tree.birth, chosen)[cluster]
         parted = np.where(np.isnan(parted), lam[:, None], parted)
-        nearest = parted.argmax(axis=1)
-        height = parted.max(axis=1)
-        densest = np.maximum(tree.death[chosen[nearest]], lam)
-        some = np.divide(height, densest, out=np.ones_like(height), where=densest > 0)
         with np.errstate(divide="ignore", invalid="ignore"):
             weight = np.exp(np.exp(-tree.death[cluster, None] / parted))
         weight[parted == 0] = 1
 
         groups = [self._fit_X[rows] for rows in self.exemplar_indices_]
         distance = self._reach.nearest_of_groups(X, groups, self._n_threads(X))
+        # Of the clusters that the sample parts from last, the nearest.
+        height = parted.max(axis=1, keepdims=True)
+        nearest = np.where(parted == height, distance, np.inf).argmin(axis=1)
+        densest = np.maximum(tree.death[chosen[nearest]], lam)
+        some = np.divide(height[:, 0], densest, out=np.ones_like(lam), where=densest > 0)
         # Relative to the least, so that an exemplar itself, at distance zero, is a limit.
         least = distance.min(axis=1, keepdims=True)
         weight *= np.divide(least, distance, out=np.ones_like(distance), where=distance > 0)
