@@ -167,7 +167,9 @@ def check_finite(rows):
     """Raise for NaN or infinity in rows that are not read into memory at once."""
     for begin, end in _ranges(0, rows.shape[0], _statistics_rows(rows.shape[1])):
         block = rows.block(begin, end)
-        if not np.isfinite(block.sum(dtype=np.float64)):
+        with np.errstate(over="ignore", invalid="ignore"):
+            finite = np.isfinite(block.sum(dtype=np.float64))
+        if not finite:
             assert_all_finite(block, input_name="X")
 
 

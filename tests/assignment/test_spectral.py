@@ -20,12 +20,6 @@ def test_separated_blobs(n, dtype):
     assert adjusted_rand_score(y, labels) == 1
 
 
-TOO_REGULAR = pytest.mark.xfail(
-    strict=True, reason="the regularisation by the whole mean degree outweighs thin connections"
-)
-
-
-@TOO_REGULAR
 @pytest.mark.parametrize("n", [400, 3000])
 @pytest.mark.parametrize("shape", ["rings", "moons"])
 def test_shapes_that_k_means_cannot_follow(shape, n):
@@ -37,13 +31,11 @@ def test_shapes_that_k_means_cannot_follow(shape, n):
     assert adjusted_rand_score(y, KMeans(2, n_init=5, random_state=0).fit_predict(Z)) < 0.6
 
 
-@TOO_REGULAR
 def test_unequal_sizes():
     Z, y = make_blobs([30, 300, 900], n_features=3, center_box=(-40, 40), random_state=2)
     assert adjusted_rand_score(y, landmark_spectral(Z, 3)) == 1
 
 
-@TOO_REGULAR
 def test_an_outlier_is_not_a_cluster():
     Z, y = make_blobs(400, centers=[[0, 0], [12, 0]], cluster_std=1.0, random_state=0)
     Z = np.vstack([Z, [[6.0, 500.0]]])

@@ -17,8 +17,9 @@ def embeddings(draw, *, magnitude=20.0):
     """Rows and centres in float64."""
     n, k, d = draw(st.integers(1, 12)), draw(st.integers(1, 6)), draw(st.integers(1, 4))
     numbers = st.floats(-magnitude, magnitude, width=32)
-    z, centers = draw(arrays(np.float64, (n, d), elements=numbers)), draw(
-        arrays(np.float64, (k, d), elements=numbers)
+    z, centers = (
+        draw(arrays(np.float64, (n, d), elements=numbers)),
+        draw(arrays(np.float64, (k, d), elements=numbers)),
     )
     return torch.from_numpy(z), torch.from_numpy(centers)
 

@@ -245,15 +245,15 @@ def test_all_kinds_of_rows(blobs, tmp_path):
         "Subset": torch.utils.data.Subset(torch.utils.data.TensorDataset(tensor), range(len(X))),
     }
     expected = brief().fit(X)
-    for name, given in kinds.items():
-        model = brief().fit(given)
+    for name, rows in kinds.items():
+        model = brief().fit(rows)
         np.testing.assert_array_equal(model.labels_, expected.labels_, name)
-        np.testing.assert_array_equal(model.predict(given), expected.labels_, name)
-        Z = model.transform(given)
+        np.testing.assert_array_equal(model.predict(rows), expected.labels_, name)
+        Z = model.transform(rows)
         np.testing.assert_array_equal(Z, expected.transform(X).astype(Z.dtype), name)
         float32 = name in ("float32", "memmap")
         assert Z.dtype == (np.float32 if float32 else np.float64), name
-        assert model.score(given) == -model.loss_, name
+        assert model.score(rows) == -model.loss_, name
     flags = X > 0
     np.testing.assert_array_equal(
         brief().fit_predict(flags), brief().fit_predict(flags.astype(float))
@@ -284,8 +284,8 @@ def test_all_kinds_of_images(encoder, tmp_path):
     ]
     expected = brief(**params).fit(X)
     assert expected.image_shape_ == (1, 6, 7) and expected.n_features_in_ == 42
-    for given, more in kinds:
-        model = brief(**params, **more).fit(given)
+    for rows, more in kinds:
+        model = brief(**params, **more).fit(rows)
         np.testing.assert_array_equal(model.labels_, expected.labels_)
         for new in (X, flat, X[:, None]):
             np.testing.assert_array_equal(model.predict(new), expected.labels_)
@@ -477,9 +477,9 @@ def test_feature_names_and_pandas_output(blobs):
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "transform", "score"])
 def test_other_number_of_features(method, blobs):
     model = brief().fit(blobs[0])
-    for given in (blobs[0][:, :5], np.zeros((3, 13)), Images(np.zeros((4, 5)))):
+    for rows in (blobs[0][:, :5], np.zeros((3, 13)), Images(np.zeros((4, 5)))):
         with pytest.raises(ValueError, match="features, but DEC is expecting 12 features"):
-            getattr(model, method)(given)
+            getattr(model, method)(rows)
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "transform", "score"])
@@ -490,9 +490,9 @@ def test_new_rows_that_are_not_finite(method, value, blobs, tmp_path):
     X[3, 2] = value
     mapped = np.memmap(tmp_path / "X", dtype=np.float64, mode="w+", shape=X.shape)
     mapped[:] = X
-    for given in (X, mapped, sp.csr_array(X), Images(X)):
+    for rows in (X, mapped, sp.csr_array(X), Images(X)):
         with pytest.raises(ValueError, match="NaN|infinity|too large"):
-            getattr(model, method)(given)
+            getattr(model, method)(rows)
 
 
 def test_inside_a_pipeline(blobs):

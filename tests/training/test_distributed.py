@@ -50,7 +50,9 @@ ALIKE_ON_RANKS_ONLY = {
 }
 """
 
-SCRIPT = SETUP + """
+SCRIPT = (
+    SETUP
+    + """
 import sys, warnings
 warnings.simplefilter("ignore")
 results = {}
@@ -72,6 +74,7 @@ for name, make in {**MODELS, **ALIKE_ON_RANKS_ONLY}.items():
 rank = torch.distributed.get_rank()
 np.savez(sys.argv[1] + f"/{rank}.npz", **results)
 """
+)
 
 COMMON = {}
 exec(SETUP, COMMON)
@@ -142,5 +145,3 @@ def test_a_library_s_worker_fits_alone():
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
     )
     assert result.stdout == "[1]\n", result.stderr
-
-

@@ -147,9 +147,7 @@ def test_all_sources_give_the_same_batches(sources, loaded_bytes, monkeypatch):
     reference = None
     for name, X in sources.items():
         samples = samples_of(X, shape=(3, 4))
-        assert (samples.loaded is not None) == (
-            loaded_bytes > 0 or not samples.rows.lazy
-        ), name
+        assert (samples.loaded is not None) == (loaded_bytes > 0 or not samples.rows.lazy), name
         batches = torch.cat(list(samples.batches(indices)))
         blocks = torch.cat(list(map_blocks(torch.clone, samples)))
         assert batches.shape == (700, 3, 4) and batches.dtype == torch.float32

@@ -1,0 +1,356 @@
+"""What every deep clusterer does, shown on DEC."""
+
+import copy
+import pickle
+import time
+import warnings
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.datasets import make_blobs
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV
+from torch import nn
+
+from skdeepcluster import DEC, IDEC, AutoencoderClusterer
+from skdeepcluster.training import NonFiniteLossError
+
+BRIEF = {
+    "hidden_layer_sizes": (8,), "pretrain_epochs": 2, "max_epochs": 2, "batch_size": 32,
+    "random_state": 0,
+}  # fmt: skip
+quiet = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def brief(n_clusters=3, Estimator=DEC, **params):
+    return Estimator(n_clusters, **{**BRIEF, **params})
+
+
+def with_dropout(seed=0, **params):
+    state = torch.get_rng_state()
+    torch.manual_seed(seed)
+    encoder = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 3))
+    decoder = nn.Linear(3, 6)
+    torch.set_rng_state(state)
+    return brief(encoder=encoder, decoder=decoder, hidden_layer_sizes=None, **params)
+
+
+@pytest.fixture(scope="module")
+def X():
+    return make_blobs(100, n_features=6, centers=3, random_state=0)[0]
+
+
+# -- the same labels, whatever ran before --------------------------------------------------------
+
+
+@quiet
+@pytest.mark.parametrize("make", [brief, with_dropout])
+def test_nothing_that_ran_before_matters(make, X):
+    expected = make().fit(X)
+    torch.manual_seed(5)
+    torch.rand(3)
+    np.random.seed(7)  # noqa: NPY002
+    brief(random_state=3).fit(X)
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    found = make().fit(X)
+    np.testing.assert_array_equal(found.transform(X), expected.transform(X))
+    assert found.history_ == expected.history_
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
+    other = make(random_state=1).fit(X)
+    assert not np.array_equal(other.transform(X), expected.transform(X))
+
+
+@quiet
+@pytest.mark.parametrize("make", [brief, with_dropout])
+def test_state_of_torch_that_the_caller_set(make, X):
+    expected, found = make().fit(X), make()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.no_grad():
+            found.fit(X)
+            assert not torch.is_grad_enabled()
+        assert torch.get_default_dtype() == torch.float64
+        np.testing.assert_array_equal(found.predict_proba(X), expected.predict_proba(X))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    np.testing.assert_array_equal(found.transform(X), expected.transform(X))
+    assert found.history_ == expected.history_
+    with torch.inference_mode():
+        np.testing.assert_array_equal(expected.transform(X), found.transform(X))
+
+
+def fit_labels(make, X, seed):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return make(random_state=seed).fit(X).transform(X)
+
+
+@quiet
+@pytest.mark.parametrize("make", [brief, with_dropout])
+def test_fits_in_threads(make, X):
+    models = [make(random_state=seed) for seed in range(4)]
+    expected = [clone(model).fit(X).transform(X) for model in models]
+    state = torch.get_rng_state()
+    found = joblib.Parallel(n_jobs=4, backend="threading")(
+        joblib.delayed(lambda model: model.fit(X).transform(X))(model) for model in models
+    )
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@quiet
+def test_fits_in_processes(X):
+    expected = [fit_labels(brief, X, seed) for seed in range(2)]
+    found = joblib.Parallel(n_jobs=2, backend="loky")(
+        joblib.delayed(brief(random_state=seed).fit)(X) for seed in range(2)
+    )
+    for model, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(model.transform(X), other)
+
+
+@quiet
+def test_random_state_instance_moves_on(X):
+    random_state = np.random.RandomState(0)
+    first, second = (brief(random_state=random_state).fit(X).transform(X) for _ in range(2))
+    assert not np.array_equal(first, second)
+    again = brief(random_state=np.random.RandomState(0)).fit(X).transform(X)
+    np.testing.assert_array_equal(first, again)
+
+
+@quiet
+def test_fitting_again_forgets(X):
+    model = brief().fit(X[:50, :4])
+    model.fit(X)
+    np.testing.assert_array_equal(model.transform(X), brief().fit(X).transform(X))
+    assert model.n_features_in_ == 6
+
+
+@quiet
+@pytest.mark.parametrize("Estimator", [DEC, IDEC])
+def test_input_is_not_changed(Estimator, X):
+    before = X.copy()
+    X.flags.writeable = False
+    try:
+        brief(Estimator=Estimator).fit(X).predict(X)
+    finally:
+        X.flags.writeable = True
+    np.testing.assert_array_equal(X, before)
+
+
+def test_not_fitted(X):
+    for method in ("predict", "predict_proba", "transform", "score", "inverse_transform"):
+        with pytest.raises(NotFittedError):
+            getattr(brief(), method)(X)
+
+
+# -- time ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("epochs", ["pretrain_epochs", "max_epochs"])
+@pytest.mark.parametrize("Estimator", [DEC, IDEC])
+def test_max_time(Estimator, epochs, X):
+    model = brief(Estimator=Estimator, tol=0, max_time=0.3, **{epochs: 10**9})
+    began = time.monotonic()
+    with pytest.warns(ConvergenceWarning, match="stopped by max_time=0.3"):
+        model.fit(X)
+    assert time.monotonic() - began < 30
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+    assert np.isfinite(model.loss_) and model.score(X) == -model.loss_
+    assert model.n_epochs_ == len(model.history_.get("refine", {}).get("kl", []))
+
+
+@quiet
+def test_no_time_at_all(X):
+    for n_init in (1, 3):
+        model = brief(max_time=1e-9, n_init=n_init)
+        with pytest.warns(ConvergenceWarning, match="max_time"):
+            model.fit(X)
+        np.testing.assert_array_equal(model.predict(X), model.labels_)
+    model = AutoencoderClusterer(3, hidden_layer_sizes=(8,), max_time=1e-9, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="max_time"):
+        model.fit(X)
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+
+
+# -- losses that are not finite ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [brief, lambda **params: AutoencoderClusterer(
+    3, hidden_layer_sizes=(8,), max_epochs=2, random_state=0, **params
+)])  # fmt: skip
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("learning_rate", [1e10, 1e30, 1e38])
+def test_loss_that_is_not_finite(make, optimizer, learning_rate, X):
+    model = make(optimizer=optimizer, learning_rate=learning_rate)
+    with pytest.raises(NonFiniteLossError, match="not finite.*stage.*ower the learning rate"):
+        model.fit(X)
+    assert all(p.isfinite().all() for p in model.module_.parameters())
+    assert not model.module_.training
+    assert "pretrain" in model.history_
+
+
+# -- callbacks -----------------------------------------------------------------------------------
+
+
+@quiet
+def test_progress_bar_and_scores_inside_a_search(X, capsys):
+    pytest.importorskip("rich")
+    monitor = ScoringMonitor(scoring=None)
+    search = GridSearchCV(
+        brief().set_callbacks(monitor), {"n_clusters": [2, 3]}, cv=2, error_score="raise"
+    ).set_callbacks(ProgressBar())
+    search.fit(X)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.predict(X).shape == (100,)
+    plain = GridSearchCV(brief(), {"n_clusters": [2, 3]}, cv=2).fit(X)
+    np.testing.assert_array_equal(
+        plain.cv_results_["mean_test_score"], search.cv_results_["mean_test_score"]
+    )
+
+
+@quiet
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_scores_of_each_epoch(n_init, X):
+    monitor = ScoringMonitor(scoring=None)
+    model = brief(n_init=n_init).set_callbacks(monitor).fit(X)
+    alone = brief(n_init=n_init).fit(X)
+    np.testing.assert_array_equal(model.transform(X), alone.transform(X))
+    assert model.loss_ == alone.loss_
+
+
+# -- bad input -----------------------------------------------------------------------------------
+
+NUMBERS = st.one_of(
+    st.sampled_from(
+        [0, 1, -1, 1e300, 1e-300, -1e300, np.nan, np.inf, -np.inf, 2**53, 1e38, 1e39, 1e155]
+    ),
+    st.floats(-10, 10),
+)
+
+
+@st.composite
+def malformed_rows(draw):
+    n, d = draw(st.integers(0, 7)), draw(st.integers(0, 4))
+    values = draw(st.lists(NUMBERS, min_size=n * d, max_size=n * d))
+    X = np.array(values, dtype=np.float64).reshape(n, d)
+    return draw(
+        st.sampled_from(
+            [
+                X, X.ravel(), X[:, :, None], X[:, None, :, None], X[None, None, None], X.tolist(),
+                X.astype(object), X.astype(str), X + 1j, [[1], [1, 2]], None, "rows", 3.0, [],
+                np.ones_like(X), np.repeat(X[:1], n, axis=0), X.astype(np.longdouble), {},
+                [[2**70, 1], [1, 2], [3, 4]], np.full((5, 2), 2**64 - 1, dtype=np.uint64),
+                np.array([["a", "b"]] * 4, dtype=object), X.astype("M8[s]") if X.size == 0 else X,
+                torch.from_numpy(X.copy()), torch.from_numpy(X.copy()).to_sparse(), [None, None],
+            ]
+        )
+    )  # fmt: skip
+
+
+@quiet
+@given(malformed_rows(), st.integers(1, 4), st.sampled_from([DEC, IDEC, AutoencoderClusterer]))
+@settings(max_examples=150)
+# Of scikit-learn's own check, where infinities of both signs meet.
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
+def test_malformed_rows_give_an_error_or_an_answer(X, k, Estimator):
+    params = {} if Estimator is AutoencoderClusterer else {"pretrain_epochs": 1}
+    model = Estimator(k, hidden_layer_sizes=(3,), max_epochs=1, random_state=0, **params)
+    try:
+        model.fit(X)
+    except (ValueError, TypeError) as error:
+        assert str(error)
+        return
+    labels = model.labels_
+    assert labels.shape == (len(X),) and set(labels) <= set(range(k))
+    assert np.isfinite(model.loss_)
+    assert np.isfinite(model.transform(X)).all()
+    np.testing.assert_array_equal(model.predict(X), labels)
+    flat = np.array(X, dtype=np.float64).reshape(len(X), -1)
+    same = (flat[:, None] == flat[None]).all(axis=2)
+    # Equal rows have equal labels.
+    assert (labels[:, None] == labels)[same].all()
+
+
+BAD_PARAMETERS = {
+    "n_clusters": [0, -1, 2.5, "3", None, 10**30, np.nan, 101],
+    "hidden_layer_sizes": ["ab", 3, [0], [-1], [2.5], [[1]]],
+    "n_components": [0, -3, 2.5, "x"],
+    "encoder": ["cnn", 7, [0], None, nn.ReLU()],
+    "decoder": ["mlp", 3, nn.ReLU()],
+    "image_shape": [6, "6", (6,), (2, 4), (1, 1, 1, 6), (-2, -3), (2.0, 3), (10**9, 10**9)],
+    "layerwise_epochs": [-1, 1.5, None],
+    "noise": [-0.1, 1, 1.5, np.nan, "x"],
+    "alpha": [0, -1, np.nan, np.inf, "x", None],
+    "init": ["random", 3, np.zeros((2, 2)), np.full((3, 6), np.nan), [["a"] * 6] * 3, [[1], []]],
+    "init_epochs": [-1, 2.5],
+    "update_interval": [0, -5, 2.5],
+    "tol": [-1e-3, np.nan, "x", None],
+    "pretrain_epochs": [-1, 1.5, None],
+    "max_epochs": [-1, 1.5, None],
+    "batch_size": [0, -1, 1.5, None],
+    "learning_rate": [0, -1, np.nan, np.inf, None, "x"],
+    "optimizer": ["lbfgs", 3, None],
+    "n_init": [0, -1, 1.5, "auto"],
+    "max_time": [0, -1, np.nan, np.inf, "x"],
+    "device": ["tpu", "cuda:77", None, 3.5, "meta:x"],
+    "precision": ["half", 16, None],
+    "compile": ["yes", None],
+    "checkpoint": [3, 2.5, []],
+    "random_state": ["x", -1, 2.5],
+    "verbose": ["x", -1, None],
+    "reconstruction_weight": [-1, np.nan, "x"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_PARAMETERS)
+def test_malformed_parameters(name, X):
+    for value in BAD_PARAMETERS[name]:
+        with pytest.raises((ValueError, TypeError)) as caught:
+            brief(Estimator=IDEC, **{name: value}).fit(X) if name != "n_clusters" else brief(
+                value, Estimator=IDEC
+            ).fit(X)
+        assert str(caught.value)
+
+
+def test_every_parameter_is_tried_with_wrong_values():
+    assert set(IDEC().get_params()) <= set(BAD_PARAMETERS)
+
+
+@quiet
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"batch_size": 10**30}, {"max_epochs": 0}, {"pretrain_epochs": 0}, {"n_components": 1},
+        {"hidden_layer_sizes": ()}, {"alpha": 1e-6}, {"alpha": 1e6}, {"tol": 0}, {"noise": 0.999},
+        {"update_interval": 10**30}, {"batch_size": 1}, {"learning_rate": 1e-300},
+        {"n_clusters": 100},
+    ],
+)  # fmt: skip
+def test_extreme_parameters_that_are_right(params, X):
+    model = brief().set_params(**params).fit(X)
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+    assert np.isfinite(model.loss_)
+
+
+@quiet
+@pytest.mark.parametrize("X", [np.full((50, 3), 0.1), np.zeros((50, 1)), np.full((50, 2), 1e140)])
+def test_constant_rows(X):
+    with pytest.warns(ConvergenceWarning, match="found 1 clusters, fewer than n_clusters=3"):
+        model = brief().fit(X)
+    assert len(set(model.labels_)) == 1
+
+
+@quiet
+def test_pickle_of_a_fitted_model_with_given_modules(X):
+    model = with_dropout().fit(X)
+    other = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(other.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(copy.deepcopy(model).predict(X), model.predict(X))
