@@ -65,6 +65,6 @@ left.legend()
 _ = [ax.axvline(2.5, color="0.6", linestyle=":") for ax in (left, right)]
 
 # %%
-# The narrow embeddings lose in both views, and within a fit both rise. That is no law: such an index
+# The narrow embeddings lose in both views, and within a fit both rise. That is no law: an index
 # measures how compact clusters are in the space where distances are taken, not whether they mean
 # something.
