@@ -19,7 +19,7 @@ typedef struct {
 #define KD_ADD(sum, u) ((sum) + (KD_POSITIVE(u) + KD_POSITIVE(-(u))))
 #define KD_ADD_GAP(sum, u) ((sum) + (u))
 #else
-#define KD_ADD(sum, u) KD(larger)(sum, KD(larger)(u, -(u)))
+#define KD_ADD(sum, u) KD(larger)(sum, KD_POSITIVE(u) + KD_POSITIVE(-(u)))
 #define KD_ADD_GAP(sum, u) ((sum) > (u) ? (sum) : (u))
 #endif
 

@@ -165,11 +165,17 @@ def test_fitted_rows_are_predicted_as_they_were_fitted(X, params, metric):
         assert_allclose(model.predict_proba(X), model.predict_proba(), rtol=1e-6, atol=1e-12)
 
 
-@given(samples(min_size=5), samples(min_size=1), parameters)
-def test_soft_clustering(X, new, params):
+@given(
+    samples(min_size=5),
+    samples(min_size=1),
+    parameters,
+    st.sampled_from(["euclidean", "manhattan", "chebyshev", "canberra"]),
+)
+def test_soft_clustering(X, new, params, metric):
     d = min(X.shape[1], new.shape[1])
-    model = fit(np.ascontiguousarray(X[:, :d]), **params)
-    for soft in (model.predict_proba(), model.predict_proba(new[:, :d])):
+    model = fit(np.ascontiguousarray(X[:, :d]), metric=metric, **params)
+    new = np.vstack([new[:, :d], X[:3, :d]])
+    for soft in (model.predict_proba(), model.predict_proba(new)):
         assert soft.shape[1] == model.condensed_tree_.selected.sum()
         assert np.isfinite(soft).all()
         assert (soft >= 0).all() and (soft.sum(axis=1) <= 1 + 1e-9).all()
@@ -391,6 +397,17 @@ def test_precomputed_matrix_is_left_alone_and_may_be_mapped(tmp_path):
     assert_array_equal(
         model.labels_, HDBSCAN(metric="precomputed", alpha=2.0).fit(distances).labels_
     )
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "chebyshev"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_lattice(metric, dtype):
+    """Distances of zero have no sign."""
+    X = np.random.default_rng(0).integers(0, 3, size=(60, 3)).astype(dtype)
+    model = HDBSCAN(3, metric=metric).fit(X)
+    assert_array_equal(model.predict(X) >= 0, model.labels_ >= 0)
+    soft = model.predict_proba(X)
+    assert (soft >= 0).all() and np.isfinite(soft).all()
 
 
 def test_callable_metric():
