@@ -30,8 +30,12 @@ KMEANS.history_ = {
 DISPLAYS = [EmbeddingDisplay, ClusterSizeDisplay, LossCurveDisplay, MatchedConfusionDisplay]
 
 
+# Their estimators have trees, and so their tests a file of their own.
+TREES = ["CondensedTreeDisplay", "DendrogramDisplay"]
+
+
 def test_all_displays_are_here():
-    assert displays.__all__ == sorted(display.__name__ for display in DISPLAYS)
+    assert displays.__all__ == sorted([*TREES, *(display.__name__ for display in DISPLAYS)])
 
 
 @pytest.mark.parametrize("Display", DISPLAYS)
