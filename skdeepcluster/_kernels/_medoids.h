@@ -75,6 +75,26 @@ WIDE static ptrdiff_t below_wide_double(const double *values, const double *boun
 /* Side of the blocks of a matrix that are compared with their mirror images. */
 #define BLOCK 64
 
+/* Two vectors x and y of a square: x gets the first half of every 2 s entries of both, y the rest.
+ * For s = 1, 2, 4, ... and all vectors s apart this transposes the square. */
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define HAS_SHUFFLE 1
+#endif
+#endif
+#define EXCHANGE(x, y, first, rest)                              \
+    do {                                                         \
+        vector kept = __builtin_shufflevector(x, y, first);      \
+        y = __builtin_shufflevector(x, y, rest);                 \
+        x = kept;                                                \
+    } while (0)
+#define FIRST_4 0, 1, 2, 3, 8, 9, 10, 11
+#define REST_4 4, 5, 6, 7, 12, 13, 14, 15
+#define FIRST_2 0, 1, 8, 9, 4, 5, 12, 13
+#define REST_2 2, 3, 10, 11, 6, 7, 14, 15
+#define FIRST_1 0, 8, 2, 10, 4, 12, 6, 14
+#define REST_1 1, 9, 3, 11, 5, 13, 7, 15
+
 #define REAL float
 #define BITS uint32_t
 #include "_medoids.h"
@@ -109,6 +129,15 @@ static ptrdiff_t PASTE(below_narrow_, REAL)(const REAL *values, const REAL *boun
         }
     }
     return n_hits;
+}
+
+/* Ask for values that are read soon; the processor itself stops at the borders of pages. */
+INLINED void PASTE(ask_for_, REAL)(const REAL *values, ptrdiff_t n)
+{
+#ifdef __GNUC__
+    for (ptrdiff_t i = 0; i < n; i += 64 / (ptrdiff_t)sizeof(REAL))
+        __builtin_prefetch(values + i);
+#endif
 }
 
 static inline ptrdiff_t PASTE(below_, REAL)(const REAL *values, const REAL *bounds, REAL shift,
@@ -170,6 +199,37 @@ INLINED BITS PASTE(bits_, REAL)(REAL value)
     return bits;
 }
 
+/* The block of the matrix at (row, column), transposed. */
+INLINED void PASTE(transpose_, REAL)(const REAL *D, ptrdiff_t n, ptrdiff_t row, ptrdiff_t column,
+                                     ptrdiff_t height, ptrdiff_t width,
+                                     REAL transposed[BLOCK][BLOCK])
+{
+#ifdef HAS_SHUFFLE
+    typedef REAL vector __attribute__((vector_size(8 * sizeof(REAL))));
+    if (height == BLOCK && width == BLOCK) {
+        for (ptrdiff_t i = 0; i < BLOCK; i += 8)
+            for (ptrdiff_t j = 0; j < BLOCK; j += 8) {
+                vector square[8];
+                for (int line = 0; line < 8; ++line)
+                    __builtin_memcpy(&square[line], D + (row + i + line) * n + column + j,
+                                     sizeof(vector));
+                for (int line = 0; line < 4; ++line)
+                    EXCHANGE(square[line], square[line + 4], FIRST_4, REST_4);
+                for (int line = 0; line < 8; line += line % 4 == 1 ? 3 : 1)
+                    EXCHANGE(square[line], square[line + 2], FIRST_2, REST_2);
+                for (int line = 0; line < 8; line += 2)
+                    EXCHANGE(square[line], square[line + 1], FIRST_1, REST_1);
+                for (int line = 0; line < 8; ++line)
+                    __builtin_memcpy(&transposed[j + line][i], &square[line], sizeof(vector));
+            }
+        return;
+    }
+#endif
+    for (ptrdiff_t i = 0; i < height; ++i)
+        for (ptrdiff_t j = 0; j < width; ++j)
+            transposed[j][i] = D[(row + i) * n + column + j];
+}
+
 /* A block of an n x n matrix and its mirror image: the largest entry and the largest difference.
  * An entry that is negative or not finite is the largest. */
 MULTIVERSIONED
@@ -180,9 +240,7 @@ static void PASTE(inspect_block_, REAL)(const REAL *D, ptrdiff_t n, ptrdiff_t ro
     const ptrdiff_t width = n - column < BLOCK ? n - column : BLOCK;
     REAL mirrored[BLOCK][BLOCK];
     BITS most = 0, worst = 0;
-    for (ptrdiff_t j = 0; j < width; ++j)
-        for (ptrdiff_t i = 0; i < height; ++i)
-            mirrored[i][j] = D[(column + j) * n + row + i];
+    PASTE(transpose_, REAL)(D, n, column, row, width, height, mirrored);
     for (ptrdiff_t i = 0; i < height; ++i) {
         const REAL *restrict line = D + (row + i) * n + column;
         for (ptrdiff_t j = 0; j < width; ++j) {

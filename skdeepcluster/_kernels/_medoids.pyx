@@ -33,6 +33,8 @@ cdef extern from "_medoids.h" nogil:
                        Py_ssize_t n, float *squares)
     void squares_double(const double *x, const double *X, Py_ssize_t n_features, const int *rows,
                         Py_ssize_t n, double *squares)
+    void ask_for_float(const float *values, Py_ssize_t n)
+    void ask_for_double(const double *values, Py_ssize_t n)
     const Py_ssize_t BLOCK
     void inspect_block_float(const float *D, Py_ssize_t n, Py_ssize_t row, Py_ssize_t column,
                              float *largest, float *asymmetry)
@@ -42,9 +44,12 @@ cdef extern from "_medoids.h" nogil:
 
 cdef enum:
     TILE = 512      # objects that stay in the cache while several candidates meet them
+    AHEAD = 1       # tiles of a row that are on their way from memory
+    ROW_GROUP = 8   # the same where distances are rows of a matrix
     GROUP = 128     # candidates that meet a tile
     MAX_DEPTH = 3
-    MIN_PARALLEL = 1 << 18  # numbers worth more than one thread
+    MIN_PARALLEL = 1 << 20  # numbers that are worth waking other threads
+    WINDOW = 1 << 23        # distances that are evaluated together at most
     NO_SLOT = -1
 
 
@@ -58,6 +63,15 @@ cdef inline Py_ssize_t below(const floating *values, const floating *bounds, flo
         return below_float(values, bounds, shift, n, hits)
     else:
         return below_double(values, bounds, shift, n, hits)
+
+
+cdef inline void ask_for(const floating *row, Py_ssize_t first, Py_ssize_t n) noexcept nogil:
+    if first >= n:
+        return
+    if floating is float:
+        ask_for_float(row + first, min(TILE, n - first))
+    else:
+        ask_for_double(row + first, min(TILE, n - first))
 
 
 cdef inline void distances_to(const floating *x, const floating *X, Py_ssize_t n_features,
@@ -338,6 +352,7 @@ cdef void evaluate_group(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
         for c in range(begin, end):
             if medoids[slots[0, candidates[c]]] == candidates[c]:
                 continue
+            ask_for(&rows[at[c], 0], first + AHEAD * TILE, n)
             n_hits = below(&rows[at[c], first], &bounds[first],
                            shift(norms[candidates[c]], slack) if features.shape[0] else 0, n_tile,
                            hits)
@@ -374,9 +389,8 @@ cdef void evaluate_range(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
                          const int[:, ::1] slots, const double[::1] weights,
                          const double[::1] removal, double[:, ::1] scratch, double[::1] change,
                          int[::1] slot, int n_threads) noexcept nogil:
-    cdef Py_ssize_t size = 1, group
-    if features.shape[0]:
-        size = max(1, min(GROUP, (end - begin + n_threads - 1) // n_threads))
+    cdef Py_ssize_t size = GROUP if features.shape[0] else ROW_GROUP, group
+    size = max(1, min(size, (end - begin + n_threads - 1) // n_threads))
     # A few candidates are done before other threads have woken up.
     for group in prange((end - begin + size - 1) // size, num_threads=n_threads,
                         schedule="dynamic",
@@ -522,7 +536,7 @@ def sweep(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
     """
     cdef Py_ssize_t n = near.shape[1], n_candidates = candidates.shape[0]
     cdef Py_ssize_t begin = 0, end, found, n_swaps = 0
-    cdef Py_ssize_t max_window = n_threads * GROUP
+    cdef Py_ssize_t max_window = max(n_threads, WINDOW // max(n, 1))
     cdef const floating[:, ::1] medoid_rows = rows
     cdef int s
     if kept_rows.shape[0]:

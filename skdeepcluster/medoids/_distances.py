@@ -17,7 +17,9 @@ from skdeepcluster._kernels._distance import argmin_sqeuclidean
 
 # The most that a block of rows may have: bytes, and rows, which a search looks at together.
 BLOCK_BYTES = 2**26
-BLOCK_ROWS = 256
+BLOCK_ROWS = 512
+# Nothing is computed for the rows of a matrix.
+MATRIX_ROWS = 4096
 # A distance whose square is below this part of the squared norms is computed from differences:
 # their inner product has lost too many digits.
 CANCELLATION = 1e-2
@@ -90,6 +92,7 @@ class Matrix(Source):
 
     def __init__(self, D, n_threads):
         super().__init__(len(D), D.dtype, n_threads)
+        self.block_size = MATRIX_ROWS
         self.D = D
 
     def rows(self, chosen):
