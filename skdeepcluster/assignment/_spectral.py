@@ -13,6 +13,10 @@ ROWS_PER_LANDMARK = 30
 # Rows that k-means groups in the spectral embedding; the others go to the nearest centre.
 SAMPLE_ROWS = 20_000
 BLOCK_ROWS = 2**14
+# Shares of the mean degree added to the graph, a strong and a weak one, and how much tighter the
+# groups must be for the weak one to be taken.
+REGULARIZATIONS = (1.0, 0.01)
+CLEARLY_TIGHTER = 0.5
 
 
 def landmark_spectral(Z, n_clusters, *, n_neighbors=5, max_landmarks=1000, n_graphs=12, seed=0):
@@ -20,11 +24,15 @@ def landmark_spectral(Z, n_clusters, *, n_neighbors=5, max_landmarks=1000, n_gra
 
     k-means with many centres gives the landmarks (all rows where there are few); a graph joins each
     to its nearest ones, and the leading eigenvectors of
-    :math:`(D + \bar d I)^{-1/2} (W + \bar d / m) (D + \bar d I)^{-1/2}` embed them, each scaled to
-    length one [1]_. A row has the place of its landmark. The regularisation by the mean degree
-    :math:`\bar d` [2]_ keeps a few outlying landmarks from forming groups of their own. Where two
-    groups touch, the cut hangs on the landmarks; so the embeddings of several draws stand side by
-    side when k-means groups the rows.
+    :math:`(D + \tau I)^{-1/2} (W + \tau / m) (D + \tau I)^{-1/2}` embed them, each scaled to
+    length one [1]_. A row has the place of its landmark. Where two groups touch, the cut hangs on
+    the landmarks; so the embeddings of several draws stand side by side when k-means groups the
+    rows.
+
+    The regularisation :math:`\tau` [2]_ keeps a few outlying landmarks from forming groups of their
+    own. The mean degree favours even cuts, which is right where groups touch and wrong where they
+    are apart or thin; a hundredth of it leaves the graph as it is. Both are tried, and the second
+    is taken if its groups are clearly tighter.
 
     Parameters
     ----------
@@ -56,35 +64,42 @@ def landmark_spectral(Z, n_clusters, *, n_neighbors=5, max_landmarks=1000, n_gra
     m = min(n, max(500, 5 * n_clusters, min(max_landmarks, n // 4)))
     random_state = np.random.RandomState(seed)
     n_threads = _openmp_effective_n_threads()
-    tables, places = [], []
+    places, tables = [], {tau: [] for tau in REGULARIZATIONS}
     for _ in range(n_graphs if m < n else 1):
         landmarks, place = Z, np.arange(n)
         if m < n:
             rows = Z[random_state.permutation(n)[: ROWS_PER_LANDMARK * m]]
             landmarks, _ = lloyd(rows, rows[:m].copy(), LANDMARK_ITERATIONS, 0.0, n_threads)
             place = nearest_center(Z, landmarks, n_threads)
-        tables.append(_embed(landmarks, n_clusters, n_neighbors))
         places.append(place)
+        graph = kneighbors_graph(landmarks, min(n_neighbors, m - 1)).toarray()
+        graph = np.maximum(graph, graph.T)
+        for tau in REGULARIZATIONS:
+            tables[tau].append(_embed(graph, tau, n_clusters))
 
-    def embedding(rows):
-        parts = [table[place[rows]] for table, place in zip(tables, places, strict=True)]
+    def embedding(rows, tau):
+        parts = [table[place[rows]] for table, place in zip(tables[tau], places, strict=True)]
         return np.concatenate(parts, axis=1)
 
     sample = random_state.permutation(n)[:SAMPLE_ROWS]
-    centers, _ = kmeans(embedding(sample), n_clusters, n_init=20, seed=seed)
+    found = {}
+    for tau in REGULARIZATIONS:
+        rows = embedding(sample, tau)
+        centers, labels = kmeans(rows, n_clusters, n_init=20, seed=seed)
+        found[tau] = np.square(rows - centers[labels]).sum(), centers
+    strong, weak = REGULARIZATIONS
+    tau = weak if found[weak][0] < CLEARLY_TIGHTER * found[strong][0] else strong
     labels = [
-        nearest_center(embedding(slice(begin, begin + BLOCK_ROWS)), centers, n_threads)
+        nearest_center(embedding(slice(begin, begin + BLOCK_ROWS), tau), found[tau][1], n_threads)
         for begin in range(0, n, BLOCK_ROWS)
     ]
     return np.concatenate(labels)
 
 
-def _embed(landmarks, n_clusters, n_neighbors):
+def _embed(graph, tau, n_clusters):
     """Places of landmarks in the leading eigenvectors of their graph."""
-    m = len(landmarks)
-    graph = kneighbors_graph(landmarks, min(n_neighbors, m - 1)).toarray()
-    graph = np.maximum(graph, graph.T)
-    graph += graph.sum() / m**2
+    m = len(graph)
+    graph = graph + tau * graph.sum() / m**2
     scale = graph.sum(axis=1) ** -0.5
     _, vectors = eigh(graph * scale * scale[:, None], subset_by_index=[m - n_clusters, m - 1])
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
