@@ -462,6 +462,9 @@ class DeepClusterer(
     def score(self, X, y=None):
         """Opposite of the objective on rows: higher is better.
 
+        It compares fits of one model. Across numbers of clusters, widths of the embedding or
+        networks it misleads: use a scorer of `skdeepcluster.metrics` there.
+
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features), or images

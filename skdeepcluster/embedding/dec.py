@@ -46,10 +46,10 @@ class DEC(PretrainedBase):
         Degrees of freedom of Student's t.
 
     init : {"spectral", "k-means"} or array of shape (n_clusters, n_components), default="spectral"
-        What the first centres come from. "k-means", as in [1]_, is the best of 20 runs on the
-        embedding; it follows compact groups. "spectral" cuts neighbourhood graphs over landmarks of
-        the embedding, which follows groups of any shape, and teaches the encoder these labels for
-        `init_epochs` before the self-training begins.
+        What the first centres come from. "k-means", as in the paper of DEC, is the best of 20 runs
+        on the embedding; it follows compact groups. "spectral" cuts neighbourhood graphs over
+        landmarks of the embedding, which follows groups of any shape, and teaches the encoder these
+        labels for `init_epochs` before the self-training begins.
 
     init_epochs : int, default=2
         Epochs in which the labels of ``init="spectral"`` are the target.

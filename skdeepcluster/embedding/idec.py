@@ -30,6 +30,11 @@ class IDEC(DEC):
         mean squared error of pixels in [0, 1]; for the standardised pixels of MNIST that is a
         :math:`w` of 0.7.
 
+    Attributes
+    ----------
+    cluster_centers_ : ndarray of shape (n_clusters, n_components)
+        Centres in the embedding; `inverse_transform` shows what they stand for.
+
     See Also
     --------
     DEC : Trains the encoder alone.
@@ -38,11 +43,6 @@ class IDEC(DEC):
     ----------
     .. [1] Guo, Gao, Liu, Yin: Improved deep embedded clustering with local structure preservation.
        IJCAI 2017.
-
-    Attributes
-    ----------
-    cluster_centers_ : ndarray of shape (n_clusters, n_components)
-        Centres in the embedding; `inverse_transform` shows what they stand for.
 
     Examples
     --------
