@@ -14,6 +14,10 @@
 #define PASTE_(a, b) a##b
 #define PASTE(a, b) PASTE_(a, b)
 
+/* Values this far on are asked for early: they are read next, and the processor's own guesses end
+ * at the borders of pages. Asking for what lies behind the end does no harm. */
+#define AHEAD 256
+#define ASK_FOR(place) __builtin_prefetch(place)
 /* Entries compared at once before any of them is looked at. */
 #define STRIP 32
 /* Partial sums of a squared distance: four AVX-512 registers of floats, and one of AVX for what
@@ -36,6 +40,7 @@ WIDE static ptrdiff_t below_wide_float(const float *values, const float *bounds,
     const __m512i step = _mm512_set1_epi32(16);
     __m512i position = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
     for (; i + 16 <= n; i += 16) {
+        ASK_FOR(values + i + AHEAD);
         const __m512 limit = _mm512_add_ps(_mm512_loadu_ps(bounds + i), shifts);
         const __mmask16 hit = _mm512_cmp_ps_mask(_mm512_loadu_ps(values + i), limit, _CMP_LT_OQ);
         _mm512_storeu_si512(hits + n_hits, _mm512_maskz_compress_epi32(hit, position));
@@ -56,6 +61,7 @@ WIDE static ptrdiff_t below_wide_double(const double *values, const double *boun
     const __m256i step = _mm256_set1_epi32(8);
     __m256i position = _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0);
     for (; i + 8 <= n; i += 8) {
+        ASK_FOR(values + i + AHEAD);
         const __m512d limit = _mm512_add_pd(_mm512_loadu_pd(bounds + i), shifts);
         const __mmask8 hit = _mm512_cmp_pd_mask(_mm512_loadu_pd(values + i), limit, _CMP_LT_OQ);
         _mm256_storeu_si256((__m256i *)(hits + n_hits),
@@ -116,6 +122,8 @@ static ptrdiff_t PASTE(below_narrow_, REAL)(const REAL *values, const REAL *boun
     ptrdiff_t n_hits = 0;
     for (ptrdiff_t begin = 0; begin < n; begin += STRIP) {
         const ptrdiff_t end = begin + STRIP < n ? begin + STRIP : n;
+        ASK_FOR(values + begin + AHEAD);
+        ASK_FOR(values + begin + AHEAD + STRIP / 2);
         if (end - begin == STRIP) {
             int any = 0;
             for (ptrdiff_t i = 0; i < STRIP; ++i)
@@ -129,15 +137,6 @@ static ptrdiff_t PASTE(below_narrow_, REAL)(const REAL *values, const REAL *boun
         }
     }
     return n_hits;
-}
-
-/* Ask for values that are read soon; the processor itself stops at the borders of pages. */
-INLINED void PASTE(ask_for_, REAL)(const REAL *values, ptrdiff_t n)
-{
-#ifdef __GNUC__
-    for (ptrdiff_t i = 0; i < n; i += 64 / (ptrdiff_t)sizeof(REAL))
-        __builtin_prefetch(values + i);
-#endif
 }
 
 static inline ptrdiff_t PASTE(below_, REAL)(const REAL *values, const REAL *bounds, REAL shift,

@@ -33,8 +33,6 @@ cdef extern from "_medoids.h" nogil:
                        Py_ssize_t n, float *squares)
     void squares_double(const double *x, const double *X, Py_ssize_t n_features, const int *rows,
                         Py_ssize_t n, double *squares)
-    void ask_for_float(const float *values, Py_ssize_t n)
-    void ask_for_double(const double *values, Py_ssize_t n)
     const Py_ssize_t BLOCK
     void inspect_block_float(const float *D, Py_ssize_t n, Py_ssize_t row, Py_ssize_t column,
                              float *largest, float *asymmetry)
@@ -44,7 +42,6 @@ cdef extern from "_medoids.h" nogil:
 
 cdef enum:
     TILE = 512      # objects that stay in the cache while several candidates meet them
-    AHEAD = 1       # tiles of a row that are on their way from memory
     ROW_GROUP = 8   # the same where distances are rows of a matrix
     GROUP = 128     # candidates that meet a tile
     MAX_DEPTH = 3
@@ -63,15 +60,6 @@ cdef inline Py_ssize_t below(const floating *values, const floating *bounds, flo
         return below_float(values, bounds, shift, n, hits)
     else:
         return below_double(values, bounds, shift, n, hits)
-
-
-cdef inline void ask_for(const floating *row, Py_ssize_t first, Py_ssize_t n) noexcept nogil:
-    if first >= n:
-        return
-    if floating is float:
-        ask_for_float(row + first, min(TILE, n - first))
-    else:
-        ask_for_double(row + first, min(TILE, n - first))
 
 
 cdef inline void distances_to(const floating *x, const floating *X, Py_ssize_t n_features,
@@ -352,7 +340,6 @@ cdef void evaluate_group(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
         for c in range(begin, end):
             if medoids[slots[0, candidates[c]]] == candidates[c]:
                 continue
-            ask_for(&rows[at[c], 0], first + AHEAD * TILE, n)
             n_hits = below(&rows[at[c], first], &bounds[first],
                            shift(norms[candidates[c]], slack) if features.shape[0] else 0, n_tile,
                            hits)
