@@ -11,7 +11,7 @@ from skdeepcluster.assignment._kmeans import kmeans, lloyd, nearest_center
 LANDMARK_ITERATIONS = 10
 ROWS_PER_LANDMARK = 30
 # Rows that k-means groups in the spectral embedding; the others go to the nearest centre.
-SAMPLE_ROWS = 20_000
+SAMPLE_ROWS = 10_000
 BLOCK_ROWS = 2**14
 # Shares of the mean degree added to the graph, a strong and a weak one, and how much tighter the
 # groups must be for the weak one to be taken.
@@ -19,7 +19,7 @@ REGULARIZATIONS = (1.0, 0.01)
 CLEARLY_TIGHTER = 0.5
 
 
-def landmark_spectral(Z, n_clusters, *, n_neighbors=5, max_landmarks=1000, n_graphs=12, seed=0):
+def landmark_spectral(Z, n_clusters, *, n_neighbors=5, max_landmarks=1000, n_graphs=None, seed=0):
     r"""Labels by the normalised cut of neighbourhood graphs over landmarks.
 
     k-means with many centres gives the landmarks (all rows where there are few); a graph joins each
@@ -43,8 +43,9 @@ def landmark_spectral(Z, n_clusters, *, n_neighbors=5, max_landmarks=1000, n_gra
         Neighbours of each landmark in its graph.
     max_landmarks : int, default=1000
         At most one landmark for four rows is used, but at least 500 where there are as many rows.
-    n_graphs : int, default=12
-        Draws of landmarks.
+    n_graphs : int, optional
+        Draws of landmarks; by default 12, and fewer for more than 10 clusters, so that the
+        embeddings side by side have about 120 columns.
     seed : int
 
     Returns
@@ -64,6 +65,7 @@ def landmark_spectral(Z, n_clusters, *, n_neighbors=5, max_landmarks=1000, n_gra
     m = min(n, max(500, 5 * n_clusters, min(max_landmarks, n // 4)))
     random_state = np.random.RandomState(seed)
     n_threads = _openmp_effective_n_threads()
+    n_graphs = n_graphs or min(12, max(1, 120 // n_clusters))
     places, tables = [], {tau: [] for tau in REGULARIZATIONS}
     for _ in range(n_graphs if m < n else 1):
         landmarks, place = Z, np.arange(n)
@@ -85,7 +87,7 @@ def landmark_spectral(Z, n_clusters, *, n_neighbors=5, max_landmarks=1000, n_gra
     found = {}
     for tau in REGULARIZATIONS:
         rows = embedding(sample, tau)
-        centers, labels = kmeans(rows, n_clusters, n_init=20, seed=seed)
+        centers, labels = kmeans(rows, n_clusters, n_init=10, max_iter=100, seed=seed)
         found[tau] = np.square(rows - centers[labels]).sum(), centers
     strong, weak = REGULARIZATIONS
     tau = weak if found[weak][0] < CLEARLY_TIGHTER * found[strong][0] else strong

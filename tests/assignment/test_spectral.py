@@ -64,7 +64,6 @@ def test_every_row_its_own_cluster():
     assert len(set(landmark_spectral(Z, 12))) == 12
 
 
-@pytest.mark.slow
 def test_more_clusters_than_the_usual_landmarks():
     Z, y = make_blobs(4500, n_features=6, centers=150, center_box=(-100, 100), random_state=0)
     assert adjusted_rand_score(y, landmark_spectral(Z, 150)) > 0.9
