@@ -3,7 +3,6 @@
 import contextlib
 import copy
 import os
-import sys
 import threading
 import warnings
 from dataclasses import dataclass, field
@@ -26,7 +25,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 import skdeepcluster
+from skdeepcluster._callbacks import Task
 from skdeepcluster._docstrings import complete_docstring
+from skdeepcluster._inputs import as_image_shape, flat_rows, output_dtype
 
 # Parameters that decide how long a fit takes and what it says, and nothing of its result.
 _WITHOUT_EFFECT = {"checkpoint", "max_time", "verbose", "compile"}
@@ -264,12 +265,12 @@ class DeepClusterer(
             checkpoint=checkpoint,
             log=self._log if processes.rank == 0 else None,
         )
-        dtype = _output_dtype(X)
+        dtype = output_dtype(X)
 
         def fitted(fit):
             return self._fitted_attributes(fit, shape, dtype)
 
-        task = _Task(root, self, X, y, fitted)
+        task = Task(root, self, X, y, fitted)
         with torch.enable_grad(), task, _seeded(training.generators[1:], seed):
             try:
                 fit = training.best_of(
@@ -390,7 +391,7 @@ class DeepClusterer(
                     f"{self.n_features_in_} features as input."
                 )
         else:
-            X, item = _flat(X)
+            X, item = flat_rows(X)
             on_disk = not sp.issparse(X) and tr.is_on_disk(X)
             X = validate_data(
                 self,
@@ -402,7 +403,7 @@ class DeepClusterer(
                 ensure_all_finite=not on_disk,
             )
             rows = tr.source(X)
-        item = _as_image_shape(item)
+        item = as_image_shape(item)
         if not reset:
             if item is not None and len(self._row_shape) == 3 and item != self._row_shape:
                 raise ValueError(
@@ -410,7 +411,7 @@ class DeepClusterer(
                     f"of shape {self._row_shape} as input."
                 )
             return rows, self._row_shape
-        given = _as_image_shape(given)
+        given = as_image_shape(given)
         if None not in (item, given) and item != given:
             raise ValueError(
                 f"image_shape={self.image_shape!r}, but X has images of shape {item}; leave "
@@ -440,7 +441,7 @@ class DeepClusterer(
 
         parts = map_blocks(function, self._samples(X))
         result = np.concatenate([part.cpu().numpy() for part in parts])
-        return result.astype(_output_dtype(X)) if result.dtype.kind == "f" else result
+        return result.astype(output_dtype(X)) if result.dtype.kind == "f" else result
 
     # -- after fit ---------------------------------------------------------------------------
 
@@ -502,41 +503,6 @@ class DeepClusterer(
         return tags
 
 
-class _Task:
-    """A task of scikit-learn's callbacks, in the words of the training loop."""
-
-    def __init__(self, context, estimator, X, y, fitted):
-        self.context, self.estimator, self.data = context, estimator, {"X": X, "y": y}
-        self.fitted = fitted
-
-    def __enter__(self):
-        self.context.call_on_fit_task_begin(estimator=self.estimator, **self.data)
-        return self
-
-    def __exit__(self, *exception):
-        return False
-
-    def sub(self, name, max_subtasks):
-        context = self.context.subcontext(task_name=name, max_subtasks=max_subtasks)
-        return _Task(context, self.estimator, self.data["X"], self.data["y"], self.fitted)
-
-    def end(self, fit):
-        """Report the end; True when a callback asks to stop."""
-
-        def snapshot():
-            attributes = self.fitted(fit)
-            if attributes is None:
-                return None
-            return {**attributes, "module_": copy.deepcopy(attributes["module_"])}
-
-        training = fit.module.training
-        stop = self.context.call_on_fit_task_end(
-            estimator=self.estimator, reconstruction_attributes=snapshot, **self.data
-        )
-        fit.module.train(training)
-        return bool(stop)
-
-
 @contextlib.contextmanager
 def _seeded(generators, seed):
     """Seed global generators, and leave them as they were; one fit at a time has them."""
@@ -552,36 +518,3 @@ def _seeded(generators, seed):
         finally:
             for generator, state in zip(generators, before, strict=True):
                 generator.set_state(state)
-
-
-def _flat(X):
-    """Two-dimensional X, and the shape of an item where it had more dimensions."""
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(X, torch.Tensor):
-        X = X.detach().cpu()
-        X = (X.float() if X.dtype == torch.bfloat16 else X).numpy()
-    if sp.issparse(X) or getattr(X, "ndim", 2) <= 2:
-        return X, None
-    X = np.asanyarray(X)
-    if X.ndim > 4:
-        raise ValueError(
-            f"X has shape {X.shape}; expected rows (n, n_features) or images (n, C, H, W) or "
-            "(n, H, W)."
-        )
-    return X.reshape(len(X), -1), X.shape[1:]
-
-
-def _as_image_shape(shape):
-    """(C, H, W) from (C, H, W) or (H, W)."""
-    if shape is None:
-        return None
-    if len(shape) not in (2, 3) or not all(
-        isinstance(side, Integral) and side > 0 for side in shape
-    ):
-        raise ValueError(f"image_shape={shape!r} is not (C, H, W) or (H, W)")
-    shape = tuple(map(int, shape))
-    return (1, *shape) if len(shape) == 2 else shape
-
-
-def _output_dtype(X):
-    return np.float32 if str(getattr(X, "dtype", "")).endswith("float32") else np.float64

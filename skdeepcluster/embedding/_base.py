@@ -51,7 +51,8 @@ class AutoencoderBase(DeepClusterer):
         input from a corrupted copy.
 
     noise : float, default=0
-        Share of the entries set to their mean in the input of the reconstruction.
+        Share of the entries of standardised rows set to zero, which is their mean, in the input of
+        the reconstruction.
 
     Attributes
     ----------

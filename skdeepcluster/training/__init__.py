@@ -7,7 +7,8 @@ once. Nothing in this room knows scikit-learn's estimators.
 from skdeepcluster.training._checkpoint import Checkpoint, fingerprint
 from skdeepcluster.training._device import Precision, resolve_device
 from skdeepcluster.training._distributed import processes
-from skdeepcluster.training._loop import Batch, Fit, NonFiniteLossError, Stage, Training
+from skdeepcluster.training._fit import Fit
+from skdeepcluster.training._loop import Training
 from skdeepcluster.training._samples import (
     Samples,
     Standardizer,
@@ -17,6 +18,7 @@ from skdeepcluster.training._samples import (
     map_blocks,
     source,
 )
+from skdeepcluster.training._stage import Batch, NonFiniteLossError, Stage
 
 __all__ = [
     "Batch",

@@ -69,6 +69,9 @@ class Checkpoint:
         ValueError
             If the file is no checkpoint, or one of other data or parameters.
         """
+        folder = os.path.dirname(self.path) or "."
+        if not os.path.isdir(folder):
+            raise ValueError(f"checkpoint={self.path!r} lies in a folder that does not exist")
         try:
             saved = torch.load(self.path, map_location="cpu", weights_only=True)
             found = saved["fingerprint"]

@@ -2,179 +2,12 @@
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import torch
 
-from skdeepcluster.training._samples import map_blocks
-
-# Rows at a time in a pass over the training set, where no row has to be independent of company.
-PASS_ROWS = 2048
-
-
-class NonFiniteLossError(ValueError):
-    """A loss became infinite or not a number; the model is back at its last finite state."""
-
-    def __init__(self, message, fit):
-        super().__init__(message)
-        self.fit = fit
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Rows of one step: their numbers in the training set, and their values."""
-
-    index: torch.Tensor
-    x: torch.Tensor
-
-
-@dataclass
-class Stage:
-    """One stage of a fit: a loss, what it optimises and for how long.
-
-    Every hook takes the `Fit` first. Hooks keep what they need later in ``fit.state``.
-
-    Parameters
-    ----------
-    name : str
-    loss : callable (fit, batch) -> Tensor or dict of str to Tensor
-        The mean over the batch's rows, or its named terms.
-    epochs : int
-    weights : dict of str to float, default={}
-        Weight of each term in the sum; 1 where none is given.
-    parameters : callable (module) -> iterable of Parameter, optional
-        What the optimiser moves; by default everything that has a gradient.
-    learning_rate : float, optional
-        Instead of the fit's.
-    schedule : callable (float) -> float, optional
-        Factor of the learning rate at a share of the stage between 0 and 1.
-    begin : callable (fit), optional
-        Before the first step, and also when time is up: initialises what predictions need.
-    refresh : callable (fit) -> bool or None, optional
-        Before the first step and after every `every` steps; True ends the stage.
-    every : int, optional
-        Steps between two refreshes; by default one epoch.
-    rows : callable (fit) -> LongTensor, optional
-        Rows of an epoch, in order; by default a random permutation of all.
-    after_backward : callable (fit, batch), optional
-        Between gradients and step: what is frozen, projected or rescaled.
-    after_step : callable (fit, batch), optional
-        State kept for each row, steps that follow no gradient.
-    end_epoch : callable (fit) -> bool or None, optional
-        True ends the stage.
-    validation_fraction : float, default=0
-        Share of the rows held out to choose the best epoch by.
-    patience : int, default=10
-        Epochs without a better held-out loss after which the stage ends.
-    """
-
-    name: str
-    loss: Callable
-    epochs: int
-    weights: dict = field(default_factory=dict)
-    parameters: Callable | None = None
-    learning_rate: float | None = None
-    schedule: Callable | None = None
-    begin: Callable | None = None
-    refresh: Callable | None = None
-    every: int | None = None
-    rows: Callable | None = None
-    after_backward: Callable | None = None
-    after_step: Callable | None = None
-    end_epoch: Callable | None = None
-    validation_fraction: float = 0.0
-    patience: int = 10
-
-
-class Fit:
-    """One run through the stages: what a method's hooks see.
-
-    Attributes
-    ----------
-    module : torch.nn.Module
-    samples : Samples
-    state : SimpleNamespace
-        What the method remembers between steps: tensors, numbers, strings. Saved with checkpoints.
-    history : dict of str to dict of str to list of float
-        One value per epoch for each term of each stage.
-    generator : torch.Generator
-        On the CPU; the source of all randomness.
-    processes : Processes
-    epoch, step : int
-        Within the stage, from 0.
-    """
-
-    def __init__(self, module, samples, training):
-        self.module, self.samples = module, samples
-        self.training = training
-        self.generator = training.generator
-        self.processes = training.processes
-        self.precision = training.precision_of(module)
-        self.state = SimpleNamespace()
-        self.history = {}
-        self.epoch = self.step = 0
-        self.out_of_time = False
-
-    @property
-    def device(self):
-        return self.samples.device
-
-    def seed(self):
-        """A fresh seed for a library that draws by itself."""
-        return int(torch.randint(2**31 - 1, (), generator=self.generator))
-
-    def uniform(self, batch, *shape):
-        """Numbers in [0, 1) for each row of a batch, however many processes share it."""
-        shape = (self._batch_rows, *shape)
-        drawn = torch.rand(shape, generator=self.generator, dtype=torch.float32)
-        return self.processes.share(drawn).to(batch.x.device)
-
-    def over_all_rows(self, function):
-        """Concatenate function(rows) over the training set, without gradient."""
-        was_training = self.module.training
-        self.module.eval()
-        share = self.processes.share_of_rows(len(self.samples))
-        whole = None
-        with self.precision():
-            # Written in place: the parts and the whole never stand in memory together.
-            begin = 0
-            for part in map_blocks(function, self.samples, *share, block_rows=PASS_ROWS):
-                if whole is None:
-                    whole = part.new_empty((share[1] - share[0], *part.shape[1:]))
-                whole[begin : begin + len(part)] = part
-                begin += len(part)
-        self.module.train(was_training)
-        whole = self.processes.join_rows(whole, len(self.samples))
-        self.require_finite(whole.sum(dtype=torch.float64).item())
-        return whole
-
-    def require_finite(self, value):
-        """Raise unless what the network gave is finite."""
-        if not math.isfinite(value):
-            raise NonFiniteLossError(
-                f"The network's output after stage {list(self.history)[-1]!r} is not finite. Lower "
-                f"the learning rate (learning_rate={self.training.learning_rate!r}) or scale the "
-                "features; the last finite weights are kept.",
-                self,
-            )
-
-    def sums_over_rows(self):
-        """Keywords for functions that sum over rows: this process's share, and the total."""
-        if self.processes.size == 1:
-            return {}
-
-        def total(array):
-            return self.processes.sum(torch.as_tensor(array, device=self.device)).cpu().numpy()
-
-        return {"share": slice(*self.processes.share_of_rows(len(self.samples))), "total": total}
-
-    def label_change(self, labels):
-        """Share of the rows whose label differs from the last call's; 1 at the first call."""
-        before = getattr(self.state, "labels", None)
-        self.state.labels = labels
-        return 1.0 if before is None else (labels != before).float().mean().item()
+from skdeepcluster.training._fit import Fit
+from skdeepcluster.training._stage import Batch, NonFiniteLossError
 
 
 class Training:
@@ -243,7 +76,8 @@ class Training:
                 run.go(task)
                 task.end(fit)
             value = objective(fit)
-            if best is None or value < best["objective"]:
+            # A run that time cut short only counts where there is no other.
+            if best is None or (value < best["objective"] and not fit.out_of_time):
                 best = {"objective": value, **run.result()}
             if fit.out_of_time:
                 break
