@@ -56,7 +56,7 @@ inertias = {
 }
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
 rng = np.random.default_rng(0)
-for row, (method, values) in enumerate(inertias.items()):
+for row, values in enumerate(inertias.values()):
     left.scatter(values, row + rng.uniform(-0.15, 0.15, 20), s=18, alpha=0.7)
 left.set(yticks=[0, 1], yticklabels=inertias, ylim=(-0.5, 1.5), xlabel="sum of distances")
 
