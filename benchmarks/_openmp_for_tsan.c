@@ -96,19 +96,15 @@ void GOMP_barrier(void)
         pthread_barrier_wait(&team->barrier);
 }
 
+/* Relaxed, as a lock would order what the chunks do and so hide their races. */
 static bool next_chunk(loop_t *loop, long *begin, long *end)
 {
     const long step = loop->step * loop->chunk;
-    const bool up = loop->step > 0;
-    pthread_mutex_lock(&team->mutex);
-    const bool any = up ? loop->next < loop->end : loop->next > loop->end;
-    if (any) {
-        *begin = loop->next;
-        loop->next += step;
-        *end = (up ? loop->next < loop->end : loop->next > loop->end) ? loop->next : loop->end;
-    }
-    pthread_mutex_unlock(&team->mutex);
-    return any;
+    *begin = __atomic_fetch_add(&loop->next, step, __ATOMIC_RELAXED);
+    *end = *begin + step;
+    if (loop->step > 0 ? *end > loop->end : *end < loop->end)
+        *end = loop->end;
+    return loop->step > 0 ? *begin < *end : *begin > *end;
 }
 
 bool GOMP_loop_nonmonotonic_dynamic_next(long *begin, long *end)
