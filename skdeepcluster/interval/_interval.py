@@ -251,5 +251,6 @@ class IntervalClustering(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False  # one column, as in IsotonicRegression
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

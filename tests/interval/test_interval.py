@@ -212,6 +212,7 @@ class OfFirstColumn(IntervalClustering):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.one_d_array = False
+        tags.input_tags.two_d_array = True
         return tags
 
 
