@@ -158,16 +158,16 @@ class AutoencoderBase(DeepClusterer):
 
     def _reconstruct(self, fit, batch):
         restored = fit.module(self._corrupt(fit, batch, batch.x))[1]
-        return {"reconstruction": self._reconstruction_errors(batch.x, restored).mean()}
+        return {"reconstruction": self._reconstruction_loss(batch.x, restored)}
 
     def _corrupt(self, fit, batch, x):
         if not (self.noise and fit.module.training):
             return x
         return x * (fit.uniform(batch, *x.shape[1:]) >= self.noise)
 
-    def _reconstruction_errors(self, x, restored):
-        """The loss of each row."""
-        return RECONSTRUCTION_LOSSES[self._loss](x, restored)
+    def _reconstruction_loss(self, x, restored, rows=False):
+        """The mean loss, or that of each row."""
+        return RECONSTRUCTION_LOSSES[self._loss](x, restored, rows)
 
     def _layer_stage(self, position, n_layers):
         """Denoising of one layer's input: the layer, and its mirror image in the decoder."""

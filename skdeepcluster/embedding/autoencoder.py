@@ -194,7 +194,7 @@ class AutoencoderClusterer(AutoencoderBase):
     def _reconstruct(self, fit, batch):
         x = self._prepare(batch.x)
         z, restored = fit.module(self._corrupt(fit, batch, x))
-        terms = {"reconstruction": self._reconstruction_errors(x, restored).mean()}
+        terms = {"reconstruction": self._reconstruction_loss(x, restored)}
         if self.constraint in _PENALTIES:
             terms["penalty"] = _PENALTIES[self.constraint](z).mean()
         return terms
@@ -206,7 +206,7 @@ class AutoencoderClusterer(AutoencoderBase):
         """Of each row the loss, the dissimilarity of its reconstruction, and its code."""
         x = self._prepare(x)
         z, restored = module(x)
-        errors = self._reconstruction_errors(x, restored)
+        errors = self._reconstruction_loss(x, restored, rows=True)
         if self.constraint in _PENALTIES:
             errors = errors + self.constraint_weight * _PENALTIES[self.constraint](z).mean(dim=1)
         shown = restored.sigmoid() if self.loss == "bce" else restored

@@ -14,20 +14,27 @@ def cosine_dissimilarity(x, reconstruction):
     return 1.0 - F.cosine_similarity(x.flatten(1), reconstruction.flatten(1), eps=1e-12)
 
 
+def _cosine(x, reconstruction, rows=False):
+    dissimilarity = cosine_dissimilarity(x, reconstruction)
+    return dissimilarity if rows else dissimilarity.mean()
+
+
 def _elementwise(loss):
-    """A loss of each entry as a mean over each row's entries."""
+    """A loss of each entry, averaged over each row's entries or over all in one pass."""
 
-    def of_rows(x, reconstruction):
-        return loss(reconstruction, x, reduction="none").flatten(1).mean(dim=1)
+    def reconstruction_loss(x, reconstruction, rows=False):
+        if rows:
+            return loss(reconstruction, x, reduction="none").flatten(1).mean(dim=1)
+        return loss(reconstruction, x)
 
-    return of_rows
+    return reconstruction_loss
 
 
-#: Functions of rows and of what the decoder gave for them: a value for each row, averaged over its
-#: features. "bce" reads the decoder's output as logits.
+#: Functions of rows and of what the decoder gave for them: the mean over features and rows, or with
+#: ``rows=True`` a value for each row. "bce" reads the decoder's output as logits.
 RECONSTRUCTION_LOSSES = {
     "mse": _elementwise(F.mse_loss),
     "mae": _elementwise(F.l1_loss),
     "bce": _elementwise(F.binary_cross_entropy_with_logits),
-    "cosine": cosine_dissimilarity,
+    "cosine": _cosine,
 }

@@ -102,7 +102,7 @@ def test_linear_autoencoder_spans_the_principal_components():
 
     def closure():
         optimizer.zero_grad()
-        loss = RECONSTRUCTION_LOSSES["mse"](X, module(X)[1]).mean()
+        loss = RECONSTRUCTION_LOSSES["mse"](X, module(X)[1])
         loss.backward()
         return loss
 
@@ -153,7 +153,8 @@ def test_autoencoder_speaks_float32_under_autocast():
 def test_reconstruction_losses_against_numpy(name, n, seed):
     random = np.random.RandomState(seed)
     x, restored = random.rand(n, 2, 3), random.randn(n, 2, 3)
-    loss = RECONSTRUCTION_LOSSES[name](torch.from_numpy(x), torch.from_numpy(restored)).numpy()
+    pair = torch.from_numpy(x), torch.from_numpy(restored)
+    loss = RECONSTRUCTION_LOSSES[name](*pair, rows=True).numpy()
     a, b = x.reshape(n, -1), restored.reshape(n, -1)
     p = 1 / (1 + np.exp(-b))
     expected = {
@@ -163,6 +164,7 @@ def test_reconstruction_losses_against_numpy(name, n, seed):
         "cosine": 1 - (a * b).sum(axis=1) / np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1)),
     }[name]
     np.testing.assert_allclose(loss, expected, atol=1e-12)
+    np.testing.assert_allclose(RECONSTRUCTION_LOSSES[name](*pair), expected.mean(), atol=1e-12)
 
 
 def test_cosine_dissimilarity_of_a_zero_row_is_one():

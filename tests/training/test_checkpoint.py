@@ -251,7 +251,7 @@ def test_disk_that_is_really_full(tmp_path):
 
 
 def test_folder_that_does_not_exist(tmp_path):
-    with pytest.warns(RuntimeWarning, match="could not be written"):
+    with pytest.raises(ValueError, match="folder that does not exist"):
         build("dec", tmp_path / "nowhere" / "state").fit(data())
 
 
