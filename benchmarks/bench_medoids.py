@@ -5,7 +5,7 @@ are the ratios. All begin at the same medoids.
 
     python benchmarks/bench_medoids.py             10,000 images: a matrix given, and none
     python benchmarks/bench_medoids.py --large     30,000 images with a matrix, 70,000 without
-    python benchmarks/bench_medoids.py --growth    times for growing n, d and k
+    python benchmarks/bench_medoids.py --growth FILE.png    how the cost grows, drawn
 
 Peer: pip install kmedoids==0.5.5
 """
@@ -110,39 +110,66 @@ def large(repeats):
     report(new_table(), f"n = {len(X)}, k = 100", tasks, 1)
 
 
-def growth(repeats):
-    """Seconds of a fit from random rows in memory that is linear in n, and with a matrix."""
+def cpu_seconds(task, repeats):
+    """The least time that processors worked for a task: others' work does not count."""
+    times = []
+    for _ in range(repeats):
+        start = time.process_time()
+        task()
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def growth(path, repeats):
+    """How the cost grows with the rows, the features and the clusters; one thread."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    from threadpoolctl import threadpool_limits
+
     rng = np.random.default_rng(0)
-    print("\nGrowth from n = 4000, d = 32, k = 32; factor = time / time of the line before")
-    table = Table(grown="", value="d", kept=".3f", factor_kept=".2f", anew=".3f", factor_anew=".2f")
-    for name in ("n", "d", "k"):
-        before = {}
-        for doubling in range(4):
-            shape = {"n": 4000, "d": 32, "k": 32}
-            shape[name] *= 2**doubling
-            n, d, k = shape.values()
-            X = rng.normal(size=(n, d)).astype(np.float32)
-            tasks = {
-                store: KMedoids(k, init=starts(n, k), random_state=0, store_distances=store).fit
-                for store in (True, False)
-            }
-            found = medians({store: partial(fit, X) for store, fit in tasks.items()}, repeats)
-            cells = []
-            for store in (True, False):
-                seconds = found[store][0]
-                cells += [seconds, seconds / before[store] if before else None]
-            table.row(name, shape[name], *cells)
-            before = {store: found[store][0] for store in (True, False)}
+    base = {"rows": 4000, "features": 64, "clusters": 32}
+    values = {
+        "rows": [1000, 2000, 4000, 8000, 16_000, 32_000],
+        "features": [4, 16, 64, 256, 1024],
+        "clusters": [4, 8, 16, 32, 64, 128, 256, 512],
+    }
+    models = {
+        "all distances kept": partial(KMedoids, store_distances=True),
+        "distances computed anew": partial(KMedoids, store_distances=False),
+        "CLARA": CLARA,
+    }
+    figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained", sharey=True)
+    for ax, (name, sizes) in zip(axes, values.items(), strict=True):
+        for label, model in models.items():
+            times = []
+            for size in sizes:
+                n, d, k = (base | {name: size}).values()
+                if label == "all distances kept" and n > 16_000:
+                    break
+                # Half of the variance is in a few directions, as in most data.
+                X = rng.normal(size=(n, d)) / np.sqrt(np.arange(1, d + 1))
+                with threadpool_limits(1):
+                    fit = model(k, n_init=1, random_state=0, n_jobs=1).fit
+                    times.append(cpu_seconds(partial(fit, X.astype(np.float32)), repeats))
+                print(f"{label:>24}  {name} {size:6d}  {times[-1]:8.3f} s", flush=True)
+            ax.loglog(sizes[: len(times)], times, "-o", markersize=4, label=label)
+        ax.set_xlabel(name)
+        ax.grid(alpha=0.3)
+    axes[0].set_ylabel("seconds of one processor")
+    axes[0].legend(fontsize="small")
+    figure.savefig(path, dpi=120)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--large", action="store_true")
-    parser.add_argument("--growth", action="store_true")
+    parser.add_argument("--growth", metavar="FILE")
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
     if args.growth:
-        growth(args.repeats)
+        growth(args.growth, args.repeats)
         return
     if args.large:
         large(args.repeats)

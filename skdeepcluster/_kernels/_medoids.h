@@ -209,9 +209,11 @@ INLINED void PASTE(transpose_, REAL)(const REAL *D, ptrdiff_t n, ptrdiff_t row, 
         for (ptrdiff_t i = 0; i < BLOCK; i += 8)
             for (ptrdiff_t j = 0; j < BLOCK; j += 8) {
                 vector square[8];
-                for (int line = 0; line < 8; ++line)
-                    __builtin_memcpy(&square[line], D + (row + i + line) * n + column + j,
-                                     sizeof(vector));
+                for (int line = 0; line < 8; ++line) {
+                    const REAL *place = D + (row + i + line) * n + column + j;
+                    __builtin_memcpy(&square[line], place, sizeof(vector));
+                    ASK_FOR(place + BLOCK * n); /* the block below is next */
+                }
                 for (int line = 0; line < 4; ++line)
                     EXCHANGE(square[line], square[line + 4], FIRST_4, REST_4);
                 for (int line = 0; line < 8; line += line % 4 == 1 ? 3 : 1)
@@ -242,6 +244,8 @@ static void PASTE(inspect_block_, REAL)(const REAL *D, ptrdiff_t n, ptrdiff_t ro
     PASTE(transpose_, REAL)(D, n, column, row, width, height, mirrored);
     for (ptrdiff_t i = 0; i < height; ++i) {
         const REAL *restrict line = D + (row + i) * n + column;
+        for (ptrdiff_t j = 0; j < BLOCK; j += 16)
+            ASK_FOR(line + BLOCK + j);
         for (ptrdiff_t j = 0; j < width; ++j) {
             const REAL difference = line[j] - mirrored[i][j];
             const BITS a = PASTE(bits_, REAL)(line[j]), b = PASTE(bits_, REAL)(mirrored[i][j]);

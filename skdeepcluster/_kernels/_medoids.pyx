@@ -43,10 +43,10 @@ cdef extern from "_medoids.h" nogil:
 cdef enum:
     TILE = 512      # objects that stay in the cache while several candidates meet them
     ROW_GROUP = 8   # the same where distances are rows of a matrix
-    GROUP = 128     # candidates that meet a tile
+    GROUP = 256     # candidates that meet a tile
     MAX_DEPTH = 3
     MIN_PARALLEL = 1 << 20  # numbers that are worth waking other threads
-    WINDOW = 1 << 23        # distances that are evaluated together at most
+    WINDOW = 1 << 23        # given distances that are looked at together at most
     NO_SLOT = -1
 
 
@@ -523,7 +523,9 @@ def sweep(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
     """
     cdef Py_ssize_t n = near.shape[1], n_candidates = candidates.shape[0]
     cdef Py_ssize_t begin = 0, end, found, n_swaps = 0
-    cdef Py_ssize_t max_window = max(n_threads, WINDOW // max(n, 1))
+    cdef Py_ssize_t max_window = n_threads * GROUP
+    if not features.shape[0]:
+        max_window = max(n_threads, WINDOW // max(n, 1))
     cdef const floating[:, ::1] medoid_rows = rows
     cdef int s
     if kept_rows.shape[0]:

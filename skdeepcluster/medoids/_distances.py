@@ -16,7 +16,7 @@ from skdeepcluster._kernels import _medoids
 from skdeepcluster._kernels._distance import argmin_sqeuclidean
 
 # The most that a block of rows may have: bytes, and rows, which a search looks at together.
-BLOCK_BYTES = 2**26
+BLOCK_BYTES = 2**27
 BLOCK_ROWS = 512
 # Nothing is computed for the rows of a matrix.
 MATRIX_ROWS = 4096
