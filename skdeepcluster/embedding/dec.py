@@ -172,7 +172,7 @@ class DEC(PretrainedBase):
 
     def _assess(self, module, samples):
         log_q = torch.cat(list(map_blocks(lambda x: self._log_q(module, x), samples)))
-        return sharpening_loss(log_q), log_q.argmax(dim=1).cpu().numpy().astype(np.int32)
+        return sharpening_loss(log_q), most_probable(log_q)
 
     def _learned(self, fit):
         if not getattr(fit.state, "placed", False):
@@ -209,6 +209,11 @@ class DEC(PretrainedBase):
             Student's t similarity to each centre; rows sum to 1.
         """
         return self._stream(X, lambda x: self._log_q(self.module_, x).exp())
+
+
+def most_probable(log_q):
+    """Labels of rows, as an array."""
+    return log_q.argmax(dim=1).int().cpu().numpy()
 
 
 def _autoencoder(module):

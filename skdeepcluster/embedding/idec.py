@@ -2,12 +2,11 @@
 
 from numbers import Real
 
-import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval
 
 from skdeepcluster.assignment import sharpening_loss
-from skdeepcluster.embedding.dec import DEC
+from skdeepcluster.embedding.dec import DEC, most_probable
 from skdeepcluster.training import map_blocks
 
 
@@ -78,4 +77,4 @@ class IDEC(DEC):
         found = torch.cat(list(map_blocks(log_q_and_error, samples)))
         log_q, errors = found[:, :-1], found[:, -1]
         loss = sharpening_loss(log_q) + self.reconstruction_weight * errors.mean().item()
-        return loss, log_q.argmax(dim=1).cpu().numpy().astype(np.int32)
+        return loss, most_probable(log_q)

@@ -179,8 +179,7 @@ class _StageRun:
             loss = torch.compile(loss)
 
         finite = self._snapshot()
-        first = fit.epoch
-        for epoch in range(first, stage.epochs):
+        for epoch in range(fit.epoch, stage.epochs):
             if self.finished or self._time_is_up():
                 break
             fit.epoch, step = epoch, fit.step
@@ -198,7 +197,7 @@ class _StageRun:
                     )
                 finite = self._snapshot()
                 if self.held_out is not None:
-                    stop |= self._validate(loss)
+                    stop |= self._validate()
                 if stage.end_epoch:
                     stop |= bool(stage.end_epoch(fit))
                 stop |= epoch_task.end(fit)
@@ -282,11 +281,9 @@ class _StageRun:
         """Move the parameters; the detached terms of the loss."""
         fit, stage = self.fit, self.stage
         with fit.precision():
-            terms = loss(fit, batch)
-        if isinstance(terms, torch.Tensor):
-            terms = {stage.name: terms}
+            terms = self._terms(loss, batch)
         terms = {name: term.float() for name, term in terms.items()}
-        total = sum(stage.weights.get(name, 1.0) * term for name, term in terms.items())
+        total = self._total(terms)
         if self.optimizer is not None:
             self.optimizer.zero_grad(set_to_none=True)
             if len(batch.index):
@@ -298,6 +295,14 @@ class _StageRun:
         if not len(batch.index):  # this process's share of a small batch
             return {name: torch.zeros_like(term) for name, term in terms.items()}
         return {name: term.detach() for name, term in terms.items()}
+
+    def _terms(self, loss, batch):
+        """The named terms of a loss; a single one has the stage's name."""
+        terms = loss(self.fit, batch)
+        return {self.stage.name: terms} if isinstance(terms, torch.Tensor) else terms
+
+    def _total(self, terms):
+        return sum(self.stage.weights.get(name, 1.0) * term for name, term in terms.items())
 
     def _reduce_gradients(self, share):
         """Gradients of the whole batch, and running statistics of layers that keep them."""
@@ -347,7 +352,7 @@ class _StageRun:
         self.held_out, self.kept = order[:n_held_out], order[n_held_out:]
 
     @torch.no_grad()
-    def _validate(self, loss):
+    def _validate(self):
         """Keep the best epoch by the held-out loss; True when patience is at its end."""
         fit, stage = self.fit, self.stage
         fit.module.eval()
@@ -355,11 +360,8 @@ class _StageRun:
         indices = self.held_out.split(min(self.training.batch_size, len(self.held_out)))
         for index, x in zip(indices, fit.samples.batches(indices), strict=True):
             fit._batch_rows = len(index)
-            terms = stage.loss(fit, Batch(index.to(fit.device), x))
-            if isinstance(terms, torch.Tensor):
-                terms = {stage.name: terms}
-            value = sum(stage.weights.get(name, 1.0) * term for name, term in terms.items())
-            total += float(value) * len(index)
+            terms = self._terms(stage.loss, Batch(index.to(fit.device), x))
+            total += float(self._total(terms)) * len(index)
         fit.module.train()
         total /= len(self.held_out)
         self.terms.setdefault("validation", []).append(total)
