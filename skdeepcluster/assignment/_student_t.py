@@ -20,8 +20,11 @@ def student_t(z, centers, alpha=1.0):
     -------
     log_q : Tensor of shape (n, n_clusters)
     """
+    # In bfloat16 the product would leave two digits of the difference of near rows.
+    with torch.autocast(z.device.type, enabled=False):
+        cross = z @ centers.T
     squared = (
-        z.square().sum(dim=1, keepdim=True) - 2 * z @ centers.T + centers.square().sum(dim=1)
+        z.square().sum(dim=1, keepdim=True) - 2 * cross + centers.square().sum(dim=1)
     ).clamp_min(0)
     return F.log_softmax(-(alpha + 1) / 2 * torch.log1p(squared / alpha), dim=1)
 
