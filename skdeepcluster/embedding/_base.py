@@ -9,6 +9,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skdeepcluster.assignment import kmeans, landmark_spectral
 from skdeepcluster.base import DeepClusterer
 from skdeepcluster.nn import (
     RECONSTRUCTION_LOSSES,
@@ -247,3 +248,83 @@ class PretrainedBase(AutoencoderBase):
         **AutoencoderBase._parameter_constraints,
         "pretrain_epochs": [Interval(Integral, 0, None, closed="left")],
     }
+
+    def _pretrained(self, module):
+        """What the reconstruction trains."""
+        return [*module.encoder.parameters(), *module.decoder.parameters()]
+
+
+class CenteredBase(PretrainedBase):
+    """Base of the methods that place centres in the embedding.
+
+    Parameters
+    ----------
+    init : {"spectral", "k-means"} or array of shape (n_clusters, n_components), default="spectral"
+        What the first centres come from. "k-means", as in the paper, is the best of 20 runs on the
+        embedding; it follows compact groups. "spectral" cuts neighbourhood graphs over landmarks of
+        the embedding, which follows groups of any shape, and teaches the encoder these labels for
+        `init_epochs` before the training goes on by itself.
+
+    init_epochs : int, default=2
+        Epochs in which the labels of ``init="spectral"`` are the target.
+
+    Attributes
+    ----------
+    cluster_centers_ : ndarray of shape (n_clusters, n_components)
+        Centres in the embedding.
+    """
+
+    init: object = "spectral"
+    init_epochs: int = 2
+
+    _parameter_constraints = {
+        **PretrainedBase._parameter_constraints,
+        "init": [StrOptions({"spectral", "k-means"}), "array-like"],
+        "init_epochs": [Interval(Integral, 0, None, closed="left")],
+    }
+
+    def _build(self, shape, generator):
+        module = super()._build(shape, generator)
+        code = module.encode(torch.zeros(2, *shape, dtype=torch.float32))
+        module.centers = torch.nn.Parameter(code.new_zeros(self.n_clusters, code.shape[1]))
+        return module
+
+    def _starts_from(self, name):
+        return isinstance(self.init, str) and self.init == name
+
+    def _place_centers(self, fit):
+        """Set the first centres; the labels that they come from, or None where they are given."""
+        Z = fit.over_all_rows(fit.module.encode).cpu().numpy()
+        labels = None
+        if self._starts_from("k-means"):
+            centers, labels = kmeans(Z, self.n_clusters, seed=fit.seed(), **fit.sums_over_rows())
+        elif self._starts_from("spectral"):
+            labels = landmark_spectral(Z, self.n_clusters, seed=fit.seed())
+            centers = _means(Z, labels, self.n_clusters)
+        else:
+            centers = check_array(self.init, dtype=np.float32, input_name="init")
+            if centers.shape != tuple(fit.module.centers.shape):
+                raise ValueError(
+                    f"init has shape {centers.shape}; centers of shape "
+                    f"{tuple(fit.module.centers.shape)} are required"
+                )
+        with torch.no_grad():
+            fit.module.centers.copy_(torch.as_tensor(centers))
+        fit.state.placed = True
+        return labels
+
+    def _learned(self, fit):
+        if not getattr(fit.state, "placed", False):
+            return None
+        centers = fit.module.centers.detach().cpu().numpy()
+        return {"cluster_centers_": centers, "n_components_": centers.shape[1]}
+
+
+def _means(Z, labels, n_clusters):
+    """Means of the rows of each label; of a label without rows the mean of all."""
+    return np.stack(
+        [
+            Z[labels == j].mean(axis=0) if (labels == j).any() else Z.mean(axis=0)
+            for j in range(n_clusters)
+        ]
+    )

@@ -2,19 +2,11 @@
 
 from numbers import Integral, Real
 
-import numpy as np
 import torch
-from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 
-from skdeepcluster.assignment import (
-    kmeans,
-    landmark_spectral,
-    sharpen,
-    sharpening_loss,
-    student_t,
-)
-from skdeepcluster.embedding._base import PretrainedBase
+from skdeepcluster.assignment import sharpen, sharpening_loss, student_t
+from skdeepcluster.embedding._base import CenteredBase
 from skdeepcluster.nn import kl_divergence
 from skdeepcluster.training import Stage, map_blocks
 
@@ -22,7 +14,7 @@ from skdeepcluster.training import Stage, map_blocks
 _SMOOTHING = 0.1
 
 
-class DEC(PretrainedBase):
+class DEC(CenteredBase):
     r"""Deep embedded clustering.
 
     An autoencoder learns an embedding, in which centres are placed; then encoder and centres are
@@ -44,15 +36,6 @@ class DEC(PretrainedBase):
     ----------
     alpha : float, default=1
         Degrees of freedom of Student's t.
-
-    init : {"spectral", "k-means"} or array of shape (n_clusters, n_components), default="spectral"
-        What the first centres come from. "k-means", as in the paper of DEC, is the best of 20 runs
-        on the embedding; it follows compact groups. "spectral" cuts neighbourhood graphs over
-        landmarks of the embedding, which follows groups of any shape, and teaches the encoder these
-        labels for `init_epochs` before the self-training begins.
-
-    init_epochs : int, default=2
-        Epochs in which the labels of ``init="spectral"`` are the target.
 
     update_interval : int, default=None
         Steps between two updates of the target; by default one epoch.
@@ -90,31 +73,21 @@ class DEC(PretrainedBase):
     """
 
     alpha: float = 1.0
-    init: object = "spectral"
-    init_epochs: int = 2
     update_interval: int | None = None
     tol: float = 1e-3
 
     _parameter_constraints = {
-        **PretrainedBase._parameter_constraints,
+        **CenteredBase._parameter_constraints,
         "alpha": [Interval(Real, 0, None, closed="neither")],
-        "init": [StrOptions({"spectral", "k-means"}), "array-like"],
-        "init_epochs": [Interval(Integral, 0, None, closed="left")],
         "update_interval": [Interval(Integral, 1, None, closed="left"), None],
         "tol": [Interval(Real, 0, None, closed="left")],
     }
-
-    def _build(self, shape, generator):
-        module = super()._build(shape, generator)
-        code = module.encode(torch.zeros(2, *shape, dtype=torch.float32))
-        module.centers = torch.nn.Parameter(code.new_zeros(self.n_clusters, code.shape[1]))
-        return module
 
     def _stages(self):
         taught = self.init_epochs if self._starts_from("spectral") else 0
         training = {"weights": self._weights(), "parameters": self._trained}
         return [
-            *self._pretraining(self.pretrain_epochs, parameters=_autoencoder),
+            *self._pretraining(self.pretrain_epochs, parameters=self._pretrained),
             Stage("initialize", self._self_training, taught, begin=self._place_centers, **training),
             Stage(
                 "refine",
@@ -132,28 +105,11 @@ class DEC(PretrainedBase):
     def _trained(self, module):
         return [*module.encoder.parameters(), module.centers]
 
-    def _starts_from(self, name):
-        return isinstance(self.init, str) and self.init == name
-
     def _place_centers(self, fit):
         """First centres; with the spectral ones, their rows' labels as the first target."""
-        Z = fit.over_all_rows(fit.module.encode).cpu().numpy()
-        if self._starts_from("k-means"):
-            centers, _ = kmeans(Z, self.n_clusters, seed=fit.seed(), **fit.sums_over_rows())
-        elif self._starts_from("spectral"):
-            labels = landmark_spectral(Z, self.n_clusters, seed=fit.seed())
-            centers = _means(Z, labels, self.n_clusters)
+        labels = super()._place_centers(fit)
+        if self._starts_from("spectral"):
             fit.state.target = _smoothed(labels, self.n_clusters).to(fit.device)
-        else:
-            centers = check_array(self.init, dtype=np.float32, input_name="init")
-            if centers.shape != tuple(fit.module.centers.shape):
-                raise ValueError(
-                    f"init has shape {centers.shape}; centers of shape "
-                    f"{tuple(fit.module.centers.shape)} are required"
-                )
-        with torch.no_grad():
-            fit.module.centers.copy_(torch.as_tensor(centers))
-        fit.state.placed = True
 
     def _sharpen_target(self, fit):
         """P from Q over all rows; True when hardly any label moved."""
@@ -173,12 +129,6 @@ class DEC(PretrainedBase):
     def _assess(self, module, samples):
         log_q = torch.cat(list(map_blocks(lambda x: self._log_q(module, x), samples)))
         return sharpening_loss(log_q), most_probable(log_q)
-
-    def _learned(self, fit):
-        if not getattr(fit.state, "placed", False):
-            return None
-        centers = fit.module.centers.detach().cpu().numpy()
-        return {"cluster_centers_": centers, "n_components_": centers.shape[1]}
 
     def predict(self, X):
         """The most probable cluster of each row.
@@ -214,20 +164,6 @@ class DEC(PretrainedBase):
 def most_probable(log_q):
     """Labels of rows, as an array."""
     return log_q.argmax(dim=1).int().cpu().numpy()
-
-
-def _autoencoder(module):
-    return [*module.encoder.parameters(), *module.decoder.parameters()]
-
-
-def _means(Z, labels, n_clusters):
-    """Means of the rows of each label; of a label without rows the mean of all."""
-    return np.stack(
-        [
-            Z[labels == j].mean(axis=0) if (labels == j).any() else Z.mean(axis=0)
-            for j in range(n_clusters)
-        ]
-    )
 
 
 def _smoothed(labels, n_clusters):
