@@ -10,7 +10,9 @@ from skdeepcluster._kernels._distance import argmin_sqeuclidean, lloyd_step
 SAMPLE_ROWS = 20_000
 
 
-def kmeans(Z, n_clusters, *, n_init=20, max_iter=300, tol=1e-4, seed=0, share=None, total=None):
+def kmeans(
+    Z, n_clusters, *, start=None, n_init=20, max_iter=300, tol=1e-4, seed=0, share=None, total=None
+):
     r"""Centres and labels of the best of several k-means runs.
 
     .. math:: \min_\mu \sum_i \min_j \|z_i - \mu_j\|^2
@@ -20,6 +22,8 @@ def kmeans(Z, n_clusters, *, n_init=20, max_iter=300, tol=1e-4, seed=0, share=No
     Z : array of shape (n, n_components)
         float32 or float64.
     n_clusters : int
+    start : array of shape (n_clusters, n_components), optional
+        Centres that a single run goes on from.
     n_init : int, default=20
         Runs from k-means++ starts.
     max_iter : int, default=300
@@ -42,16 +46,26 @@ def kmeans(Z, n_clusters, *, n_init=20, max_iter=300, tol=1e-4, seed=0, share=No
     tol = tol * Z.var(axis=0).mean()
     rows = random_state.permutation(len(Z))[:SAMPLE_ROWS] if len(Z) > SAMPLE_ROWS else slice(None)
     sample = np.ascontiguousarray(Z[rows])
-    best, best_inertia = None, np.inf
-    for _ in range(n_init):
-        start, _ = kmeans_plusplus(sample, n_clusters, random_state=random_state)
-        centers, inertia = lloyd(sample, start, max_iter, tol, n_threads)
+    best, best_inertia = start, np.inf
+    for _ in range(n_init if start is None else 0):
+        seeds, _ = kmeans_plusplus(sample, n_clusters, random_state=random_state)
+        centers, inertia = lloyd(sample, seeds, max_iter, tol, n_threads)
         if best is None or inertia < best_inertia:
             best, best_inertia = centers, inertia
-    if len(sample) < len(Z) or share is not None:
+    if len(sample) < len(Z) or share is not None or start is not None:
         mine = np.ascontiguousarray(Z[share or slice(None)])
         best, _ = lloyd(mine, best, max_iter, tol, n_threads, total)
     return best, nearest_center(Z, best, n_threads)
+
+
+def replace_empty(Z, centers, labels):
+    """Centres with those of no rows moved to the rows that are farthest from their own."""
+    empty = np.flatnonzero(np.bincount(labels, minlength=len(centers)) == 0)
+    distances = np.square(Z - centers[labels]).sum(axis=1)
+    farthest = np.argsort(-distances, kind="stable")[: len(empty)]
+    centers = centers.copy()
+    centers[empty] = Z[farthest]
+    return centers
 
 
 def nearest_center(Z, centers, n_threads):

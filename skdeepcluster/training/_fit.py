@@ -51,9 +51,25 @@ class Fit:
 
     def uniform(self, batch, *shape):
         """Numbers in [0, 1) for each row of a batch, however many processes share it."""
-        shape = (self._batch_rows, *shape)
-        drawn = torch.rand(shape, generator=self.generator, dtype=torch.float32)
+        return self._drawn(torch.rand, batch, shape)
+
+    def normal(self, batch, *shape):
+        """Standard normal numbers for each row of a batch, however many processes share it."""
+        return self._drawn(torch.randn, batch, shape)
+
+    def _drawn(self, draw, batch, shape):
+        shape = (len(self._batch_index), *shape)
+        drawn = draw(shape, generator=self.generator, dtype=torch.float32)
         return self.processes.share(drawn).to(batch.x.device)
+
+    def whole_batch(self, batch, part):
+        """Row numbers and values of a whole batch, from each process's share of the values."""
+        if self.processes.size == 1:
+            return batch.index, part
+        positions = torch.arange(len(self._batch_index), device=part.device)
+        whole = part.new_zeros((len(positions), *part.shape[1:]))
+        whole[self.processes.share(positions)] = part
+        return self._batch_index.to(part.device), self.processes.sum(whole)
 
     def over_all_rows(self, function):
         """Concatenate function(rows) over the training set, without gradient."""

@@ -274,7 +274,7 @@ class _StageRun:
         shares = [self.training.processes.share(index) for index in indices]
         batches = fit.samples.batches(shares)
         for whole, index, x in zip(indices, shares, batches, strict=True):
-            fit._batch_rows = len(whole)
+            fit._batch_index = whole
             yield Batch(index.to(fit.device), x), len(index) / len(whole)
 
     def _step(self, loss, batch, share):
@@ -359,7 +359,7 @@ class _StageRun:
         total = 0.0
         indices = self.held_out.split(min(self.training.batch_size, len(self.held_out)))
         for index, x in zip(indices, fit.samples.batches(indices), strict=True):
-            fit._batch_rows = len(index)
+            fit._batch_index = index
             terms = self._terms(stage.loss, Batch(index.to(fit.device), x))
             total += float(self._total(terms)) * len(index)
         fit.module.train()
