@@ -1,0 +1,279 @@
+"""K-means with many clusters, of rows in memory or on disk."""
+
+import mmap
+
+import numpy as np
+from sklearn import get_config
+from sklearn.utils import assert_all_finite
+from sklearn.utils.extmath import randomized_svd, row_norms
+
+from skdeepcluster._kernels import _kmeans
+
+FLOATS = [np.float64, np.float32]
+# What is read at once from a file, in bytes.
+READ_BYTES = 2**26
+# Bounds that are held at once, and of how many centres at most.
+N_BOUNDS = 2**20
+N_CENTERS = 4096
+# Rows by which the dimensions of bounds are chosen.
+SAMPLE_ROWS = 2000
+# Numbers of dimensions to try, and the time for a distance over that for an entry of a matrix
+# product, per feature or dimension.
+DIMENSIONS = (16, 32, 48, 64, 96, 128, 192)
+DISTANCE_COST = 4.0
+# Seeds are chosen among this many rows for each of them.
+SEED_ROWS = 20
+# Beyond these sizes squares do not fit float32.
+FLOAT32_RANGE = 1e-15, 1e15
+
+
+def is_on_disk(X):
+    """Whether an array, or the array that it is a view of, is memory-mapped."""
+    while X is not None:
+        if isinstance(X, mmap.mmap):
+            return True
+        X = getattr(X, "base", None)
+    return False
+
+
+def ranges(n, size):
+    size = max(1, int(size))
+    return (slice(begin, min(begin + size, n)) for begin in range(0, n, size))
+
+
+class Rows:
+    r"""Rows of an array, read in blocks, and bounds of their inner products with centres.
+
+    With :math:`V` orthonormal and :math:`\rho(x) = \|x - V V^T x\|`,
+
+    .. math:: (x, c) \le (V^T x, V^T c) + \rho(x) \rho(c),
+
+    a product of short vectors, and a close bound in few dimensions if :math:`V` has the leading
+    principal directions. Where these are of no help, all features are multiplied.
+    """
+
+    def __init__(self, X, n_threads, *, unit=False):
+        self.X, self.n_threads, self.unit = X, n_threads, unit
+        self.shape = X.shape
+        self.dtype = X.dtype if X.dtype in FLOATS else np.dtype(np.float64)
+        self.on_disk = is_on_disk(X)
+        if not self.on_disk:
+            self.X = self._checked(X)
+        self._check_range()
+        every = max(1, len(X) // SAMPLE_ROWS)
+        sample = self.take(slice(None, None, every))
+        self.shift = sample.mean(axis=0, dtype=np.float64).astype(self.dtype)
+        self.sample = sample - self.shift
+        self.axes = self._principal_directions()
+        self.use_dimensions(self.shape[1])
+
+    # ---------------------------------------------------------------- reading
+
+    def _checked(self, rows):
+        """Rows of the type computed with, contiguous, of unit length if that is asked for."""
+        rows = np.ascontiguousarray(rows, self.dtype)
+        if not self.unit:
+            return rows
+        norms = np.sqrt(row_norms(rows.astype(np.float64, copy=False), squared=True))
+        if not norms.all():
+            raise ValueError(
+                "X has rows of zeros, which have no direction. Remove them or use "
+                'metric="euclidean".'
+            )
+        return (rows / norms[:, np.newaxis]).astype(self.dtype, copy=False)
+
+    def take(self, index):
+        rows = self.X[index]
+        return self._checked(rows) if self.on_disk else rows
+
+    def blocks(self):
+        """Pairs of a range of rows and the rows."""
+        size = len(self.X)
+        if self.on_disk:
+            size = READ_BYTES // (self.shape[1] * self.dtype.itemsize)
+        return ((block, self.take(block)) for block in ranges(len(self.X), size))
+
+    def _check_range(self):
+        largest = 0.0
+        for _, rows in self.blocks():
+            extremes = np.abs([rows.min(), rows.max()])
+            if not np.isfinite(extremes).all():
+                assert_all_finite(rows, input_name="X")
+            largest = max(largest, *extremes)
+        low, high = FLOAT32_RANGE
+        if self.dtype == np.float32 and largest > 0 and not low < largest < high:
+            self.dtype = np.dtype(np.float64)
+            self.X = self.X if self.on_disk else self._checked(self.X)
+        if largest > np.sqrt(np.finfo(self.dtype).max / self.shape[1]) / 4:
+            raise ValueError(f"Distances overflow: X has values up to {largest:.3g}. Scale X.")
+
+    # ---------------------------------------------------------------- bounds
+
+    def _principal_directions(self):
+        """Leading directions; none where few dimensions cannot save much."""
+        usable = [m for m in DIMENSIONS if m < min(len(self.sample), self.shape[1] // 2)]
+        if not usable:
+            return np.empty((0, self.shape[1]), self.dtype)
+        axes = randomized_svd(self.sample, usable[-1], n_iter=2, random_state=0)[2]
+        return np.ascontiguousarray(np.linalg.qr(axes.T)[0].T, self.dtype)
+
+    def use_dimensions(self, n_dimensions):
+        self.n_dimensions = n_dimensions
+        self.stored = None
+        self.slack = (self.shape[1] + 16) * np.finfo(self.dtype).eps
+
+    def choose_dimensions(self, centers):
+        """Take the number of dimensions that leaves least work with some centres."""
+        few = self.sample[:: max(1, len(self.sample) // 128)]
+        C = (centers - self.shift)[:N_CENTERS]
+        inner = few @ C.T
+        halves = row_norms(C, squared=True) / 2
+        near = (halves - inner).min(axis=1, keepdims=True)
+
+        def cost(m):
+            y, z = self._leading(few, m), self._leading(C, m)
+            n_near = np.count_nonzero(halves - y @ z.T <= near) / len(few)
+            return m * len(C) + DISTANCE_COST * self.shape[1] * n_near
+
+        options = [self.shape[1], *(m for m in DIMENSIONS if m <= len(self.axes))]
+        best = min(options, key=cost)
+        if best != self.n_dimensions:
+            self.use_dimensions(best)
+
+    def _leading(self, centered, m):
+        """Coordinates along the first axes and the length of the rest, or all features."""
+        if m == self.shape[1]:
+            return centered
+        coordinates = np.empty((len(centered), m + 1), self.dtype)
+        np.matmul(centered, self.axes[:m].T, out=coordinates[:, :m])
+        norms = row_norms(centered, squared=True)
+        rest = norms - row_norms(coordinates[:, :m], squared=True)
+        # Never too short, whatever rounding has done.
+        slack = (self.shape[1] + 16) * np.finfo(self.dtype).eps
+        coordinates[:, m] = np.sqrt(np.maximum(rest, 0) + slack * norms)
+        return coordinates
+
+    def coordinates(self, rows, block=None):
+        """Coordinates of rows and their squared norms."""
+        if block is not None and self.stored is not None:
+            return self.stored[0][block], self.stored[1][block]
+        centered = rows - self.shift
+        return self._leading(centered, self.n_dimensions), row_norms(centered, squared=True)
+
+    def store_coordinates(self):
+        """Keep the coordinates of all rows, if they are few and take no place to speak of."""
+        n, m = len(self.X), self.n_dimensions
+        room = get_config()["working_memory"] * 2**20
+        if self.stored is not None or m == self.shape[1]:
+            return
+        if self.on_disk and n * (m + 2) * self.dtype.itemsize > room:
+            return
+        stored = np.empty((n, m + 1), self.dtype), np.empty(n, self.dtype)
+        for begin, rows in self.blocks():
+            for block in ranges(len(rows), 4096):
+                where = slice(begin.start + block.start, begin.start + block.stop)
+                stored[0][where], stored[1][where] = self.coordinates(rows[block])
+        self.stored = stored
+
+    # ---------------------------------------------------------------- k-means
+
+    def nearest(self, centers, labels, distances, sums=None):
+        """The nearest centre of each row, which begins with the one known, if any.
+
+        Returns the numbers of rows of the centres, whose sums it adds to `sums`.
+        """
+        centers = np.ascontiguousarray(centers, self.dtype)
+        parts = [
+            (part.start, np.negative(z), -norms / 2, np.sqrt(norms.max()))
+            for part in ranges(len(centers), N_CENTERS)
+            for z, norms in [self.coordinates(centers[part])]
+        ]
+        size = max(1, N_BOUNDS // min(N_CENTERS, len(centers)))
+        products = np.empty((size, min(N_CENTERS, len(centers))), self.dtype)
+        counts = 0
+        for whole, rows in self.blocks():
+            for block in ranges(len(rows), size):
+                x = rows[block]
+                where = slice(whole.start + block.start, whole.start + block.stop)
+                y, norms = self.coordinates(x, where)
+                for first, z, bounds, longest in parts:
+                    out = products.reshape(-1)[: len(x) * len(z)].reshape(len(x), len(z))
+                    np.matmul(y, z.T, out=out)
+                    _kmeans.nearest_center(
+                        x, centers, first, out, bounds, self._margins(norms, longest),
+                        labels[where], distances[where], first == 0, self.n_threads,
+                    )  # fmt: skip
+            if sums is not None:
+                counts = counts + _kmeans.sum_by_label(rows, labels[whole], sums, self.n_threads)
+        return counts
+
+    def _margins(self, norms, longest):
+        return (self.slack * np.square(np.sqrt(norms) + longest) - norms / 2).astype(self.dtype)
+
+
+def seeds(rows, k, rng):
+    """Rows drawn one by one, each the best of a few drawn by their squared distance (k-means++).
+
+    Of many rows a part is looked at.
+    """
+    n, size = rows.shape[0], max(SEED_ROWS * k, 1000)
+    X = rows.take(np.sort(rng.choice(n, size, replace=False)) if size < n else slice(None))
+    rows.choose_dimensions(X[rng.choice(len(X), k, replace=False)])
+    y, norms = rows.coordinates(X)
+    margins = rows._margins(norms, np.sqrt(norms.max()))
+    near = np.full(len(X), np.finfo(rows.dtype).max, rows.dtype)
+    chosen = np.empty(k, np.intp)
+    n_trials = 2 + int(np.log(k))
+
+    def gains(candidates, bounds, update):
+        return _kmeans.gains_of_candidates(
+            X, X[candidates], np.matmul(-y[candidates], y.T), -norms[candidates] / 2, bounds, near,
+            update, rows.n_threads,
+        )  # fmt: skip
+
+    for i in range(k):
+        bounds = near / 2 + margins
+        if i == 0:
+            best = rng.integers(len(X), size=1)
+        else:
+            total = np.cumsum(near, dtype=np.float64)
+            candidates = np.searchsorted(total, rng.random(n_trials) * total[-1], side="right")
+            candidates = np.minimum(candidates, len(X) - 1)
+            best = candidates[[np.argmax(gains(candidates, bounds, False))]]
+        gains(best, bounds, True)
+        chosen[i] = best[0]
+    return X[chosen]
+
+
+def lloyd(rows, centers, max_iter, tol, on_pass=None):
+    """Means of the nearest rows until they rest; one without rows stays where it is.
+
+    Returns centres, labels, squared distances and the number of passes.
+    """
+    n = rows.shape[0]
+    labels = np.full(n, -1, np.int32)
+    distances = np.empty(n, rows.dtype)
+    centers = np.ascontiguousarray(centers, rows.dtype)
+    tol = tol * rows.sample.var(axis=0, dtype=np.float64).mean()
+    for n_iter in range(1, max_iter + 1):
+        before = labels.copy()
+        if n_iter in (1, 2, 4):
+            rows.choose_dimensions(centers)
+            rows.store_coordinates()
+        sums = np.zeros(centers.shape)
+        counts = rows.nearest(centers, labels, distances, sums)
+        if np.array_equal(labels, before):
+            return centers, labels, distances, n_iter
+        means = sums / np.maximum(counts, 1)[:, np.newaxis]
+        if rows.unit:
+            lengths = np.linalg.norm(means, axis=1, keepdims=True)
+            counts = counts * (lengths[:, 0] > 0)
+            means /= np.where(lengths > 0, lengths, 1)
+        moved = np.where(counts[:, np.newaxis] > 0, means, centers).astype(rows.dtype)
+        movement = np.square(moved.astype(np.float64) - centers).sum()
+        centers = moved
+        stop = on_pass is not None and on_pass(centers)
+        if movement <= tol or stop:
+            break
+    rows.nearest(centers, labels, distances)
+    return centers, labels, distances, n_iter
