@@ -8,6 +8,7 @@ from ._cluster_size import ClusterSizeDisplay
 from ._confusion import MatchedConfusionDisplay
 from ._embedding import EmbeddingDisplay
 from ._loss_curve import LossCurveDisplay
+from ._silhouette import SilhouetteDisplay
 from ._trees import CondensedTreeDisplay, DendrogramDisplay
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "EmbeddingDisplay",
     "LossCurveDisplay",
     "MatchedConfusionDisplay",
+    "SilhouetteDisplay",
 ]

@@ -18,6 +18,7 @@ from skdeepcluster.displays import (
     EmbeddingDisplay,
     LossCurveDisplay,
     MatchedConfusionDisplay,
+    SilhouetteDisplay,
 )
 from skdeepcluster.displays._common import NOISE_COLOR, label_color, label_colors
 
@@ -27,7 +28,13 @@ KMEANS.history_ = {
     "pretrain": {"reconstruction": [0.9, 0.5, 0.4]},
     "refine": {"reconstruction": [0.4, 0.5], "kl": [0.2, 0.1]},
 }
-DISPLAYS = [EmbeddingDisplay, ClusterSizeDisplay, LossCurveDisplay, MatchedConfusionDisplay]
+DISPLAYS = [
+    EmbeddingDisplay,
+    ClusterSizeDisplay,
+    LossCurveDisplay,
+    MatchedConfusionDisplay,
+    SilhouetteDisplay,
+]
 
 
 # Their estimators have trees, and so their tests a file of their own.
@@ -89,6 +96,7 @@ for display in (
     ClusterSizeDisplay(clusters=[0], sizes=[1]),
     LossCurveDisplay(history={"fit": {"loss": [1.0]}}),
     MatchedConfusionDisplay(confusion_matrix=[[1]], class_names=["0"], cluster_names=["0"]),
+    SilhouetteDisplay(values=[0.5], labels=[0]),
 ):
     try:
         display.plot()
@@ -118,7 +126,9 @@ def test_color_belongs_to_the_label():
     assert gaps.min() > 0.05
 
 
-@pytest.mark.parametrize("Display", [EmbeddingDisplay, ClusterSizeDisplay, MatchedConfusionDisplay])
+@pytest.mark.parametrize(
+    "Display", [EmbeddingDisplay, ClusterSizeDisplay, MatchedConfusionDisplay, SilhouetteDisplay]
+)
 def test_transductive_estimators_draw_the_rows_of_fit(Display):
     dbscan = DBSCAN(eps=0.4).fit(X)
     Display.from_estimator(dbscan, X, y)
