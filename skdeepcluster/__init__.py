@@ -17,6 +17,6 @@ _FAMILIES = {
 }
 
 # Subpackages whose public names stay in their own namespace.
-_SUBPACKAGES = ["displays", "metrics"]
+_SUBPACKAGES = ["assignment", "displays", "metrics"]
 
 __getattr__, __dir__, __all__ = _lazy.attach(__name__, _SUBPACKAGES, _FAMILIES)

@@ -9,17 +9,17 @@ import inspect
 from sklearn.base import BaseEstimator
 
 import skdeepcluster
-from skdeepcluster import displays, metrics
 
 
 def _public_objects():
-    """Pairs of full public name and object; metrics and displays keep their own namespace."""
+    """Pairs of full public name and object; those of subpackages keep their namespace."""
     for names in skdeepcluster._FAMILIES.values():
         for name in names:
             yield name, getattr(skdeepcluster, name)
-    for module in (metrics, displays):
+    for subpackage in skdeepcluster._SUBPACKAGES:
+        module = getattr(skdeepcluster, subpackage)
         for name in module.__all__:
-            yield f"{module.__name__.rpartition('.')[2]}.{name}", getattr(module, name)
+            yield f"{subpackage}.{name}", getattr(module, name)
 
 
 def all_estimators():

@@ -1,14 +1,17 @@
-"""Scores to labels: soft assignments, their targets, and where the first centres stand."""
+"""Scores to labels: transport of rows to clusters, soft assignments, and first centers."""
 
-from skdeepcluster.assignment._kmeans import kmeans, replace_empty
-from skdeepcluster.assignment._spectral import landmark_spectral
-from skdeepcluster.assignment._student_t import sharpen, sharpening_loss, student_t
+import lazy_loader as _lazy
 
-__all__ = [
-    "kmeans",
-    "landmark_spectral",
-    "replace_empty",
-    "sharpen",
-    "sharpening_loss",
-    "student_t",
-]
+# Resolved when they are first used: transport needs no torch, soft assignments do.
+__getattr__, __dir__, _ = _lazy.attach(
+    __name__,
+    submod_attrs={
+        "_kmeans": ["kmeans", "replace_empty"],
+        "_spectral": ["landmark_spectral"],
+        "_student_t": ["sharpen", "sharpening_loss", "student_t"],
+        "_transport": ["TransportResult", "doubly_stochastic", "transport_assign"],
+    },
+)
+
+# What users are meant to find; the rest is for the families.
+__all__ = ["doubly_stochastic", "transport_assign"]

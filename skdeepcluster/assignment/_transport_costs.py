@@ -1,0 +1,246 @@
+"""Costs of transport, read by blocks of rows, and the passes that the solver makes over them."""
+
+import mmap
+import sys
+
+import numpy as np
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
+
+from skdeepcluster._kernels._transport import sweep
+
+BLOCK_BYTES = 2**26
+# Column sums below are formed again from logarithms: their terms have begun to vanish.
+TINY = 1e-280
+
+
+def is_tensor(array):
+    """Whether an object is a tensor; asking does not import torch."""
+    return "torch" in sys.modules and isinstance(array, sys.modules["torch"].Tensor)
+
+
+def to_numpy(array):
+    """A tensor's or an array's values as an array, without a copy where they are one already."""
+    return array.detach().cpu().numpy() if is_tensor(array) else np.asarray(array)
+
+
+def costs_of(cost, block_size=None, name="cost"):
+    """The `Costs` of an array, a tensor or a provider of blocks."""
+    if hasattr(cost, "block"):
+        shape, read = tuple(cost.shape), cost.block
+        whole = False
+    else:
+        if not hasattr(cost, "__array__") and not is_tensor(cost):
+            if hasattr(cost, "toarray"):
+                raise TypeError(f"{name} is sparse; a dense array is required: call its toarray()")
+            cost = np.asarray(cost)
+        elif not is_tensor(cost) and not isinstance(cost, np.ndarray):
+            cost = np.asarray(cost)  # a data frame
+        shape, read = tuple(cost.shape), lambda begin, end: cost[begin:end]
+        whole = not _mapping(cost)
+    if len(shape) != 2 or 0 in shape:
+        raise ValueError(f"{name} must have rows and columns, got an array of shape {shape}")
+    sample = read(0, 1)
+    if is_tensor(sample) and sample.device.type != "cpu":
+        from skdeepcluster.assignment._transport_torch import DeviceCosts
+
+        return DeviceCosts(read, shape, sample, block_size, name)
+    return Costs(read, shape, sample, block_size, name, whole)
+
+
+def _mapping(array):
+    """The read-only file mapping that an array looks into, if any."""
+    while array is not None and not is_tensor(array):
+        if isinstance(array, mmap.mmap):
+            # Others may hold changes that are in memory alone.
+            return array if memoryview(array).readonly and hasattr(array, "madvise") else None
+        array = getattr(array, "base", None)
+    return None
+
+
+class Costs:
+    """Rows of costs in the memory of the host, and the passes over them.
+
+    Parameters
+    ----------
+    read : callable (begin, end) -> array or tensor of shape (end - begin, n_columns)
+    shape : tuple
+    sample : the first row, as `read` gives it
+    block_size : int, optional
+        Rows of a block.
+    name : str
+        How the user calls the costs.
+    whole : bool, default=False
+        Whether all rows are in memory, so that they are one block where no others are asked for.
+    """
+
+    def __init__(self, read, shape, sample, block_size, name, whole=False):
+        self.read, self.shape, self.name = read, shape, name
+        self.as_tensor = is_tensor(sample)
+        self.dtype = self._dtype(sample)
+        if block_size is None:
+            block_size = max(1, BLOCK_BYTES // (8 * shape[1]))
+            if whole and self._fits(read(0, shape[0])):
+                block_size = shape[0]
+        self.block_size = block_size
+        self.n_threads = _openmp_effective_n_threads()
+
+    def _dtype(self, sample):
+        """Single precision stays, and half is held in it; all else is computed in double."""
+        kind = str(sample.dtype).removeprefix("torch.")
+        if kind.startswith(("complex", "object", "str", "datetime", "<", ">")):
+            raise TypeError(f"{self.name} must hold numbers, got an array of {kind}")
+        single = kind in ("float32", "float16", "bfloat16")
+        return np.dtype(np.float32 if single else np.float64)
+
+    def _fits(self, block):
+        """Whether the kernel can read all of it where it lies."""
+        if is_tensor(block):
+            return block.is_contiguous() and str(block.dtype) == f"torch.{self.dtype}"
+        return block.flags.c_contiguous and block.dtype == self.dtype
+
+    def block(self, begin, end):
+        """Rows as the kernel reads them."""
+        block = self.read(begin, end)
+        if is_tensor(block):
+            block = block.detach()
+            block = (block if block.dtype.itemsize > 2 else block.float()).numpy()
+        block = np.ascontiguousarray(block, dtype=self.dtype)
+        if block.shape != (end - begin, self.shape[1]):
+            raise ValueError(
+                f"{self.name}.block({begin}, {end}) has shape {block.shape}; "
+                f"{(end - begin, self.shape[1])} is required"
+            )
+        return block
+
+    def blocks(self):
+        """Triples of first row, end and rows; what was mapped from a file is let go again."""
+        for begin in range(0, self.shape[0], self.block_size):
+            end = min(begin + self.block_size, self.shape[0])
+            block = self.block(begin, end)
+            yield begin, end, block
+            mapping = _mapping(block)
+            if mapping is not None:
+                mapping.madvise(mmap.MADV_DONTNEED)
+
+    def empty(self, *shape, dtype=np.float64):
+        """Memory for what is computed about the rows."""
+        return np.empty(shape, dtype)
+
+    def hold(self, masses):
+        """Masses of the rows where the passes need them."""
+        return masses
+
+    def give(self, array):
+        """An array, or what `empty` made, as the caller's kind of array."""
+        return sys.modules["torch"].from_numpy(array) if self.as_tensor else array
+
+    def sums(self, g, reg, mass, rows, evaluate=False, **outputs):
+        """Of the plan that g gives: the columns' masses, divided by exp(scale), and scale.
+
+        If asked for, also the scalar product of the rows' masses and potentials. The outputs of the
+        kernel are those of its name.
+        """
+        total, scale, value = np.zeros(len(g)), -np.inf, 0.0
+        for begin, end, block in self.blocks():
+            parts = {name: array[begin:end] for name, array in outputs.items()}
+            sums, log, part = sweep(
+                block, g, reg, mass[begin:end], rows.damping, rows.cap, self.n_threads, evaluate,
+                **parts,
+            )  # fmt: skip
+            value += part
+            highest = max(scale, log)
+            total = total * np.exp(scale - highest) + sums * np.exp(log - highest)
+            scale = highest
+        return total, scale, value
+
+    def log_sums(self, g, reg, potentials, columns):
+        """Logarithms of the masses of some columns, however small."""
+        total = np.full(len(columns), -np.inf)
+        real = columns < self.shape[1]
+        for begin, end, block in self.blocks():
+            cost = np.zeros((end - begin, len(columns)))
+            cost[:, real] = block[:, columns[real]]
+            with np.errstate(invalid="ignore"):
+                logs = (g[columns] - cost + potentials[begin:end, None]) / reg
+            total = np.logaddexp(total, np.logaddexp.reduce(logs, axis=0))
+        return total
+
+    def explain(self, virtual):
+        """Raise the error that says what is wrong with the costs."""
+        for begin, _, block in self.blocks():
+            block = to_numpy(block)
+            for what, found in (("NaN", np.isnan(block)), ("-infinity", np.isneginf(block))):
+                if found.any():
+                    row, column = np.argwhere(found)[0]
+                    raise ValueError(
+                        f"{self.name} contains {what}, first in row {begin + row}, column {column}"
+                    )
+            empty = np.isposinf(block).all(axis=1)
+            if empty.any() and not virtual:
+                raise ValueError(
+                    f"row {begin + np.argmax(empty)} of {self.name} is infinite in all columns: "
+                    "there is no column that may take it"
+                )
+        raise ValueError(
+            f"{self.name} divided by reg exceeds what double precision can hold: rescale "
+            f"{self.name}, subtract a constant from it, or raise reg"
+        )
+
+
+class Processes:
+    """Sums and maxima over the processes that share the rows; alone, each is the identity.
+
+    Parameters
+    ----------
+    group : torch.distributed.ProcessGroup or None
+    """
+
+    def __init__(self, group):
+        self.group = group
+
+    def _reduce(self, array, operation):
+        array = np.array(array, dtype=np.float64)
+        if self.group is None:
+            return array
+        import torch
+        import torch.distributed as dist
+
+        device = "cuda" if dist.get_backend(self.group) == "nccl" else "cpu"
+        tensor = torch.from_numpy(array).to(device)
+        dist.all_reduce(tensor, getattr(dist.ReduceOp, operation), group=self.group)
+        return tensor.cpu().numpy()
+
+    def sum(self, array):
+        return self._reduce(array, "SUM")
+
+    def max(self, array):
+        return self._reduce(array, "MAX")
+
+
+def log_column_masses(costs, processes, g, reg, mass, rows, **outputs):
+    """Of the plan that g gives: the logarithms of the columns' masses, and `Costs.sums`'s value."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums, scale, value = costs.sums(g, reg, mass, rows, **outputs)
+        if not rows.exact:
+            highest = processes.max(scale)
+            sums, scale = sums * np.exp(scale - highest), highest
+    *sums, value = processes.sum(np.append(sums, value))
+    sums = np.array(sums)
+    if not np.isfinite(sums).all():
+        costs.explain(virtual=len(g) > costs.shape[1])
+    with np.errstate(divide="ignore"):
+        logs = np.log(sums) + scale
+    (lost,) = np.nonzero((sums < TINY) & np.isfinite(g))
+    if len(lost):
+        potentials = costs.empty(costs.shape[0])
+        costs.sums(g, reg, mass, rows, potentials=potentials)
+        local = costs.log_sums(g, reg, potentials, lost)
+        highest = processes.max(local)
+        if not np.isfinite(highest).all():
+            column = lost[np.argmin(highest)]
+            raise ValueError(
+                f"column {column} of {costs.name} is infinite in all rows that have mass: there "
+                "is no row that it may take; leave it out"
+            )
+        logs[lost] = highest + np.log(processes.sum(np.exp(local - highest)))
+    return logs, float(value)
