@@ -234,25 +234,50 @@ cdef void nearest_in_tile(const floating[:, ::1] medoid_rows, const Py_ssize_t[:
                 insert(&near[0, o], &slots[0, o], n, depth - 1, distance, slot)
 
 
-cdef void search_last(const floating[:, ::1] medoid_rows, const Py_ssize_t[::1] medoid_at,
-                      const Py_ssize_t[::1] medoids, const floating[:, ::1] features,
-                      const floating[::1] norms, double slack, bint squared, Py_ssize_t o,
-                      floating *near, int *slots, Py_ssize_t n, int depth) noexcept nogil:
-    """Find the last of the nearest medoids anew, the one with the lowest bound first."""
+cdef void search_last_in_rows(const floating[:, ::1] medoid_rows,
+                              const Py_ssize_t[::1] medoid_at, const int *objects,
+                              Py_ssize_t n_objects, floating[:, ::1] near,
+                              int[:, ::1] slots) noexcept nogil:
+    """Find the last of some objects' nearest medoids anew, along the medoids' rows of distances."""
+    cdef Py_ssize_t h, o
+    cdef int slot, i, depth = <int>near.shape[0]
+    cdef bint listed
+    cdef const floating *row
+    for h in range(n_objects):
+        near[depth - 1, objects[h]] = INFINITY
+        slots[depth - 1, objects[h]] = NO_SLOT
+    for slot in range(<int>medoid_at.shape[0]):
+        row = &medoid_rows[medoid_at[slot], 0]
+        for h in range(n_objects):
+            o = objects[h]
+            if row[o] < near[depth - 1, o]:
+                listed = False
+                for i in range(depth - 1):
+                    listed |= slots[i, o] == slot
+                if not listed:
+                    near[depth - 1, o] = row[o]
+                    slots[depth - 1, o] = slot
+
+
+cdef void search_last_by_bounds(const floating[:, ::1] medoid_rows,
+                                const Py_ssize_t[::1] medoid_at, const Py_ssize_t[::1] medoids,
+                                const floating[:, ::1] features, const floating[::1] norms,
+                                double slack, bint squared, Py_ssize_t o, floating *near,
+                                int *slots, Py_ssize_t n, int depth) noexcept nogil:
+    """The same for one object, where rows hold products; the one with the lowest bound first."""
     cdef floating best = INFINITY, lowest = INFINITY, value, distance
     cdef int guess = NO_SLOT, best_slot = NO_SLOT, slot, i
     cdef bint listed
-    if features.shape[0]:
-        for slot in range(<int>medoids.shape[0]):
-            value = medoid_rows[medoid_at[slot], o] - shift(norms[medoids[slot]], slack)
-            if value < lowest:
-                listed = False
-                for i in range(depth - 1):
-                    listed |= slots[i * n] == slot
-                if not listed:
-                    lowest, guess = value, slot
-        best = distance_below(best, lowest, o, medoids[guess], features, norms, slack, squared)
-        best_slot = guess
+    for slot in range(<int>medoids.shape[0]):
+        value = medoid_rows[medoid_at[slot], o] - shift(norms[medoids[slot]], slack)
+        if value < lowest:
+            listed = False
+            for i in range(depth - 1):
+                listed |= slots[i * n] == slot
+            if not listed:
+                lowest, guess = value, slot
+    best = distance_below(best, lowest, o, medoids[guess], features, norms, slack, squared)
+    best_slot = guess
     for slot in range(<int>medoids.shape[0]):
         if slot == guess:
             continue
@@ -275,39 +300,53 @@ cdef void replace(Py_ssize_t candidate, int slot, const floating[:, ::1] medoid_
                   const double[::1] weights, double[::1] removal,
                   floating[::1] bounds) noexcept nogil:
     """Make the candidate the medoid of a slot, whose row it already has, and mend what depends."""
-    cdef Py_ssize_t n = near.shape[1], o
+    cdef Py_ssize_t n = near.shape[1], tile, o, h, n_lost
     cdef int depth = <int>near.shape[0], i, place
     cdef floating last, distance
     cdef floating *near_o
     cdef int *slots_o
+    cdef int lost[TILE]
     cdef const floating *row = &medoid_rows[medoid_at[slot], 0]
     medoids[slot] = candidate
-    for o in range(n):
-        near_o, slots_o = &near[0, o], &slots[0, o]
-        last = near_o[(depth - 1) * n]
-        place = depth
-        for i in range(depth):
-            if slots_o[i * n] == slot:
-                place = i
-        if o == candidate:
-            distance = -1
-        else:
-            distance = distance_below(last, row[o], o, candidate, features, norms, slack, squared)
-            if place == depth and distance >= last:
-                continue
+    for tile in range(n_tiles(n)):
+        n_lost = 0
+        for o in range(tile * TILE, min(tile * TILE + TILE, n)):
+            near_o, slots_o = &near[0, o], &slots[0, o]
+            last = near_o[(depth - 1) * n]
+            place = depth
+            for i in range(depth):
+                if slots_o[i * n] == slot:
+                    place = i
+            if o == candidate:
+                distance = -1
+            else:
+                distance = distance_below(last, row[o], o, candidate, features, norms, slack,
+                                          squared)
+                if place == depth and distance >= last:
+                    continue
 
-        add_removal(near_o, slots_o, n, depth, -weights[o], &removal[0])
-        for i in range(place, depth - 1):
-            near_o[i * n] = near_o[(i + 1) * n]
-            slots_o[i * n] = slots_o[(i + 1) * n]
-        if distance < last:
-            insert(near_o, slots_o, n, depth - 1, distance, slot)
-        else:
-            search_last(medoid_rows, medoid_at, medoids, features, norms, slack, squared, o,
-                        near_o, slots_o, n, depth)
-        add_removal(near_o, slots_o, n, depth, weights[o], &removal[0])
-        if features.shape[0]:
-            bounds[o] = reach_bound(near_o[(depth - 1) * n], norms[o], slack, squared)
+            add_removal(near_o, slots_o, n, depth, -weights[o], &removal[0])
+            for i in range(place, depth - 1):
+                near_o[i * n] = near_o[(i + 1) * n]
+                slots_o[i * n] = slots_o[(i + 1) * n]
+            if distance < last:
+                insert(near_o, slots_o, n, depth - 1, distance, slot)
+                add_removal(near_o, slots_o, n, depth, weights[o], &removal[0])
+                if features.shape[0]:
+                    bounds[o] = reach_bound(near_o[(depth - 1) * n], norms[o], slack, squared)
+            else:
+                lost[n_lost] = <int>o
+                n_lost += 1
+        if not features.shape[0]:
+            search_last_in_rows(medoid_rows, medoid_at, lost, n_lost, near, slots)
+        for h in range(n_lost):
+            o = lost[h]
+            near_o, slots_o = &near[0, o], &slots[0, o]
+            if features.shape[0]:
+                search_last_by_bounds(medoid_rows, medoid_at, medoids, features, norms, slack,
+                                      squared, o, near_o, slots_o, n, depth)
+                bounds[o] = reach_bound(near_o[(depth - 1) * n], norms[o], slack, squared)
+            add_removal(near_o, slots_o, n, depth, weights[o], &removal[0])
 
 
 # ---------------------------------------------------------------------------------------------
