@@ -218,32 +218,42 @@ class DeepClusterer(
         self : object
             The fitted estimator.
         """
-        import torch
-
         from skdeepcluster import training as tr
 
-        device = tr.resolve_device(self.device)
         rows, shape = self._rows(X, reset=True)
-        n_rows = rows.shape[0]
-        if n_rows < self._n_clusters_sought():
+        if rows.shape[0] < self._n_clusters_sought():
             raise ValueError(
-                f"n_samples={n_rows} should be >= n_clusters={self._n_clusters_sought()}."
+                f"n_samples={rows.shape[0]} should be >= n_clusters={self._n_clusters_sought()}."
             )
         if self._centers_and_scales():
             standardize = tr.Standardizer.fit(rows)
         else:
             tr.check_finite(rows)
             standardize = tr.Standardizer.identity(rows)
+
+        def build(generator):
+            return self._build(shape, generator)
+
+        self._warn(self._train(X, y, rows, shape, standardize, build, self._stages, self.n_init))
+        return self
+
+    def _train(self, X, y, rows, shape, standardize, build, stages, n_init):
+        """Set what the stages learn on rows, from the module that `build` makes.
+
+        Returns whether `max_time` ended them.
+        """
+        import torch
+
+        from skdeepcluster import training as tr
+
+        device = tr.resolve_device(self.device)
         samples = tr.Samples(rows, standardize, device, shape)
         self._check_samples(samples)
         processes = tr.processes(device)
-        batch_rows = min(n_rows, self.batch_size) // processes.size
+        batch_rows = min(len(samples), self.batch_size) // processes.size
         seed = processes.agree(int(check_random_state(self.random_state).randint(2**31 - 1)))
         generator = torch.Generator().manual_seed(seed)
-        stages = self._stages()
-        root = self._init_callback_context(
-            max_subtasks=len(stages) if self.n_init == 1 else self.n_init
-        )
+        root = self._init_callback_context(max_subtasks=len(stages()) if n_init == 1 else n_init)
         checkpoint = None
         if self.checkpoint is not None:
             checkpoint = tr.Checkpoint(
@@ -274,9 +284,9 @@ class DeepClusterer(
         with torch.enable_grad(), task, _seeded(training.generators[1:], seed):
             try:
                 fit = training.best_of(
-                    self.n_init,
-                    lambda: self._build(shape, generator),
-                    self._stages,
+                    n_init,
+                    lambda: build(generator),
+                    stages,
                     lambda fit: self._assess(fit.module, fit.samples)[0],
                     task,
                 )
@@ -287,8 +297,7 @@ class DeepClusterer(
             for name, value in fitted(fit).items():
                 setattr(self, name, value)
             task.end(fit)
-        self._warn(fit.out_of_time)
-        return self
+        return fit.out_of_time
 
     def _n_clusters_sought(self):
         return self.n_clusters
