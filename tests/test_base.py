@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
 from torch import nn
 
-from skdeepcluster import DEC, IDEC, AutoencoderClusterer
+from skdeepcluster import DCN, DEC, IDEC, AutoencoderClusterer, VaDE
 from skdeepcluster.training import NonFiniteLossError
 
 BRIEF = {
@@ -256,7 +256,11 @@ def malformed_rows(draw):
 
 
 @quiet
-@given(malformed_rows(), st.integers(1, 4), st.sampled_from([DEC, IDEC, AutoencoderClusterer]))
+@given(
+    malformed_rows(),
+    st.integers(1, 4),
+    st.sampled_from([DCN, DEC, IDEC, VaDE, AutoencoderClusterer]),
+)
 @settings(max_examples=150)
 # Of scikit-learn's own check, where infinities of both signs meet.
 @pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")

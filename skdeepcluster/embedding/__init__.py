@@ -4,5 +4,11 @@ import lazy_loader as _lazy
 
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
-    submod_attrs={"autoencoder": ["AutoencoderClusterer"], "dec": ["DEC"], "idec": ["IDEC"]},
+    submod_attrs={
+        "autoencoder": ["AutoencoderClusterer"],
+        "dcn": ["DCN"],
+        "dec": ["DEC"],
+        "idec": ["IDEC"],
+        "vade": ["VaDE"],
+    },
 )

@@ -5,6 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
+from sklearn.metrics import pairwise_distances_argmin
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -17,7 +18,7 @@ from skdeepcluster.nn import (
     conv_autoencoder,
     mlp_autoencoder,
 )
-from skdeepcluster.training import Stage, Standardizer
+from skdeepcluster.training import Stage, Standardizer, map_blocks
 
 # Widths of the hidden layers, or channels of the convolutions, where none are given.
 _HIDDEN = {"mlp": (500, 500, 2000), "conv": (32, 64, 128)}
@@ -293,31 +294,79 @@ class CenteredBase(PretrainedBase):
         return isinstance(self.init, str) and self.init == name
 
     def _place_centers(self, fit):
-        """Set the first centres; the labels that they come from, or None where they are given."""
+        """Set the first centres; returns the rows' labels."""
         Z = fit.over_all_rows(fit.module.encode).cpu().numpy()
-        labels = None
-        if self._starts_from("k-means"):
-            centers, labels = kmeans(Z, self.n_clusters, seed=fit.seed(), **fit.sums_over_rows())
-        elif self._starts_from("spectral"):
-            labels = landmark_spectral(Z, self.n_clusters, seed=fit.seed())
-            centers = _means(Z, labels, self.n_clusters)
-        else:
-            centers = check_array(self.init, dtype=np.float32, input_name="init")
-            if centers.shape != tuple(fit.module.centers.shape):
-                raise ValueError(
-                    f"init has shape {centers.shape}; centers of shape "
-                    f"{tuple(fit.module.centers.shape)} are required"
-                )
+        centers, labels = self._first_clusters(fit, Z)
         with torch.no_grad():
             fit.module.centers.copy_(torch.as_tensor(centers))
         fit.state.placed = True
-        return labels
+        return torch.as_tensor(labels, dtype=torch.int64, device=fit.device)
+
+    def _first_clusters(self, fit, Z):
+        """Centres and labels that `init` gives for an embedding."""
+        if self._starts_from("k-means"):
+            return kmeans(Z, self.n_clusters, seed=fit.seed(), **fit.sums_over_rows())
+        if self._starts_from("spectral"):
+            labels = landmark_spectral(Z, self.n_clusters, seed=fit.seed())
+            return _means(Z, labels, self.n_clusters), labels
+        centers = check_array(self.init, dtype=np.float32, input_name="init")
+        if centers.shape != tuple(fit.module.centers.shape):
+            raise ValueError(
+                f"init has shape {centers.shape}; centers of shape "
+                f"{tuple(fit.module.centers.shape)} are required"
+            )
+        return centers, pairwise_distances_argmin(Z, centers)
 
     def _learned(self, fit):
         if not getattr(fit.state, "placed", False):
             return None
         centers = fit.module.centers.detach().cpu().numpy()
         return {"cluster_centers_": centers, "n_components_": centers.shape[1]}
+
+    def _label(self, module, x):
+        """Clusters of standardised rows."""
+        raise NotImplementedError
+
+    def predict(self, X):
+        """The cluster of each row.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features), or images
+            New rows.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            For the training rows these are `labels_`.
+        """
+        return self._stream(X, lambda x: self._label(self.module_, x).int())
+
+
+class ProbabilisticBase(CenteredBase):
+    """Base of the methods that give rows probabilities of the clusters."""
+
+    def _log_proba(self, module, x):
+        """Log-probabilities of standardised rows."""
+        raise NotImplementedError
+
+    def _label(self, module, x):
+        return self._log_proba(module, x).argmax(dim=1)
+
+    def predict_proba(self, X):
+        """Probabilities of the clusters.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features), or images
+            New rows.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_clusters)
+            Rows sum to 1, and are largest at the labels of `predict`.
+        """
+        return self._stream(X, lambda x: self._log_proba(self.module_, x).exp())
 
 
 def _means(Z, labels, n_clusters):
@@ -328,3 +377,10 @@ def _means(Z, labels, n_clusters):
             for j in range(n_clusters)
         ]
     )
+
+
+def check_unit_interval(samples, choice, other):
+    """Raise where entries are no probabilities."""
+    for low_high in map_blocks(lambda x: torch.stack(x.flatten(1).aminmax(dim=1), 1), samples):
+        if low_high.min() < 0 or low_high.max() > 1:
+            raise ValueError(f"{choice} needs entries of X in [0, 1]; scale X or use {other}")

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepcluster.embedding._base import AutoencoderBase
+from skdeepcluster.embedding._base import AutoencoderBase, check_unit_interval
 from skdeepcluster.nn import CONSTRAINTS, RECONSTRUCTION_LOSSES, cosine_dissimilarity
 from skdeepcluster.training import map_blocks
 
@@ -176,13 +176,7 @@ class AutoencoderClusterer(AutoencoderBase):
 
     def _check_samples(self, samples):
         if self.loss == "bce":
-            for low_high in map_blocks(
-                lambda x: torch.stack(x.flatten(1).aminmax(dim=1), 1), samples
-            ):
-                if low_high.min() < 0 or low_high.max() > 1:
-                    raise ValueError(
-                        "loss='bce' needs entries of X in [0, 1]; scale X or use 'mse'"
-                    )
+            check_unit_interval(samples, "loss='bce'", "'mse'")
         if self.loss == "cosine":
             for norms in map_blocks(lambda x: self._prepare(x).flatten(1).norm(dim=1), samples):
                 if (norms == 0).any():

@@ -6,7 +6,7 @@ import torch
 from sklearn.utils._param_validation import Interval
 
 from skdeepcluster.assignment import sharpen, sharpening_loss, student_t
-from skdeepcluster.embedding._base import CenteredBase
+from skdeepcluster.embedding._base import ProbabilisticBase
 from skdeepcluster.nn import kl_divergence
 from skdeepcluster.training import Stage, map_blocks
 
@@ -14,7 +14,7 @@ from skdeepcluster.training import Stage, map_blocks
 _SMOOTHING = 0.1
 
 
-class DEC(CenteredBase):
+class DEC(ProbabilisticBase):
     r"""Deep embedded clustering.
 
     An autoencoder learns an embedding, in which centres are placed; then encoder and centres are
@@ -77,7 +77,7 @@ class DEC(CenteredBase):
     tol: float = 1e-3
 
     _parameter_constraints = {
-        **CenteredBase._parameter_constraints,
+        **ProbabilisticBase._parameter_constraints,
         "alpha": [Interval(Real, 0, None, closed="neither")],
         "update_interval": [Interval(Integral, 1, None, closed="left"), None],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -109,56 +109,26 @@ class DEC(CenteredBase):
         """First centres; with the spectral ones, their rows' labels as the first target."""
         labels = super()._place_centers(fit)
         if self._starts_from("spectral"):
-            fit.state.target = _smoothed(labels, self.n_clusters).to(fit.device)
+            fit.state.target = smoothed(labels, self.n_clusters)
 
     def _sharpen_target(self, fit):
         """P from Q over all rows; True when hardly any label moved."""
         fit.state.target = None
-        log_q = fit.over_all_rows(lambda x: self._log_q(fit.module, x))
+        log_q = fit.over_all_rows(lambda x: self._log_proba(fit.module, x))
         moved = fit.label_change(log_q.argmax(dim=1))
         fit.state.target = sharpen(log_q)
         return moved < self.tol
 
     def _self_training(self, fit, batch):
-        log_q = self._log_q(fit.module, batch.x)
+        log_q = self._log_proba(fit.module, batch.x)
         return {"kl": kl_divergence(fit.state.target[batch.index], log_q)}
 
-    def _log_q(self, module, x):
+    def _log_proba(self, module, x):
         return student_t(module.encode(x), module.centers, self.alpha)
 
     def _assess(self, module, samples):
-        log_q = torch.cat(list(map_blocks(lambda x: self._log_q(module, x), samples)))
+        log_q = torch.cat(list(map_blocks(lambda x: self._log_proba(module, x), samples)))
         return sharpening_loss(log_q), most_probable(log_q)
-
-    def predict(self, X):
-        """The most probable cluster of each row.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or images
-            New rows.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-            The index of the nearest centre in the embedding.
-        """
-        return self._stream(X, lambda x: self._log_q(self.module_, x).argmax(dim=1).int())
-
-    def predict_proba(self, X):
-        """Soft assignment of rows to clusters.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or images
-            New rows.
-
-        Returns
-        -------
-        Q : ndarray of shape (n_samples, n_clusters)
-            Student's t similarity to each centre; rows sum to 1.
-        """
-        return self._stream(X, lambda x: self._log_q(self.module_, x).exp())
 
 
 def most_probable(log_q):
@@ -166,9 +136,7 @@ def most_probable(log_q):
     return log_q.argmax(dim=1).int().cpu().numpy()
 
 
-def _smoothed(labels, n_clusters):
+def smoothed(labels, n_clusters):
     """One-hot targets with a share spread evenly."""
-    shape = (len(labels), n_clusters)
-    target = torch.full(shape, _SMOOTHING / n_clusters, dtype=torch.float32)
-    target[torch.arange(len(labels)), torch.as_tensor(labels, dtype=torch.int64)] += 1 - _SMOOTHING
-    return target
+    target = torch.nn.functional.one_hot(labels, n_clusters).float()
+    return target.mul_(1 - _SMOOTHING).add_(_SMOOTHING / n_clusters)

@@ -72,7 +72,7 @@ class IDEC(DEC):
     def _assess(self, module, samples):
         def log_q_and_error(x):
             errors = self._reconstruction_loss(x, module(x)[1], rows=True)
-            return torch.cat([self._log_q(module, x), errors[:, None]], dim=1)
+            return torch.cat([self._log_proba(module, x), errors[:, None]], dim=1)
 
         found = torch.cat(list(map_blocks(log_q_and_error, samples)))
         log_q, errors = found[:, :-1], found[:, -1]

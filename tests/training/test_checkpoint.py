@@ -21,7 +21,7 @@ pytestmark = [
 SETUP = """
 import numpy as np
 from torch import nn
-from skdeepcluster import DEC, IDEC, AutoencoderClusterer
+from skdeepcluster import DCN, DEC, IDEC, AutoencoderClusterer, VaDE
 
 X = np.random.RandomState(0).randn(300, 6)
 X[:100] += 3
@@ -33,6 +33,8 @@ BRIEF = dict(
 ESTIMATORS = {
     "dec": lambda path: DEC(**BRIEF, checkpoint=path, layerwise_epochs=2, noise=0.2),
     "idec": lambda path: IDEC(**BRIEF, checkpoint=path, n_init=3),
+    "dcn": lambda path: DCN(**BRIEF, checkpoint=path, n_init=2, lloyd_interval=3),
+    "vade": lambda path: VaDE(**{n: v for n, v in BRIEF.items() if n != "tol"}, checkpoint=path),
     "autoencoder": lambda path: AutoencoderClusterer(
         n_clusters=3, hidden_layer_sizes=(16,), max_epochs=20, validation_fraction=0.2,
         batch_size=64, random_state=0, checkpoint=path,
@@ -91,7 +93,7 @@ class Interruption(Exception):
     pass
 
 
-@pytest.mark.parametrize("name", ["dec", "idec", "autoencoder", "dropout"])
+@pytest.mark.parametrize("name", COMMON["ESTIMATORS"])
 def test_a_fit_interrupted_after_any_file_goes_on(name, tmp_path, monkeypatch):
     """Stops after the 1st, 2nd, 4th, ... file, each time within one and the same fit."""
     expected = build(name, None).fit(data())
@@ -191,7 +193,7 @@ def test_killed_at_random_moments(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["dec", "idec", "autoencoder", "dropout"])
+@pytest.mark.parametrize("name", COMMON["ESTIMATORS"])
 def test_killed_fifty_times_each(name, tmp_path):
     kill(name, tmp_path, 50)
 
