@@ -27,6 +27,8 @@ cdef extern from "_transport.h" nogil:
 # Enough for an even load on many threads, and rows enough for each.
 cdef Py_ssize_t MAX_PARTS = 64
 cdef Py_ssize_t MIN_PART_ROWS = 32
+# Entries that are worth another thread.
+cdef Py_ssize_t MIN_THREAD_ENTRIES = 1 << 16
 
 
 def aligned(*shape, fill=0.0):
@@ -100,6 +102,7 @@ def sweep(
     ):
         raise ValueError("an output does not have the shape of costs")
 
+    n_threads = max(1, min(n_threads, n_rows * n_columns // MIN_THREAD_ENTRIES))
     padded = aligned(n_vectors * LANES, fill=-np.inf)
     padded[:g.shape[0]] = g
     part_sums = aligned(n_parts, n_vectors * LANES)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import eigsh
-from scipy.special import kl_div, logsumexp
+from scipy.special import kl_div
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
@@ -145,6 +145,12 @@ class Constraint:
         return np.where(np.isposinf(self.strength), missed, 0.0).sum()
 
 
+def _log_sum(logs):
+    """Logarithm of a sum, from those of its terms; few terms make `scipy.special` slow."""
+    highest = logs.max()
+    return highest + np.log(np.exp(logs - highest).sum())
+
+
 def _product(potential, mass):
     """Sum of potential times mass, where no mass of an infinite potential counts."""
     with np.errstate(invalid="ignore"):
@@ -177,7 +183,8 @@ def _iterate(sweep, point, cap, tol, max_iter):
     for n_iter in range(1, max_iter + 1):
         step, value = sweep(point)
         largest = np.abs(step).max()
-        if tol is not None and largest < tol:
+        # Below the rounding of the potentials themselves nothing can come to rest.
+        if tol is not None and largest < max(tol, 1e-15 * np.abs(point).max()):
             return point + step, n_iter, True, largest
         if tol is not None and points and not value >= best - 1e-13 * abs(best):
             point, points, steps = plain, [], []
@@ -240,11 +247,11 @@ class _Problem:
         c = 0.0
         for _ in range(50):
             logs = log_mass + (c - potential) / strength
-            log_asked = logsumexp(logs)
+            log_asked = _log_sum(logs)
             slope = 1 / self.rows.strength + np.exp(logs - log_asked) @ (1 / strength)
             step = (log_taken - c / self.rows.strength - log_asked) / slope
             c += step
-            if abs(step) <= 1e-14 * abs(c):
+            if abs(step) <= 1e-14 * (abs(c) + np.abs(potential).max()):
                 break
         return g - c
 
@@ -253,7 +260,7 @@ class _Problem:
 
         Relaxed rows have the masses that their potentials ask for.
         """
-        mass = np.exp(logsumexp(log_mass))
+        mass = np.exp(_log_sum(log_mass))
         if self.rows.kind == "kl":
             value = self.rows.strength * (self.given - mass)
         elif self.rows.kind == "free":
@@ -270,7 +277,7 @@ class _Problem:
         finite = np.isfinite(moved)
         movement[finite] = moved[finite] - g[finite]
         if self.total_mass is not None:
-            log_total = logsumexp(log_mass[finite] + movement[finite] / self.reg)
+            log_total = _log_sum(log_mass[finite] + movement[finite] / self.reg)
             h_movement = self.reg * (np.log(self.total_mass) - log_total)
         elif translation:
             moved = self.translate(moved, self.log_taken(log_mass))
@@ -282,7 +289,7 @@ class _Problem:
         """Logarithm of the mass that rows have for the relaxed columns."""
         if self.rows.kind == "eq":
             return np.log(self.given - self.cols.mass[self.costs.shape[1] :].sum())
-        return logsumexp(log_mass)
+        return _log_sum(log_mass)
 
     def ascend(self, g, h, *, columns_first, translation, tol, max_iter):
         """Potentials after sweeps; their number; whether they came to rest; the last movement."""
@@ -293,6 +300,7 @@ class _Problem:
             g, h, max_iter = g + movement, h + h_movement, max_iter - 1
         elif translation and self.rows.kind == "eq" and max_iter:
             g = self.translate(g, self.log_taken(None))
+        tol = None if tol is None else max(tol, 1e-14 * self.reg)
         finite = np.isfinite(g)
         cap = np.append(np.broadcast_to(self.cols.cap, len(g))[finite], np.inf)
 
@@ -429,6 +437,8 @@ def _check_masses(row, col, rows, cols, total, virtual):
 def _start(init, k, n_virtual, cols, total):
     """Potentials to begin with, and whether columns move before rows."""
     columns_first = isinstance(init, str)
+    if columns_first and init != "columns":
+        raise ValueError(f'init must be potentials, a result, or "columns", got {init!r}')
     g, h = np.zeros(k + n_virtual), 0.0
     if isinstance(init, TransportResult):
         g[:k] = init.col_potential
@@ -495,13 +505,17 @@ def _majorize(problem, S, weight, g, h, options, outer_tol, max_outer_iter):
             rose = max(rose, change)
             at_rest = abs(change) < outer_tol * mass
     if rose > max(outer_tol * mass, 1e-9 * abs(objectives[-1])):
-        warnings.warn(
-            f"The objective rose by up to {rose:.3g} in a step, since similarity has negative "
-            'eigenvalues; psd_shift="auto" raises its diagonal until there are none.',
-            ConvergenceWarning,
-            stacklevel=4,
+        problem_found = (
+            f"rose by up to {rose:.3g} in a step, since similarity has negative eigenvalues; "
+            'psd_shift="auto" raises its diagonal until there are none'
         )
-    return inner, g, h, n_iter, converged and at_rest, movement, objectives
+    elif not at_rest:
+        problem_found = f"did not come to rest in {max_outer_iter} steps; raise max_outer_iter"
+    else:
+        problem_found = None
+    if problem_found:
+        warnings.warn(f"The objective {problem_found}.", ConvergenceWarning, stacklevel=4)
+    return inner, g, h, n_iter, converged, at_rest, movement, objectives
 
 
 @validate_params(
@@ -764,12 +778,12 @@ def transport_assign(
 
     options = {"translation": translation, "tol": tol, "max_iter": max_iter}
     options["columns_first"] = columns_first
-    objectives = []
+    objectives, at_rest = [], True
     if similarity is None:
         g, h, n_iter, converged, movement = problem.ascend(g, h, **options)
     else:
         S = _check_similarity(similarity, n, psd_shift)
-        problem, g, h, n_iter, converged, movement, objectives = _majorize(
+        problem, g, h, n_iter, converged, at_rest, movement, objectives = _majorize(
             problem, S, similarity_weight, g, h, options, outer_tol, max_outer_iter
         )
     if not converged and tol is not None and max_iter:
@@ -795,7 +809,7 @@ def transport_assign(
         labels=None if labels is None else costs.give(labels),
         row_weight=None if output == "potentials" else costs.give(weight),
         n_iter=n_iter,
-        converged=converged,
+        converged=converged and at_rest,
         objectives=objectives,
         **found,
     )
@@ -877,6 +891,9 @@ def doubly_stochastic(similarity, *, reg=0.1, tol=1e-9, max_iter=1000):
     values = to_numpy(similarity)
     if values.ndim != 2 or values.shape[0] != values.shape[1]:
         raise ValueError(f"similarity must be square, got shape {values.shape}")
+    for what, found in (("NaN", np.isnan(values)), ("infinity", np.isinf(values))):
+        if found.any():
+            raise ValueError(f"similarity contains {what}")
     asymmetry = np.abs(values - values.T).max(initial=0.0)
     if asymmetry > 1e-5 * np.abs(values).max(initial=0.0):
         raise ValueError(
@@ -899,6 +916,7 @@ def doubly_stochastic(similarity, *, reg=0.1, tol=1e-9, max_iter=1000):
         f = to_numpy(potentials)
         return 0.5 * (f - w), f.sum() + w.sum()
 
+    tol = max(tol, 1e-14 * reg)
     w, n_iter, converged, largest = _iterate(sweep, np.zeros(m), np.inf, tol, max_iter)
     if not converged:
         warnings.warn(

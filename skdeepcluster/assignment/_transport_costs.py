@@ -160,13 +160,14 @@ class Costs:
         for begin, end, block in self.blocks():
             cost = np.zeros((end - begin, len(columns)))
             cost[:, real] = block[:, columns[real]]
-            with np.errstate(invalid="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"):
                 logs = (g[columns] - cost + potentials[begin:end, None]) / reg
             total = np.logaddexp(total, np.logaddexp.reduce(logs, axis=0))
         return total
 
-    def explain(self, virtual):
+    def explain(self, virtual, empty_columns=()):
         """Raise the error that says what is wrong with the costs."""
+        empty_columns = np.asarray(empty_columns, dtype=int)
         for begin, _, block in self.blocks():
             block = to_numpy(block)
             for what, found in (("NaN", np.isnan(block)), ("-infinity", np.isneginf(block))):
@@ -181,6 +182,12 @@ class Costs:
                     f"row {begin + np.argmax(empty)} of {self.name} is infinite in all columns: "
                     "there is no column that may take it"
                 )
+            empty_columns = empty_columns[np.isposinf(block[:, empty_columns]).all(axis=0)]
+        if len(empty_columns):
+            raise ValueError(
+                f"column {empty_columns[0]} of {self.name} is infinite in all rows: there is no "
+                "row that it may take; leave it out"
+            )
         raise ValueError(
             f"{self.name} divided by reg exceeds what double precision can hold: rescale "
             f"{self.name}, subtract a constant from it, or raise reg"
@@ -237,10 +244,6 @@ def log_column_masses(costs, processes, g, reg, mass, rows, **outputs):
         local = costs.log_sums(g, reg, potentials, lost)
         highest = processes.max(local)
         if not np.isfinite(highest).all():
-            column = lost[np.argmin(highest)]
-            raise ValueError(
-                f"column {column} of {costs.name} is infinite in all rows that have mass: there "
-                "is no row that it may take; leave it out"
-            )
+            costs.explain(False, lost[~np.isfinite(highest)])
         logs[lost] = highest + np.log(processes.sum(np.exp(local - highest)))
     return logs, float(value)
