@@ -3,14 +3,13 @@
 The distance of a row x to a centre c is |x|^2 + |c|^2 - 2 (x, c). A product of narrow matrices
 bounds -(x, c) from below for all pairs at once, and what might then be nearer than what is known
 is computed from all features. So what comes out for a row depends neither on the rounding of the
-product, for which `margins` make room, nor on the number of threads.
+product, for which `margins` make room, nor on other rows, nor on the number of threads.
 """
 
 import numpy as np
 
 from cython cimport floating
-from cython.parallel cimport parallel, prange
-from libc.stdlib cimport free, malloc
+from cython.parallel cimport prange
 
 
 cdef extern from "_medoids.h" nogil:
@@ -32,7 +31,6 @@ cdef extern from "_distance.h" nogil:
 
 
 cdef enum:
-    ROWS = 16      # that a thread takes at once
     TILE = 512     # rows that meet one candidate after the other
     SPARE = 16     # `below_*` may write this far past the last hit
 
@@ -95,7 +93,6 @@ def nearest_center(
     int[::1] labels,
     floating[::1] distances,
     bint start,
-    int n_threads,
 ):
     """The nearest centre of each row, among the one known and some others.
 
@@ -117,22 +114,14 @@ def nearest_center(
         Squared distances to these.
     start : bool
         Whether the distances to the centres known are yet to be computed.
-    n_threads : int
     """
-    cdef Py_ssize_t n = X.shape[0], m = bounds.shape[0]
-    cdef Py_ssize_t n_chunks = (n + ROWS - 1) // ROWS
-    cdef Py_ssize_t chunk, i
-    cdef int *hits = NULL
+    cdef Py_ssize_t n = X.shape[0], m = bounds.shape[0], i
+    cdef int[::1] hits = np.empty(m + SPARE, np.int32)
 
-    if not n or not m:
-        return
-    with nogil, parallel(num_threads=n_threads):
-        hits = <int *>malloc((m + SPARE) * sizeof(int))
-        for chunk in prange(n_chunks, schedule="dynamic"):
-            for i in range(chunk * ROWS, min((chunk + 1) * ROWS, n)):
-                improve_row(&X[i, 0], centers, first, &products[i, 0], bounds, margins[i], start,
-                            &labels[i], &distances[i], hits)
-        free(hits)
+    with nogil:
+        for i in range(n):
+            improve_row(&X[i, 0], centers, first, &products[i, 0], bounds, margins[i], start,
+                        &labels[i], &distances[i], &hits[0])
 
 
 def sum_by_label(
@@ -176,7 +165,6 @@ def gains_of_candidates(
     const floating[::1] bounds,
     floating[::1] near,
     bint update,
-    int n_threads,
 ):
     """How much nearer candidates are to the rows than what is known, for each candidate alone.
 
@@ -194,7 +182,6 @@ def gains_of_candidates(
         Squared distances to what is known.
     update : bool
         Whether the candidates are henceforth known.
-    n_threads : int
 
     Returns
     -------
@@ -202,27 +189,22 @@ def gains_of_candidates(
         By how much the sum of `near` falls.
     """
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], n_candidates = candidates.shape[0]
-    cdef Py_ssize_t n_tiles = (n + TILE - 1) // TILE
     cdef Py_ssize_t tile, begin, size, t, h, i, n_hits
-    cdef double[:, ::1] gains = np.zeros((n_tiles, n_candidates))
-    cdef int *hits = NULL
-    cdef floating *found = NULL
+    cdef double[::1] gains = np.zeros(n_candidates)
+    cdef int[::1] hits = np.empty(TILE + SPARE, np.int32)
+    cdef floating[::1] found = np.empty(TILE, np.asarray(X).dtype)
 
-    with nogil, parallel(num_threads=n_threads):
-        hits = <int *>malloc((TILE + SPARE) * sizeof(int))
-        found = <floating *>malloc(TILE * sizeof(floating))
-        for tile in prange(n_tiles, schedule="dynamic"):
+    with nogil:
+        for tile in range((n + TILE - 1) // TILE):
             begin = tile * TILE
             size = min(TILE, n - begin)
             for t in range(n_candidates):
-                n_hits = below(&products[t, begin], &bounds[begin], shifts[t], size, hits)
-                squares(&candidates[t, 0], &X[begin, 0], d, hits, n_hits, found)
+                n_hits = below(&products[t, begin], &bounds[begin], shifts[t], size, &hits[0])
+                squares(&candidates[t, 0], &X[begin, 0], d, &hits[0], n_hits, &found[0])
                 for h in range(n_hits):
                     i = begin + hits[h]
                     if found[h] < near[i]:
-                        gains[tile, t] += <double>near[i] - found[h]
+                        gains[t] += <double>near[i] - found[h]
                         if update:
                             near[i] = found[h]
-        free(hits)
-        free(found)
-    return np.sum(gains, axis=0)
+    return np.asarray(gains)

@@ -88,8 +88,9 @@ class HierarchicalKMeans(
 
     init : {"k-means++", "random"} or array-like of shape (n_clusters, n_features), \
             default="k-means++"
-        How to begin: at rows that are drawn by their squared distance to those drawn before, among
-        at most 20 rows for each cluster; at any rows; or, on the finest level, at given centers.
+        How to begin: at rows that are drawn by their squared distance to those drawn before, from
+        10 rows for each cluster and no less than 10,000; at any rows; or, on the finest level, at
+        given centers.
 
     random_state : int, RandomState instance or None, default=None
         Determines starts and random members.
@@ -283,9 +284,8 @@ class HierarchicalKMeans(
         return self
 
     def _limited_threads(self):
-        """The threads of matrix products are under `n_jobs` too."""
-        n_threads = _openmp_effective_n_threads(self.n_jobs)
-        return _get_threadpool_controller().limit(limits=n_threads, user_api="blas")
+        """Matrix products are on one thread each: several are computed at once."""
+        return _get_threadpool_controller().limit(limits=1, user_api="blas")
 
     def _validate(self, X, reset):
         on_disk = is_on_disk(X)

@@ -1,11 +1,13 @@
 """K-means with many clusters, of rows in memory or on disk."""
 
 import mmap
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
 
 import numpy as np
 from sklearn import get_config
 from sklearn.utils import assert_all_finite
-from sklearn.utils.extmath import randomized_svd, row_norms
+from sklearn.utils.extmath import row_norms
 
 from skdeepcluster._kernels import _kmeans
 
@@ -13,16 +15,19 @@ FLOATS = [np.float64, np.float32]
 # What is read at once from a file, in bytes.
 READ_BYTES = 2**26
 # Bounds that are held at once, and of how many centres at most.
-N_BOUNDS = 2**20
+N_BOUNDS = 2**18
 N_CENTERS = 4096
 # Rows by which the dimensions of bounds are chosen.
 SAMPLE_ROWS = 2000
 # Numbers of dimensions to try, and the time for a distance over that for an entry of a matrix
 # product, per feature or dimension.
-DIMENSIONS = (16, 32, 48, 64, 96, 128, 192)
+DIMENSIONS = (16, 32, 48, 64, 96, 128)
 DISTANCE_COST = 4.0
-# Seeds are chosen among this many rows for each of them.
-SEED_ROWS = 20
+# Features multiplied in a pass over all rows and centres, from which on the choice pays.
+WORTH_A_CHOICE = 2**30
+# Seeds are chosen among so many rows at least, and among so many for each of them.
+MIN_SEED_ROWS = 10_000
+SEED_ROWS = 10
 # Beyond these sizes squares do not fit float32.
 FLOAT32_RANGE = 1e-15, 1e15
 
@@ -56,6 +61,7 @@ class Rows:
         self.X, self.n_threads, self.unit = X, n_threads, unit
         self.shape = X.shape
         self.dtype = X.dtype if X.dtype in FLOATS else np.dtype(np.float64)
+        self.n_dimensions = self.stored = None
         self.on_disk = is_on_disk(X)
         if not self.on_disk:
             self.X = self._checked(X)
@@ -64,7 +70,8 @@ class Rows:
         sample = self.take(slice(None, None, every))
         self.shift = sample.mean(axis=0, dtype=np.float64).astype(self.dtype)
         self.sample = sample - self.shift
-        self.axes = self._principal_directions()
+        # What inner products of rows may lose to rounding, in parts of their lengths.
+        self.slack = (self.shape[1] + 16) * np.finfo(self.dtype).eps
         self.use_dimensions(self.shape[1])
 
     # ---------------------------------------------------------------- reading
@@ -109,21 +116,29 @@ class Rows:
 
     # ---------------------------------------------------------------- bounds
 
-    def _principal_directions(self):
+    @cached_property
+    def axes(self):
         """Leading directions; none where few dimensions cannot save much."""
         usable = [m for m in DIMENSIONS if m < min(len(self.sample), self.shape[1] // 2)]
         if not usable:
             return np.empty((0, self.shape[1]), self.dtype)
-        axes = randomized_svd(self.sample, usable[-1], n_iter=2, random_state=0)[2]
-        return np.ascontiguousarray(np.linalg.qr(axes.T)[0].T, self.dtype)
+        rng = np.random.default_rng(0)
+        axes = rng.standard_normal((self.shape[1], usable[-1]), dtype=self.dtype)
+        for _ in range(2):
+            axes = np.linalg.qr(self.sample.T @ (self.sample @ axes))[0]
+        projected = self.sample @ axes
+        order = np.linalg.eigh(projected.T @ projected)[1][:, ::-1]
+        return np.ascontiguousarray((axes @ order).T)
 
     def use_dimensions(self, n_dimensions):
-        self.n_dimensions = n_dimensions
-        self.stored = None
-        self.slack = (self.shape[1] + 16) * np.finfo(self.dtype).eps
+        if n_dimensions != self.n_dimensions:
+            self.n_dimensions = n_dimensions
+            self.stored = None
 
     def choose_dimensions(self, centers):
         """Take the number of dimensions that leaves least work with some centres."""
+        if len(self.X) * centers.size < WORTH_A_CHOICE:
+            return self.use_dimensions(self.shape[1])
         few = self.sample[:: max(1, len(self.sample) // 128)]
         C = (centers - self.shift)[:N_CENTERS]
         inner = few @ C.T
@@ -136,9 +151,7 @@ class Rows:
             return m * len(C) + DISTANCE_COST * self.shape[1] * n_near
 
         options = [self.shape[1], *(m for m in DIMENSIONS if m <= len(self.axes))]
-        best = min(options, key=cost)
-        if best != self.n_dimensions:
-            self.use_dimensions(best)
+        self.use_dimensions(min(options, key=cost))
 
     def _leading(self, centered, m):
         """Coordinates along the first axes and the length of the rest, or all features."""
@@ -149,8 +162,7 @@ class Rows:
         norms = row_norms(centered, squared=True)
         rest = norms - row_norms(coordinates[:, :m], squared=True)
         # Never too short, whatever rounding has done.
-        slack = (self.shape[1] + 16) * np.finfo(self.dtype).eps
-        coordinates[:, m] = np.sqrt(np.maximum(rest, 0) + slack * norms)
+        coordinates[:, m] = np.sqrt(np.maximum(rest, 0) + self.slack * norms)
         return coordinates
 
     def coordinates(self, rows, block=None):
@@ -169,10 +181,14 @@ class Rows:
         if self.on_disk and n * (m + 2) * self.dtype.itemsize > room:
             return
         stored = np.empty((n, m + 1), self.dtype), np.empty(n, self.dtype)
-        for begin, rows in self.blocks():
-            for block in ranges(len(rows), 4096):
-                where = slice(begin.start + block.start, begin.start + block.stop)
+
+        def work(whole, rows, blocks):
+            for block in blocks:
+                where = slice(whole.start + block.start, whole.start + block.stop)
                 stored[0][where], stored[1][where] = self.coordinates(rows[block])
+
+        for whole, rows in self.blocks():
+            self._in_threads(partial(work, whole, rows), ranges(len(rows), 1024))
         self.stored = stored
 
     # ---------------------------------------------------------------- k-means
@@ -189,23 +205,39 @@ class Rows:
             for z, norms in [self.coordinates(centers[part])]
         ]
         size = max(1, N_BOUNDS // min(N_CENTERS, len(centers)))
-        products = np.empty((size, min(N_CENTERS, len(centers))), self.dtype)
         counts = 0
-        for whole, rows in self.blocks():
-            for block in ranges(len(rows), size):
+
+        def work(whole, rows, blocks):
+            """Label blocks of the rows in `whole` as long as there are any."""
+            buffer = np.empty(size * min(N_CENTERS, len(centers)), self.dtype)
+            for block in blocks:
                 x = rows[block]
                 where = slice(whole.start + block.start, whole.start + block.stop)
                 y, norms = self.coordinates(x, where)
                 for first, z, bounds, longest in parts:
-                    out = products.reshape(-1)[: len(x) * len(z)].reshape(len(x), len(z))
-                    np.matmul(y, z.T, out=out)
+                    products = buffer[: len(x) * len(z)].reshape(len(x), len(z))
+                    np.matmul(y, z.T, out=products)
                     _kmeans.nearest_center(
-                        x, centers, first, out, bounds, self._margins(norms, longest),
-                        labels[where], distances[where], first == 0, self.n_threads,
+                        x, centers, first, products, bounds, self._margins(norms, longest),
+                        labels[where], distances[where], first == 0,
                     )  # fmt: skip
+
+        for whole, rows in self.blocks():
+            self._in_threads(partial(work, whole, rows), ranges(len(rows), size))
             if sums is not None:
                 counts = counts + _kmeans.sum_by_label(rows, labels[whole], sums, self.n_threads)
         return counts
+
+    def _in_threads(self, work, blocks):
+        """Let threads take blocks from a list until all are done.
+
+        Not those of OpenMP: those of matrix products and they would wait for each other.
+        """
+        blocks = iter(list(blocks))
+        if self.n_threads == 1:
+            return work(blocks)
+        with ThreadPoolExecutor(self.n_threads) as pool:
+            list(pool.map(work, [blocks] * self.n_threads))
 
     def _margins(self, norms, longest):
         return (self.slack * np.square(np.sqrt(norms) + longest) - norms / 2).astype(self.dtype)
@@ -216,7 +248,7 @@ def seeds(rows, k, rng):
 
     Of many rows a part is looked at.
     """
-    n, size = rows.shape[0], max(SEED_ROWS * k, 1000)
+    n, size = rows.shape[0], max(MIN_SEED_ROWS, SEED_ROWS * k)
     X = rows.take(np.sort(rng.choice(n, size, replace=False)) if size < n else slice(None))
     rows.choose_dimensions(X[rng.choice(len(X), k, replace=False)])
     y, norms = rows.coordinates(X)
@@ -228,7 +260,7 @@ def seeds(rows, k, rng):
     def gains(candidates, bounds, update):
         return _kmeans.gains_of_candidates(
             X, X[candidates], np.matmul(-y[candidates], y.T), -norms[candidates] / 2, bounds, near,
-            update, rows.n_threads,
+            update,
         )  # fmt: skip
 
     for i in range(k):
