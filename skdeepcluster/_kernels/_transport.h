@@ -30,16 +30,19 @@ typedef int64_t integers __attribute__((vector_size(VECTOR_BYTES)));
 /* Weights up to exp(HEADROOM) times the scale of the sums are added as they are. */
 #define HEADROOM 200.0
 
-INLINED doubles larger(doubles a, doubles b)
+/* Vectors go by pointers: how they would be passed by value depends on the instruction set. */
+INLINED void raise_to(doubles *most, const doubles *x)
 {
-    integers first = a > b;
-    return (doubles)(((integers)a & first) | ((integers)b & ~first));
+    integers more = *x > *most;
+    *most = (doubles)(((integers)*x & more) | ((integers)*most & ~more));
 }
 
-/* exp(x) for x <= 0 to about one unit in the last place: x = n ln 2 + r, |r| <= ln 2 / 2, and the
- * minimax polynomial of degree 11. What would be denormal is 0; NaN stays NaN. */
-INLINED doubles exp_of_negative(doubles x)
+/* exp(x) in the place of x <= 0, to about one unit in the last place: x = n ln 2 + r with
+ * |r| <= ln 2 / 2, and the minimax polynomial of degree 11. What would be denormal is 0; NaN stays
+ * NaN. */
+INLINED void exponentiate(doubles *values)
 {
+    doubles x = *values;
     const double shift = 0x1.8p52; /* the sum's last bits are the nearest integer */
     doubles shifted = x * 0x1.71547652b82fep+0 + shift;
     doubles n = shifted - shift;
@@ -57,7 +60,7 @@ INLINED doubles exp_of_negative(doubles x)
     p = p * r + 1.0;
     doubles power = (doubles)(((integers)shifted + 1023) << 52);
     integers vanishes = x < -708.0;
-    return (doubles)((integers)(p * power) & ~vanishes);
+    *values = (doubles)((integers)(p * power) & ~vanishes);
 }
 
 #define REAL float
@@ -105,14 +108,14 @@ static void PASTE(sweep_, REAL)(const REAL *restrict costs, ptrdiff_t n_rows, pt
             reals c;
             __builtin_memcpy(&c, cost + v * LANES, sizeof c); /* may be unaligned */
             e[v] = potential[v] - __builtin_convertvector(c, doubles);
-            most = larger(e[v], most);
+            raise_to(&most, &e[v]);
         }
         for (; v < n_vectors; ++v) {
             doubles c = {0};
             for (ptrdiff_t lane = 0; v * LANES + lane < n_columns && lane < LANES; ++lane)
                 c[lane] = cost[v * LANES + lane];
             e[v] = potential[v] - c;
-            most = larger(e[v], most);
+            raise_to(&most, &e[v]);
         }
         double m = most[0];
         for (int lane = 1; lane < LANES; ++lane)
@@ -127,7 +130,8 @@ static void PASTE(sweep_, REAL)(const REAL *restrict costs, ptrdiff_t n_rows, pt
 
         doubles sum = {0};
         for (v = 0; v < n_vectors; ++v) {
-            e[v] = exp_of_negative((e[v] - m) * per_reg);
+            e[v] = (e[v] - m) * per_reg;
+            exponentiate(&e[v]);
             sum += e[v];
         }
         double s = 0;
