@@ -294,7 +294,8 @@ class _Problem:
     def ascend(self, g, h, *, columns_first, translation, tol, max_iter):
         """Potentials after sweeps; their number; whether they came to rest; the last movement."""
         translation = translation and self.can_translate
-        if columns_first and max_iter:
+        columns_first = columns_first and max_iter > 0
+        if columns_first:
             free = Constraint(self.rows.mass, "free", None, self.reg)
             movement, h_movement, _ = self.sweep(g, h, translation, free)
             g, h, max_iter = g + movement, h + h_movement, max_iter - 1
@@ -503,16 +504,17 @@ def _majorize(problem, S, weight, g, h, options, outer_tol, max_outer_iter):
         if len(objectives) > 1:
             change = objectives[-1] - objectives[-2]
             rose = max(rose, change)
-            at_rest = abs(change) < outer_tol * mass
-    if rose > max(outer_tol * mass, 1e-9 * abs(objectives[-1])):
+            at_rest = outer_tol is not None and abs(change) < outer_tol * mass
+    problem_found = None
+    if outer_tol is None:
+        pass
+    elif rose > max(outer_tol * mass, 1e-9 * abs(objectives[-1])):
         problem_found = (
             f"rose by up to {rose:.3g} in a step, since similarity has negative eigenvalues; "
             'psd_shift="auto" raises its diagonal until there are none'
         )
     elif not at_rest:
         problem_found = f"did not come to rest in {max_outer_iter} steps; raise max_outer_iter"
-    else:
-        problem_found = None
     if problem_found:
         warnings.warn(f"The objective {problem_found}.", ConvergenceWarning, stacklevel=4)
     return inner, g, h, n_iter, converged, at_rest, movement, objectives
@@ -529,7 +531,7 @@ def _majorize(problem, S, weight, g, h, options, outer_tol, max_outer_iter):
         "similarity_weight": [Interval(Real, 0, None, closed="left")],
         "psd_shift": [StrOptions({"auto"}), None],
         "max_outer_iter": [Interval(Integral, 1, None, closed="left")],
-        "outer_tol": [Interval(Real, 0, None, closed="left")],
+        "outer_tol": [None, Interval(Real, 0, None, closed="left")],
         "translation": ["boolean"],
         "tol": [None, Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
@@ -642,8 +644,9 @@ def transport_assign(
     max_outer_iter : int, default=100
         Linearizations at most.
 
-    outer_tol : float, default=1e-6
-        Linearization ends when the objective changes by less than this share of the rows' mass.
+    outer_tol : float or None, default=1e-6
+        Linearization ends when the objective changes by less than this times the rows' mass. With
+        None there are `max_outer_iter` of them, and no warning.
 
     init : TransportResult, array-like of shape (n_clusters,) or "columns", default=None
         Potentials of the columns to begin with, such as those of the last call; rows may be others.
@@ -654,7 +657,7 @@ def transport_assign(
         Whether sweeps include the best shift of the potentials, which is known in closed form,
         where the columns are relaxed by "kl" and the rows are "eq" or "kl". The plan is the same.
 
-    tol : float, default=1e-6
+    tol : float or None, default=1e-6
         Sweeps end when none of them moves a potential of columns by more, in units of cost. The
         relative error of column masses is then about ``tol / reg``. With None there are `max_iter`
         plain sweeps, and no warning.
@@ -775,9 +778,15 @@ def transport_assign(
             'process_group allows neither similarity nor a rounding other than "argmax": both '
             "need all rows at once"
         )
+    if rounding != "argmax" and not np.allclose(row_masses, row_masses[0], rtol=SAME_MASS):
+        raise ValueError(f"rounding={rounding!r} requires rows of equal mass")
 
-    options = {"translation": translation, "tol": tol, "max_iter": max_iter}
-    options["columns_first"] = columns_first
+    options = {
+        "columns_first": columns_first,
+        "translation": translation,
+        "tol": tol,
+        "max_iter": max_iter,
+    }
     objectives, at_rest = [], True
     if similarity is None:
         g, h, n_iter, converged, movement = problem.ascend(g, h, **options)
@@ -797,8 +806,6 @@ def transport_assign(
     outputs, weight, found = problem.read_out(g, h, output)
     labels = outputs.get("labels")
     if labels is not None and rounding != "argmax":
-        if not np.allclose(row_masses, row_masses[0], rtol=SAME_MASS):
-            raise ValueError(f"rounding={rounding!r} requires rows of equal mass")
         shares = (cols.mass[:k] if col == "eq" else found["col_mass"]) / given
         labels = round_labels(problem.costs, g[:k] + h, weight, shares, rounding)
     plan = outputs.get("plan")

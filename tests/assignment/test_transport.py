@@ -583,6 +583,10 @@ def test_indefinite_similarities_are_spoken_of():
     S = np.kron(np.eye(3), [[0, 1], [1, 0]])
     with pytest.warns(ConvergenceWarning, match="rose|come to rest"):
         transport_assign(cost, similarity=S, similarity_weight=2.0, reg=0.01, max_outer_iter=10)
+    asked = transport_assign(
+        cost, similarity=S, similarity_weight=2.0, reg=0.01, max_outer_iter=7, outer_tol=None
+    )
+    assert len(asked.objectives) == 7
 
 
 # Kinds of costs.
@@ -647,7 +651,7 @@ def test_other_memory_layouts_and_types():
     expected = transport_assign(cost.astype(float), reg=0.5).plan
     strided = np.repeat(cost.astype(float), 2, axis=1)[:, ::2]
     for other in (cost, cost.tolist(), np.asfortranarray(cost, dtype=float), strided,
-                  cost.astype(np.float16), Blocks(cost)):  # fmt: skip
+                  cost.astype(np.float16), cost.astype(">f8"), Blocks(cost)):  # fmt: skip
         np.testing.assert_allclose(transport_assign(other, reg=0.5).plan, expected, atol=1e-6)
 
 
