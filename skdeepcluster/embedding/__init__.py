@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "dcn": ["DCN"],
         "dec": ["DEC"],
         "idec": ["IDEC"],
+        "tell": ["TELL"],
         "vade": ["VaDE"],
     },
 )

@@ -1,0 +1,63 @@
+"""
+==================================
+A layer whose weights are pictures
+==================================
+
+:class:`~skdeepcluster.TELL` writes k-means as a layer of a network: codes and centers have length
+one, the layer's weights are the centers, and the decoder turns each into the row that it stands
+for. The same layer learns from a stream.
+"""
+
+# %%
+# `prototypes_` are the decoded centers. Beside each stand the digits whose codes are nearest to the
+# center, and those of its cluster that are farthest. The names of digits only order the rows.
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+
+from skdeepcluster import TELL
+from skdeepcluster.metrics import best_match, clustering_accuracy
+
+X, y = load_digits(return_X_y=True)
+tell = TELL(10, hidden_layer_sizes=(256, 256), random_state=0).fit(X)
+print(f"accuracy {clustering_accuracy(y, tell.labels_):.3f}")
+cosine = (tell.transform(X) * tell.cluster_centers_[tell.labels_]).sum(axis=1)
+
+
+def show(ax, image, **frame):
+    ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set(visible=bool(frame), **frame)
+
+
+n_shown = 5
+figure, axes = plt.subplots(10, 2 * n_shown + 1, figsize=(8, 7.5), layout="constrained")
+clusters = list(best_match(y, tell.labels_))
+for row, cluster in zip(axes, clusters, strict=True):
+    members = np.flatnonzero(tell.labels_ == cluster)
+    members = members[np.argsort(-cosine[members])]
+    for ax, i in zip(row[1:], [*members[:n_shown], *members[-n_shown:]], strict=True):
+        show(ax, X[i])
+    show(row[0], tell.prototypes_[cluster], color="C1", linewidth=2)
+axes[0, 0].set_title("prototype", color="C1", fontsize=9)
+axes[0, 1 + n_shown // 2].set_title("nearest digits")
+_ = axes[0, 1 + n_shown + n_shown // 2].set_title("farthest digits")
+
+# %%
+# A stream: from now on all digits come as negatives, 300 at a time. `partial_fit` moves the
+# centers and the network with them, and the prototypes follow.
+frames = [tell.prototypes_[clusters].copy()]
+stream = np.random.RandomState(0).permutation(len(X))
+for step in range(30):
+    rows = stream[300 * (step % 6) : 300 * (step % 6 + 1)]
+    tell.partial_fit(16 - X[rows])
+    if step % 10 == 9:
+        frames.append(tell.prototypes_[clusters].copy())
+
+figure, axes = plt.subplots(len(frames), 10, figsize=(8, 3.4), layout="constrained")
+for row, prototypes, after in zip(axes, frames, ["at first", 10, 20, 30], strict=True):
+    for ax, prototype in zip(row, prototypes, strict=True):
+        show(ax, prototype)
+    row[0].set_ylabel(after)
+figure.suptitle("prototypes after so many parts of the stream")
+print(f"accuracy on negatives {clustering_accuracy(y, tell.predict(16 - X)):.3f}")
