@@ -46,6 +46,11 @@ def ranges(n, size):
     return (slice(begin, min(begin + size, n)) for begin in range(0, n, size))
 
 
+def room():
+    """Bytes that may be taken at once."""
+    return get_config()["working_memory"] * 2**20
+
+
 class Rows:
     r"""Rows of an array, read in blocks, and bounds of their inner products with centres.
 
@@ -57,16 +62,16 @@ class Rows:
     principal directions. Where these are of no help, all features are multiplied.
     """
 
-    def __init__(self, X, n_threads, *, unit=False):
-        self.X, self.n_threads, self.unit = X, n_threads, unit
-        self.shape = X.shape
+    def __init__(self, X, n_threads, *, unit=False, index=None):
+        self.X, self.n_threads, self.unit, self.index = X, n_threads, unit, index
+        self.shape = (len(X) if index is None else len(index)), X.shape[1]
         self.dtype = X.dtype if X.dtype in FLOATS else np.dtype(np.float64)
         self.n_dimensions = self.stored = None
         self.on_disk = is_on_disk(X)
         if not self.on_disk:
             self.X = self._checked(X)
         self._check_range()
-        every = max(1, len(X) // SAMPLE_ROWS)
+        every = max(1, self.shape[0] // SAMPLE_ROWS)
         sample = self.take(slice(None, None, every))
         self.shift = sample.mean(axis=0, dtype=np.float64).astype(self.dtype)
         self.sample = sample - self.shift
@@ -90,15 +95,25 @@ class Rows:
         return (rows / norms[:, np.newaxis]).astype(self.dtype, copy=False)
 
     def take(self, index):
-        rows = self.X[index]
-        return self._checked(rows) if self.on_disk else rows
+        """Some rows, in memory unless they are a range of an array."""
+        if self.on_disk:
+            chosen = index if self.index is None else self.index[index]
+            return self._checked(self.X[chosen])
+        return self.X[index]
+
+    def part(self, index):
+        """A part of the rows, which stays on disk if there is no room for it."""
+        if self.on_disk and len(index) * self.shape[1] * self.dtype.itemsize > room():
+            chosen = index if self.index is None else self.index[index]
+            return Rows(self.X, self.n_threads, unit=self.unit, index=chosen)
+        return Rows(self.take(index), self.n_threads, unit=self.unit)
 
     def blocks(self):
         """Pairs of a range of rows and the rows."""
-        size = len(self.X)
+        size = self.shape[0]
         if self.on_disk:
             size = READ_BYTES // (self.shape[1] * self.dtype.itemsize)
-        return ((block, self.take(block)) for block in ranges(len(self.X), size))
+        return ((block, self.take(block)) for block in ranges(self.shape[0], size))
 
     def _check_range(self):
         largest = 0.0
@@ -137,7 +152,7 @@ class Rows:
 
     def choose_dimensions(self, centers):
         """Take the number of dimensions that leaves least work with some centres."""
-        if len(self.X) * centers.size < WORTH_A_CHOICE:
+        if self.shape[0] * centers.size < WORTH_A_CHOICE:
             return self.use_dimensions(self.shape[1])
         few = self.sample[:: max(1, len(self.sample) // 128)]
         C = (centers - self.shift)[:N_CENTERS]
@@ -174,11 +189,10 @@ class Rows:
 
     def store_coordinates(self):
         """Keep the coordinates of all rows, if they are few and take no place to speak of."""
-        n, m = len(self.X), self.n_dimensions
-        room = get_config()["working_memory"] * 2**20
+        n, m = self.shape[0], self.n_dimensions
         if self.stored is not None or m == self.shape[1]:
             return
-        if self.on_disk and n * (m + 2) * self.dtype.itemsize > room:
+        if self.on_disk and n * (m + 2) * self.dtype.itemsize > room():
             return
         stored = np.empty((n, m + 1), self.dtype), np.empty(n, self.dtype)
 

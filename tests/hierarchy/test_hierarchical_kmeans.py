@@ -146,14 +146,15 @@ def test_files_are_as_good_as_arrays(tmp_path, dtype):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_file_is_never_loaded_whole(tmp_path):
-    """Fitted in less than half of the memory that the file would take."""
+    """Fitted in less than a third of the memory that the file would take."""
     rng = np.random.default_rng(0)
-    mapped = np.lib.format.open_memmap(tmp_path / "X.npy", "w+", np.float32, shape=(400_000, 400))
+    mapped = np.lib.format.open_memmap(tmp_path / "X.npy", "w+", np.float32, shape=(200_000, 400))
     for begin in range(0, len(mapped), 50_000):
         mapped[begin : begin + 50_000] = rng.random((50_000, 400), dtype=np.float32)
     del mapped
     program = f"""
 import numpy as np
+from sklearn import config_context
 from skdeepcluster import HierarchicalKMeans
 class Watch:
     # The most memory that is no file's, in MiB, whenever a task ends.
@@ -168,12 +169,14 @@ class Watch:
 def fit(X):
     watch = Watch()
     model = HierarchicalKMeans([60, 10], n_resamples=1, max_iter=2, random_state=0)
-    model.set_callbacks(watch).fit(X)
+    model.set_callbacks(watch)
+    with config_context(working_memory=30):
+        model.fit(X)
     return watch.most
 before = fit(np.eye(100, 400, dtype=np.float32))
 X = np.load({str(tmp_path / "X.npy")!r}, mmap_mode="r")
 used = fit(X) - before
-assert used < 300 < X.nbytes / 2**20, used
+assert used < 100 < X.nbytes / 2**20 / 3, used
 """
     subprocess.run([sys.executable, "-c", program], check=True)
 
@@ -186,10 +189,12 @@ def test_permuted_rows_give_permuted_labels():
 
 
 def test_more_starts_are_no_worse():
-    def loss(n_init):
-        return HierarchicalKMeans(20, n_init=n_init, random_state=0).fit(DIGITS).inertia_per_level_
+    def losses(n_init):
+        models = [HierarchicalKMeans(20, n_init=n_init, random_state=seed) for seed in range(4)]
+        return np.array([model.fit(DIGITS).inertia_per_level_[0] for model in models])
 
-    assert loss(5) < loss(1)
+    few, many = losses(1), losses(4)
+    assert (many <= few).all() and (many < few).any()
 
 
 def test_spherical_k_means():
@@ -230,7 +235,7 @@ def test_rings_are_sampled_evenly(seed):
     X, ring = five_rings(seed)
 
     def evenness(n_clusters, **params):
-        model = HierarchicalKMeans(n_clusters, random_state=seed, **params).fit(X)
+        model = HierarchicalKMeans(n_clusters, max_iter=20, random_state=seed, **params).fit(X)
         return entropy(ring[model.balanced_sample(1000, random_state=seed)], 5)
 
     rows = np.random.default_rng(seed).choice(len(X), 1000, replace=False)
@@ -287,7 +292,8 @@ class Recorder:
 
 def test_callbacks_see_the_loss_fall():
     recorder = Recorder()
-    model = HierarchicalKMeans(20, random_state=0).set_callbacks(recorder).fit(DIGITS)
+    model = HierarchicalKMeans(20, max_iter=300, random_state=0)
+    model.set_callbacks(recorder).fit(DIGITS)
     # The last pass moves no center.
     passes = ["pass"] * (model.n_iter_ - 1)
     assert recorder.tasks == ["fit", "level", "k-means", *passes]

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.distance import cdist
+from sklearn import config_context
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 
@@ -160,8 +161,17 @@ def test_rows_on_disk(tmp_path, monkeypatch, dtype, unit):
     monkeypatch.setattr(module, "READ_BYTES", 100 * 64 * 8)
     monkeypatch.setattr(module, "SAMPLE_ROWS", 300)
     largest.clear()
-    found = lloyd(Rows(mapped, 2, unit=unit), DIGITS[:20] / 20, 10, 0.0)
-    assert max(largest) < 400  # never all of them
+    rows = Rows(mapped, 2, unit=unit)
+    found = lloyd(rows, DIGITS[:20] / 20, 10, 0.0)
+    assert_array_equal(found[1], expected[1])
+    assert_allclose(found[0], expected[0], rtol=1e-6)
+
+    chosen = np.arange(5, len(X), 2)
+    with config_context(working_memory=0):
+        part = rows.part(chosen).part(np.arange(3, 700))
+        found = lloyd(part, DIGITS[:20] / 20, 10, 0.0)
+    assert max(largest) < 600  # never all of them
+    expected = lloyd(Rows(X[chosen[3:700]], 1, unit=unit), DIGITS[:20] / 20, 10, 0.0)
     assert_array_equal(found[1], expected[1])
     assert_allclose(found[0], expected[0], rtol=1e-6)
 
