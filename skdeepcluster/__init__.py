@@ -11,6 +11,7 @@ __version__ = "0.1.0.dev0"
 _FAMILIES = {
     "density": ["HDBSCAN"],
     "embedding": ["AutoencoderClusterer", "DCN", "DEC", "IDEC", "TELL", "VaDE"],
+    "graph": ["GraphDegreeLinkage"],
     "hierarchy": ["HierarchicalKMeans", "balanced_sample"],
     "interval": ["IntervalClustering"],
     "medoids": ["CLARA", "CLARANS", "DynMSC", "FasterMSC", "KMedoids"],
