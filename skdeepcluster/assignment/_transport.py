@@ -183,12 +183,12 @@ def _iterate(sweep, point, cap, tol, max_iter):
     for n_iter in range(1, max_iter + 1):
         step, value = sweep(point)
         largest = np.abs(step).max()
-        # Below the rounding of the potentials themselves nothing can come to rest.
-        if tol is not None and largest < max(tol, 1e-15 * np.abs(point).max()):
-            return point + step, n_iter, True, largest
         if tol is not None and points and not value >= best - 1e-13 * abs(best):
             point, points, steps = plain, [], []
             continue
+        # Below the rounding of the potentials themselves nothing can come to rest.
+        if tol is not None and largest < max(tol, 1e-15 * np.abs(point).max()):
+            return point + step, n_iter, True, largest
         best, plain = value, point + step
         if tol is None or n_iter == max_iter:
             point = plain
@@ -197,7 +197,9 @@ def _iterate(sweep, point, cap, tol, max_iter):
         point = plain
         if len(points) > 1:
             between, change = np.diff(points, axis=0).T, np.diff(steps, axis=0).T
-            weights = np.linalg.lstsq(change, step, rcond=1e-10)[0]
+            # Steps that differ by rounding only say nothing.
+            rcond = 1e-10 + 1e-8 * np.linalg.norm(step) / max(np.linalg.norm(change), 1e-300)
+            weights = np.linalg.lstsq(change, step, rcond=rcond)[0]
             point = np.minimum(plain - (between + change) @ weights, cap)
     return point, max_iter, False, largest
 
