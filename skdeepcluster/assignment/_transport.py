@@ -197,10 +197,11 @@ def _iterate(sweep, point, cap, tol, max_iter):
         point = plain
         if len(points) > 1:
             between, change = np.diff(points, axis=0).T, np.diff(steps, axis=0).T
-            # Steps that differ by rounding only say nothing.
-            rcond = 1e-10 + 1e-8 * np.linalg.norm(step) / max(np.linalg.norm(change), 1e-300)
-            weights = np.linalg.lstsq(change, step, rcond=rcond)[0]
-            point = np.minimum(plain - (between + change) @ weights, cap)
+            unit = np.abs(change).max()
+            if unit > 1e-8 * largest:  # steps that differ by rounding only say nothing
+                rcond = max(1e-10, 1e-8 * largest / unit)
+                weights = np.linalg.lstsq(change / unit, step / unit, rcond=rcond)[0]
+                point = np.minimum(plain - (between + change) @ weights, cap)
     return point, max_iter, False, largest
 
 
@@ -335,11 +336,6 @@ class _Problem:
             col_mass = np.exp(log_mass)
             in_slack = np.exp((f + g[k]) / self.reg) if self.n_virtual else 0.0
         row_mass = taken + in_slack
-        if not (np.isfinite(col_mass).all() and np.isfinite(row_mass).all()):
-            raise ValueError(
-                "the masses of the plan exceed what double precision can hold: add a constant to "
-                f"{costs.name}, or raise reg, reg_row or reg_col"
-            )
         of_rows = self.processes.sum(
             [
                 self.rows.dual(f),
@@ -350,26 +346,26 @@ class _Problem:
             ]
         )
         mass = of_rows[4]
-        common = (h * self.total_mass if self.total_mass is not None else 0.0) - self.reg * mass
-        shift = h * mass - h * self.total_mass if self.total_mass is not None else 0.0
-        dual = of_rows[0] + self.cols.dual(g) + common
-        primal = of_rows[1] + _product(g, col_mass) + common + shift
+        dual = of_rows[0] + self.cols.dual(g) + h * (self.total_mass or 0.0) - self.reg * mass
+        primal = of_rows[1] + _product(g, col_mass) + (h - self.reg) * mass
         primal += of_rows[2] + self.cols.penalty(col_mass)
+        if not (np.isfinite(col_mass).all() and np.isfinite([mass, primal, dual]).all()):
+            raise ValueError(
+                "the masses of the plan, or the objective, exceed what double precision can hold: "
+                f"add a constant to {costs.name} or rescale it, or raise reg, reg_row or reg_col"
+            )
         with np.errstate(invalid="ignore", divide="ignore"):
             weight = np.where(self.rows.mass > 0, taken / self.rows.mass, 0.0)
-        return (
-            outputs,
-            weight,
-            {
-                "col_mass": col_mass[:k],
-                "col_potential": g[:k],
-                "offset_potential": float(g[k]) if self.n_virtual else float(h),
-                "row_error": float(of_rows[3] / mass) if mass > 0 else 0.0,
-                "col_error": float(self.cols.violation(col_mass) / mass) if mass > 0 else 0.0,
-                "primal": float(primal),
-                "dual": float(dual),
-            },
-        )
+        found = {
+            "col_mass": col_mass[:k],
+            "col_potential": g[:k],
+            "offset_potential": float(g[k]) if self.n_virtual else float(h),
+            "row_error": float(of_rows[3] / mass) if mass > 0 else 0.0,
+            "col_error": float(self.cols.violation(col_mass) / mass) if mass > 0 else 0.0,
+            "primal": float(primal),
+            "dual": float(dual),
+        }
+        return outputs, weight, found
 
 
 def _masses(value, size, default, name):
