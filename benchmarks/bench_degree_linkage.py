@@ -6,6 +6,7 @@ python benchmarks/bench_degree_linkage.py --growth FILE.png  how the cost grows 
 
 import argparse
 import warnings
+from functools import partial
 
 from _common import Table, load, median_seconds, scores, seconds
 from sklearn.cluster import AgglomerativeClustering, SpectralClustering
@@ -48,9 +49,8 @@ def table(repeats):
         if data is None:
             continue
         X, y = data
-        times = median_seconds(
-            {who: lambda method=method: method(X, 10) for who, method in METHODS.items()}, repeats
-        )
+        tasks = {who: partial(method, X, 10) for who, method in METHODS.items()}
+        times = median_seconds(tasks, repeats)
         for who, method in METHODS.items():
             rows.row(name, who, *scores(y, method(X, 10)), times[who])
 

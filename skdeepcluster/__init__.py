@@ -11,6 +11,7 @@ __version__ = "0.1.0.dev0"
 _FAMILIES = {
     "density": ["HDBSCAN"],
     "embedding": ["AutoencoderClusterer", "DCN", "DEC", "IDEC", "TELL", "VaDE"],
+    "explain": ["HamiltonianCycleMap"],
     "graph": ["GraphDegreeLinkage"],
     "hierarchy": ["HierarchicalKMeans", "balanced_sample"],
     "interval": ["IntervalClustering"],

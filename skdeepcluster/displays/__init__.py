@@ -4,6 +4,7 @@ A display stores the numbers it draws as attributes and draws them in `plot`, wh
 matplotlib.
 """
 
+from ._circle_map import CircleMapDisplay
 from ._cluster_size import ClusterSizeDisplay
 from ._confusion import MatchedConfusionDisplay
 from ._embedding import EmbeddingDisplay
@@ -12,6 +13,7 @@ from ._silhouette import SilhouetteDisplay
 from ._trees import CondensedTreeDisplay, DendrogramDisplay
 
 __all__ = [
+    "CircleMapDisplay",
     "ClusterSizeDisplay",
     "CondensedTreeDisplay",
     "DendrogramDisplay",

@@ -4,8 +4,8 @@ From pairs to digits: merges of a graph's degrees
 =================================================
 
 :class:`~skdeepcluster.GraphDegreeLinkage` begins with each sample beside its nearest neighbor and
-merges clusters that have edges to each other in both directions. Its history tells how many clusters
-there are, and in what order written digits find together.
+merges clusters that have edges to each other in both directions. Its history tells how many
+clusters there are, and in what order written digits find together.
 """
 
 # %%
