@@ -10,7 +10,7 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, make_blobs
 
 from skdeepcluster.assignment import _kmeans as module
-from skdeepcluster.assignment import kmeans
+from skdeepcluster.assignment import kmeans, replace_empty
 
 
 def inertia(Z, centers):
@@ -114,3 +114,23 @@ def test_restarts_on_a_sample_are_good_for_all_rows(monkeypatch):
     whole = inertia(Z, kmeans(Z, 8)[0])
     monkeypatch.setattr(module, "SAMPLE_ROWS", 300)
     assert inertia(Z, kmeans(Z, 8)[0]) <= 1.01 * whole
+
+
+def test_from_given_centers_it_is_lloyd_s_algorithm():
+    Z = load_digits().data[:, 10:30].astype(float)
+    start = Z[:7] + 0.1
+    centers, labels = kmeans(Z, 7, start=start, tol=0)
+    reference = KMeans(7, init=start, n_init=1, tol=0).fit(Z)
+    np.testing.assert_allclose(centers, reference.cluster_centers_, rtol=1e-8, atol=1e-8)
+    np.testing.assert_array_equal(labels, reference.labels_)
+    np.testing.assert_array_equal(start, Z[:7] + 0.1)
+
+
+def test_centers_without_rows_go_to_the_farthest():
+    Z = np.array([[0.0, 0], [0, 1], [9, 0], [0, 5], [9, 2]])
+    centers = np.array([[0.0, 0], [50, 50], [9, 0], [60, 60]])
+    labels = np.array([0, 0, 2, 0, 2])
+    moved = replace_empty(Z, centers, labels)
+    np.testing.assert_array_equal(moved, [[0, 0], [0, 5], [9, 0], [9, 2]])
+    assert centers[1, 0] == 50
+    np.testing.assert_array_equal(replace_empty(Z, centers[:1], np.zeros(5, int)), centers[:1])

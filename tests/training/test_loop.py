@@ -475,11 +475,12 @@ def test_label_change():
     assert fit.label_change(torch.tensor([0, 1, 0, 0])) == 0.5
 
 
-def test_uniform_numbers_come_from_the_generator():
+@pytest.mark.parametrize("kind", ["uniform", "normal"])
+def test_random_numbers_come_from_the_generator(kind):
     drawn = []
 
     def noisy(fit, batch):
-        drawn.append(fit.uniform(batch, 3))
+        drawn.append(getattr(fit, kind)(batch, 3))
         assert drawn[-1].shape == (len(batch.index), 3)
         return loss(fit, batch)
 
@@ -489,7 +490,10 @@ def test_uniform_numbers_come_from_the_generator():
     assert torch.equal(torch.get_rng_state(), before)
     first, second = drawn[: len(drawn) // 2], drawn[len(drawn) // 2 :]
     assert all(map(torch.equal, first, second))
-    assert 0 <= torch.cat(first).min() and torch.cat(first).max() < 1
+    if kind == "uniform":
+        assert 0 <= torch.cat(first).min() and torch.cat(first).max() < 1
+    else:
+        assert torch.cat(first).min() < 0
 
 
 # -- devices -------------------------------------------------------------------------------------
