@@ -245,14 +245,18 @@ def test_rings_are_sampled_evenly(seed):
     assert evenness([1000, 300], sample_size=[15, 2]) > 0.96
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_long_tails_are_sampled_better_than_uniformly(seed):
-    rng = np.random.default_rng(seed)
-    kept = (CLASSES >= 2) | (rng.random(len(CLASSES)) < 0.1)
-    X, y = DIGITS[kept], CLASSES[kept]
-    model = HierarchicalKMeans([200, 40], random_state=seed).fit(X)
-    rows = model.balanced_sample(200, random_state=seed)
-    assert entropy(y[rows], 10) > entropy(y[rng.choice(len(y), 200, replace=False)], 10)
+def test_long_tails_are_sampled_better_than_uniformly():
+    """Two classes have a tenth of their rows. One draw varies by 0.01; the means do not."""
+    even, uniform = [], []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        kept = (CLASSES >= 2) | (rng.random(len(CLASSES)) < 0.1)
+        X, y = DIGITS[kept], CLASSES[kept]
+        model = HierarchicalKMeans([200, 40], random_state=seed).fit(X)
+        for draw in range(10):
+            even.append(entropy(y[model.balanced_sample(200, random_state=draw)], 10))
+            uniform.append(entropy(y[rng.choice(len(y), 200, replace=False)], 10))
+    assert np.mean(even) > np.mean(uniform) + 0.015
 
 
 def test_samples_without_and_with_repetition():
