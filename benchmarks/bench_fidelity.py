@@ -19,11 +19,13 @@ from _common import Table, hardware, load, scores
 
 import skdeepcluster
 
+METHODS = ["DEC", "IDEC", "DCN", "VaDE", "TELL", "DEPICT"]
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", nargs="+", default=["digits", "usps", "mnist"])
-    parser.add_argument("--method", nargs="+", default=["DEC", "IDEC", "DCN", "VaDE", "TELL"])
+    parser.add_argument("--method", nargs="+", default=METHODS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--init", help="of the centres; by default the estimator's own")
     parser.add_argument("--rows", type=int, help="at most, of each data set; by default all")

@@ -29,23 +29,30 @@ def student_t(z, centers, alpha=1.0):
     return F.log_softmax(-(alpha + 1) / 2 * torch.log1p(squared / alpha), dim=1)
 
 
-def sharpen(log_q):
+def sharpen(log_q, power=2, log_prior=None):
     r"""The target of self-training, in place of the assignment's memory.
 
-    .. math:: p_{ij} \propto q_{ij}^2 / f_j, \quad f_j = \textstyle\sum_i q_{ij}
+    .. math:: p_{ij} \propto \left( q_{ij} \sqrt{u_j / f_j} \right)^a, \quad
+        f_j = \textstyle\sum_i q_{ij}
 
     Parameters
     ----------
     log_q : Tensor of shape (n, n_clusters)
         Of all rows; overwritten.
+    power : float, default=2
+        The exponent :math:`a`.
+    log_prior : Tensor of shape (n_clusters,), optional
+        Log of the shares :math:`u` that clusters are balanced to; by default all are equal.
 
     Returns
     -------
     p : Tensor of shape (n, n_clusters)
     """
     log_f = torch.logsumexp(log_q, dim=0)
+    if log_prior is not None:
+        log_f -= log_prior
     for block in log_q.split(2**16):
-        block.mul_(2).sub_(log_f)
+        block.mul_(power).sub_(power / 2 * log_f)
         block.copy_(F.softmax(block, dim=1))
     return log_q
 

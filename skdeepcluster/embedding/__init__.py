@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "autoencoder": ["AutoencoderClusterer"],
         "dcn": ["DCN"],
         "dec": ["DEC"],
+        "depict": ["DEPICT"],
         "idec": ["IDEC"],
         "tell": ["TELL"],
         "vade": ["VaDE"],

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from sklearn.datasets import make_blobs
 from torch import nn
-from skdeepcluster import DCN, DEC, IDEC, TELL, AutoencoderClusterer, VaDE
+from skdeepcluster import DCN, DEC, DEPICT, IDEC, TELL, AutoencoderClusterer, VaDE
 
 X = make_blobs(521, n_features=6, centers=3, center_box=(-20, 20), random_state=0)[0]
 BRIEF = dict(n_clusters=3, hidden_layer_sizes=(16,), pretrain_epochs=3, max_epochs=3, tol=0,
@@ -34,6 +34,7 @@ MODELS = {
     "dcn": lambda: DCN(**BRIEF),
     "vade": lambda: VaDE(**{name: value for name, value in BRIEF.items() if name != "tol"}),
     "tell": lambda: TELL(**{name: value for name, value in BRIEF.items() if name != "tol"}),
+    "depict": lambda: DEPICT(**BRIEF),
     "autoencoder": lambda: AutoencoderClusterer(
         n_clusters=3, hidden_layer_sizes=(16,), max_epochs=3, validation_fraction=0.1,
         random_state=0,
