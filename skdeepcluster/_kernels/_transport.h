@@ -63,6 +63,25 @@ INLINED void exponentiate(doubles *values)
     *values = (doubles)((integers)(p * power) & ~vanishes);
 }
 
+/* Rows of equal mass whose potentials are summed by one logarithm. Sums of exponentials relative to
+ * the largest are between 1 and the number of columns: their product holds. */
+#define GROUP_ROWS 16
+
+typedef struct {
+    double mass, product, sum;
+    ptrdiff_t size;
+} group;
+
+INLINED void close_group(group *rows, double reg, double *value)
+{
+    if (rows->mass > 0)
+        *value += rows->mass *
+                  (reg * (rows->size * log(rows->mass) - log(rows->product)) - rows->sum);
+    rows->product = 1;
+    rows->sum = 0;
+    rows->size = 0;
+}
+
 #define REAL float
 #include "_transport.h"
 
@@ -99,6 +118,7 @@ static void PASTE(sweep_, REAL)(const REAL *restrict costs, ptrdiff_t n_rows, pt
     doubles *restrict e = (doubles *)row;
     doubles *restrict total = (doubles *)sums;
     const doubles *restrict potential = (const doubles *)g;
+    group rows = {0, 1, 0, 0};
 
     for (ptrdiff_t i = 0; i < n_rows; ++i) {
         const REAL *restrict cost = costs + i * n_columns;
@@ -123,8 +143,13 @@ static void PASTE(sweep_, REAL)(const REAL *restrict costs, ptrdiff_t n_rows, pt
 
         if (labels) {
             ptrdiff_t best = 0;
-            for (ptrdiff_t j = 1; j < n_columns; ++j)
-                best = row[j] > row[best] ? j : best;
+            while (best < n_columns && row[best] != m)
+                ++best;
+            if (best == n_columns) { /* m is that of a column without costs */
+                best = 0;
+                for (ptrdiff_t j = 1; j < n_columns; ++j)
+                    best = row[j] > row[best] ? j : best;
+            }
             labels[i] = best;
         }
 
@@ -139,7 +164,7 @@ static void PASTE(sweep_, REAL)(const REAL *restrict costs, ptrdiff_t n_rows, pt
             s += sum[lane];
 
         double w = mass[i] / s, log_w = 0;
-        if (!exact || potentials || value) {
+        if (!exact || potentials) {
             log_w = log(w);
             if (!exact) {
                 double limit = (cap + m) / reg;
@@ -161,20 +186,33 @@ static void PASTE(sweep_, REAL)(const REAL *restrict costs, ptrdiff_t n_rows, pt
         for (v = 0; v < n_vectors; ++v)
             total[v] += scaled * e[v];
 
-        if (value && mass[i] > 0)
+        if (value && exact) {
+            if (rows.size == GROUP_ROWS || rows.mass != mass[i])
+                close_group(&rows, reg, value);
+            rows.mass = mass[i];
+            rows.product *= s;
+            rows.sum += m;
+            ++rows.size;
+        } else if (value && mass[i] > 0) {
             *value += mass[i] * (reg * log_w - m);
+        }
         if (potentials)
             potentials[i] = reg * log_w - m;
         if (masses) {
-            double real = 0;
-            for (ptrdiff_t j = 0; j < n_columns; ++j)
-                real += row[j];
-            masses[i] = w * real;
+            double other = 0, real = 0;
+            for (ptrdiff_t j = n_columns; j < n_vectors * LANES; ++j)
+                other += row[j];
+            if (other > 0)
+                for (ptrdiff_t j = 0; j < n_columns; ++j)
+                    real += row[j];
+            masses[i] = w * (other > 0 ? real : s);
         }
         if (plan)
             for (ptrdiff_t j = 0; j < n_columns; ++j)
                 plan[i * n_columns + j] = (REAL)(w * row[j]);
     }
+    if (value && exact)
+        close_group(&rows, reg, value);
 }
 
 #undef reals
