@@ -10,7 +10,7 @@ __version__ = "0.1.0.dev0"
 # Each family and its public names: the one place where a method is made public.
 _FAMILIES = {
     "density": ["HDBSCAN"],
-    "embedding": ["AutoencoderClusterer", "DCN", "DEC", "DEPICT", "IDEC", "TELL", "VaDE"],
+    "embedding": ["AutoencoderClusterer", "ClAM", "DCN", "DEC", "DEPICT", "IDEC", "TELL", "VaDE"],
     "explain": ["HamiltonianCycleMap"],
     "graph": ["GraphDegreeLinkage"],
     "hierarchy": ["HierarchicalKMeans", "balanced_sample"],

@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
         "autoencoder": ["AutoencoderClusterer"],
+        "clam": ["ClAM"],
         "dcn": ["DCN"],
         "dec": ["DEC"],
         "depict": ["DEPICT"],
