@@ -21,7 +21,7 @@ pytestmark = [
 SETUP = """
 import numpy as np
 from torch import nn
-from skdeepcluster import DCN, DEC, DEPICT, IDEC, TELL, AutoencoderClusterer, VaDE
+from skdeepcluster import DCN, DEC, DEPICT, IDEC, TELL, AutoencoderClusterer, ClAM, VaDE
 
 X = np.random.RandomState(0).randn(300, 6)
 X[:100] += 3
@@ -37,6 +37,7 @@ ESTIMATORS = {
     "vade": lambda path: VaDE(**{n: v for n, v in BRIEF.items() if n != "tol"}, checkpoint=path),
     "tell": lambda path: TELL(**{n: v for n, v in BRIEF.items() if n != "tol"}, checkpoint=path),
     "depict": lambda path: DEPICT(**BRIEF, checkpoint=path),
+    "clam": lambda path: ClAM(3, max_epochs=20, batch_size=64, random_state=0, checkpoint=path),
     "autoencoder": lambda path: AutoencoderClusterer(
         n_clusters=3, hidden_layer_sizes=(16,), max_epochs=20, validation_fraction=0.2,
         batch_size=64, random_state=0, checkpoint=path,

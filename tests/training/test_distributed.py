@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from sklearn.datasets import make_blobs
 from torch import nn
-from skdeepcluster import DCN, DEC, DEPICT, IDEC, TELL, AutoencoderClusterer, VaDE
+from skdeepcluster import DCN, DEC, DEPICT, IDEC, TELL, AutoencoderClusterer, ClAM, VaDE
 
 X = make_blobs(521, n_features=6, centers=3, center_box=(-20, 20), random_state=0)[0]
 BRIEF = dict(n_clusters=3, hidden_layer_sizes=(16,), pretrain_epochs=3, max_epochs=3, tol=0,
@@ -35,6 +35,7 @@ MODELS = {
     "vade": lambda: VaDE(**{name: value for name, value in BRIEF.items() if name != "tol"}),
     "tell": lambda: TELL(**{name: value for name, value in BRIEF.items() if name != "tol"}),
     "depict": lambda: DEPICT(**BRIEF),
+    "clam": lambda: ClAM(3, max_epochs=3, batch_size=130, random_state=0),
     "autoencoder": lambda: AutoencoderClusterer(
         n_clusters=3, hidden_layer_sizes=(16,), max_epochs=3, validation_fraction=0.1,
         random_state=0,
