@@ -110,7 +110,7 @@ def reference(cost, *, row="eq", col="eq", row_mass=None, col_mass=None, total_m
 
 
 @given(problems(max_rows=12, max_columns=5), members, st.sampled_from([0.1, 0.3, 1.0]))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_agrees_with_alternating_updates(cost, member, reg):
     params = settings_of(member, cost.shape[1])
     expected = reference(cost, reg=reg, n_iter=3000, **params)
