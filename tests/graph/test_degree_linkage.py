@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib import pyplot as plt
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array, random_array
 from sklearn.datasets import load_digits, make_blobs, make_circles, make_moons
@@ -367,3 +368,4 @@ def test_dendrogram():
     display = DendrogramDisplay.from_estimator(model)
     assert_array_equal(display.linkage[:, :2], model.children_)
     assert_array_equal(display.linkage[:, 2], model.distances_)
+    plt.close(display.figure_)
