@@ -13,10 +13,9 @@ ROWS_PER_LANDMARK = 30
 # Rows that k-means groups in the spectral embedding; the others go to the nearest centre.
 SAMPLE_ROWS = 10_000
 BLOCK_ROWS = 2**14
-# Shares of the mean degree added to the graph, a strong and a weak one, and how much tighter the
-# groups must be for the weak one to be taken.
-REGULARIZATIONS = (1.0, 0.01)
-CLEARLY_TIGHTER = 0.5
+# Shares of the mean degree that are added to the graph, and the one where cuts are compared.
+REGULARIZATIONS = (1.0, 0.3, 0.1, 0.01)
+COMPARED_WITH = 0.1
 
 
 def landmark_spectral(Z, n_clusters, *, n_neighbors=5, max_landmarks=1000, n_graphs=None, seed=0):
@@ -31,8 +30,13 @@ def landmark_spectral(Z, n_clusters, *, n_neighbors=5, max_landmarks=1000, n_gra
 
     The regularisation :math:`\tau` [2]_ keeps a few outlying landmarks from forming groups of their
     own. The mean degree favours even cuts, which is right where groups touch and wrong where they
-    are apart or thin; a hundredth of it leaves the graph as it is. Both are tried, and the second
-    is taken if its groups are clearly tighter.
+    are apart or thin; a hundredth of it leaves the graph as it is. Several are tried, and the
+    groups with the least normalised cut
+
+    .. math:: \sum_c \mathrm{cut}(c, \bar c) / \mathrm{vol}(c)
+
+    are taken: its mean over the graphs, moderately regularised, where a landmark weighs as much as
+    its rows.
 
     Parameters
     ----------
@@ -66,36 +70,60 @@ def landmark_spectral(Z, n_clusters, *, n_neighbors=5, max_landmarks=1000, n_gra
     random_state = np.random.RandomState(seed)
     n_threads = _openmp_effective_n_threads()
     n_graphs = n_graphs or min(12, max(1, 120 // n_clusters))
-    places, tables = [], {tau: [] for tau in REGULARIZATIONS}
+    places, graphs, tables = [], [], {tau: [] for tau in REGULARIZATIONS}
     for _ in range(n_graphs if m < n else 1):
         landmarks, place = Z, np.arange(n)
         if m < n:
             rows = Z[random_state.permutation(n)[: ROWS_PER_LANDMARK * m]]
             landmarks, _ = lloyd(rows, rows[:m].copy(), LANDMARK_ITERATIONS, 0.0, n_threads)
             place = nearest_center(Z, landmarks, n_threads)
+        graph = kneighbors_graph(landmarks, min(n_neighbors, m - 1))
+        graph = graph.maximum(graph.T)
         places.append(place)
-        graph = kneighbors_graph(landmarks, min(n_neighbors, m - 1)).toarray()
-        graph = np.maximum(graph, graph.T)
+        graphs.append(graph)
         for tau in REGULARIZATIONS:
-            tables[tau].append(_embed(graph, tau, n_clusters))
+            tables[tau].append(_embed(graph.toarray(), tau, n_clusters))
 
     def embedding(rows, tau):
         parts = [table[place[rows]] for table, place in zip(tables[tau], places, strict=True)]
         return np.concatenate(parts, axis=1)
 
     sample = random_state.permutation(n)[:SAMPLE_ROWS]
-    found = {}
-    for tau in REGULARIZATIONS:
-        rows = embedding(sample, tau)
-        centers, labels = kmeans(rows, n_clusters, n_init=10, max_iter=100, seed=seed)
-        found[tau] = np.square(rows - centers[labels]).sum(), centers
-    strong, weak = REGULARIZATIONS
-    tau = weak if found[weak][0] < CLEARLY_TIGHTER * found[strong][0] else strong
+    least, tau, centers = np.inf, None, None
+    for candidate in REGULARIZATIONS:
+        found, labels = kmeans(
+            embedding(sample, candidate), n_clusters, n_init=10, max_iter=100, seed=seed
+        )
+        cut = np.mean(
+            [
+                _normalized_cut(graph, place[sample], labels, n_clusters)
+                for graph, place in zip(graphs, places, strict=True)
+            ]
+        )
+        if cut < least:
+            least, tau, centers = cut, candidate, found
     labels = [
-        nearest_center(embedding(slice(begin, begin + BLOCK_ROWS), tau), found[tau][1], n_threads)
+        nearest_center(embedding(slice(begin, begin + BLOCK_ROWS), tau), centers, n_threads)
         for begin in range(0, n, BLOCK_ROWS)
     ]
     return np.concatenate(labels)
+
+
+def _normalized_cut(graph, place, labels, n_clusters):
+    """Of the groups that landmarks form when each joins the one that most of its rows have."""
+    m = graph.shape[0]
+    counts = np.bincount(place * n_clusters + labels, minlength=m * n_clusters)
+    counts = counts.reshape(m, n_clusters)
+    weight = counts.sum(axis=1) / counts.sum() * m
+    member = np.eye(n_clusters)[counts.argmax(axis=1)]
+    root = np.sqrt(weight)
+    degree = root * (graph @ root)
+    tau = COMPARED_WITH * degree.mean()
+    size = member.T @ weight
+    weighted = member * root[:, None]
+    within = np.einsum("ij,ij->j", weighted, graph @ weighted) + tau * size**2 / m
+    volume = member.T @ degree + tau * size
+    return np.sum(1 - within / np.maximum(volume, 1e-12))
 
 
 def _embed(graph, tau, n_clusters):
