@@ -1,5 +1,6 @@
 """What data may look like before it is checked."""
 
+import mmap
 import sys
 from numbers import Integral
 
@@ -39,3 +40,17 @@ def as_image_shape(shape):
 def output_dtype(X):
     """float32 for float32 data, float64 otherwise."""
     return np.float32 if str(getattr(X, "dtype", "")).endswith("float32") else np.float64
+
+
+def file_mapping(X):
+    """The memory-mapped file that an array, or the array that it is a view of, lies in, if any."""
+    while X is not None:
+        if isinstance(X, mmap.mmap):
+            return X
+        X = getattr(X, "base", None)
+    return None
+
+
+def is_on_disk(X):
+    """Whether an array is memory-mapped."""
+    return file_mapping(X) is not None

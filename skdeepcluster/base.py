@@ -27,7 +27,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 import skdeepcluster
 from skdeepcluster._callbacks import Task
 from skdeepcluster._docstrings import complete_docstring
-from skdeepcluster._inputs import as_image_shape, flat_rows, output_dtype
+from skdeepcluster._inputs import as_image_shape, flat_rows, is_on_disk, output_dtype
 
 # Parameters that decide how long a fit takes and what it says, and nothing of its result.
 _WITHOUT_EFFECT = {"checkpoint", "max_time", "verbose", "compile"}
@@ -401,7 +401,7 @@ class DeepClusterer(
                 )
         else:
             X, item = flat_rows(X)
-            on_disk = not sp.issparse(X) and tr.is_on_disk(X)
+            on_disk = not sp.issparse(X) and is_on_disk(X)
             X = validate_data(
                 self,
                 X,

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
+from skdeepcluster._inputs import file_mapping
 from skdeepcluster._kernels._transport import sweep
 
 BLOCK_BYTES = 2**26
@@ -36,7 +37,7 @@ def costs_of(cost, block_size=None, name="cost"):
         elif not is_tensor(cost) and not isinstance(cost, np.ndarray):
             cost = np.asarray(cost)  # a data frame
         shape, read = tuple(cost.shape), lambda begin, end: cost[begin:end]
-        whole = not _mapping(cost)
+        whole = not _read_only_mapping(cost)
     if len(shape) != 2 or 0 in shape:
         raise ValueError(f"{name} must have rows and columns, got an array of shape {shape}")
     sample = read(0, 1)
@@ -47,14 +48,11 @@ def costs_of(cost, block_size=None, name="cost"):
     return Costs(read, shape, sample, block_size, name, whole)
 
 
-def _mapping(array):
-    """The read-only file mapping that an array looks into, if any."""
-    while array is not None and not is_tensor(array):
-        if isinstance(array, mmap.mmap):
-            # Others may hold changes that are in memory alone.
-            return array if memoryview(array).readonly and hasattr(array, "madvise") else None
-        array = getattr(array, "base", None)
-    return None
+def _read_only_mapping(array):
+    """The mapped file that an array looks into, unless others may hold changes in memory alone."""
+    mapping = file_mapping(array)
+    is_ours = mapping is not None and hasattr(mapping, "madvise") and memoryview(mapping).readonly
+    return mapping if is_ours else None
 
 
 class Costs:
@@ -119,7 +117,7 @@ class Costs:
             end = min(begin + self.block_size, self.shape[0])
             block = self.block(begin, end)
             yield begin, end, block
-            mapping = _mapping(block)
+            mapping = _read_only_mapping(block)
             if mapping is not None:
                 mapping.madvise(mmap.MADV_DONTNEED)
 

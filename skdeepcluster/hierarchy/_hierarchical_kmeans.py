@@ -21,7 +21,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.parallel import _get_threadpool_controller
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skdeepcluster.hierarchy._kmeans import FLOATS, Rows, is_on_disk, lloyd, seeds
+from skdeepcluster._inputs import is_on_disk
+from skdeepcluster.hierarchy._kmeans import FLOATS, Rows, lloyd, seeds
 from skdeepcluster.hierarchy._sampling import balanced_sample, members
 
 # "auto": rows in a cluster of the finest level, clusters in one of each further level, and the

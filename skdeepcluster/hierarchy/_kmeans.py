@@ -1,6 +1,5 @@
 """K-means with many clusters, of rows in memory or on disk."""
 
-import mmap
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 
@@ -9,6 +8,7 @@ from sklearn import get_config
 from sklearn.utils import assert_all_finite
 from sklearn.utils.extmath import row_norms
 
+from skdeepcluster._inputs import is_on_disk
 from skdeepcluster._kernels import _kmeans
 
 FLOATS = [np.float64, np.float32]
@@ -30,15 +30,6 @@ MIN_SEED_ROWS = 10_000
 SEED_ROWS = 10
 # Beyond these sizes squares do not fit float32.
 FLOAT32_RANGE = 1e-15, 1e15
-
-
-def is_on_disk(X):
-    """Whether an array, or the array that it is a view of, is memory-mapped."""
-    while X is not None:
-        if isinstance(X, mmap.mmap):
-            return True
-        X = getattr(X, "base", None)
-    return False
 
 
 def ranges(n, size):

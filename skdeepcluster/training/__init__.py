@@ -14,7 +14,6 @@ from skdeepcluster.training._samples import (
     Standardizer,
     check_finite,
     is_dataset,
-    is_on_disk,
     map_blocks,
     source,
 )
@@ -33,7 +32,6 @@ __all__ = [
     "fingerprint",
     "check_finite",
     "is_dataset",
-    "is_on_disk",
     "map_blocks",
     "processes",
     "resolve_device",

@@ -1,6 +1,5 @@
 """Rows on their way to the network: any input becomes standardised float32 batches on a device."""
 
-import mmap
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -9,6 +8,8 @@ import scipy.sparse as sp
 import torch
 from sklearn.utils import assert_all_finite
 from torch.utils.data import Dataset
+
+from skdeepcluster._inputs import is_on_disk
 
 # What is on disk, sparse or a Dataset is made dense in memory up to this size, and read batch by
 # batch above it.
@@ -23,15 +24,6 @@ READ_AHEAD = 3
 def is_dataset(X):
     """Whether X is a torch Dataset, read item by item."""
     return isinstance(X, Dataset)
-
-
-def is_on_disk(X):
-    """Whether an array, or the array that it is a view of, is memory-mapped."""
-    while X is not None:
-        if isinstance(X, mmap.mmap):
-            return True
-        X = getattr(X, "base", None)
-    return False
 
 
 class _ArrayRows:

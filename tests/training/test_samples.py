@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from skdeepcluster import training
-from skdeepcluster.training import Samples, Standardizer, is_on_disk, map_blocks, source
+from skdeepcluster._inputs import is_on_disk
+from skdeepcluster.training import Samples, Standardizer, map_blocks, source
 from skdeepcluster.training import _samples as module
 
 CPU = torch.device("cpu")
