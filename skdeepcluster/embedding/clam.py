@@ -62,11 +62,11 @@ class ClAM(ProbabilisticBase):
     shared_mask_every : int, default=3
         In every so many epochs all rows of a batch hide the same entries.
 
-    init : {"k-means", "k-means++", "spectral", "random"} or array of shape \
-            (n_clusters, n_components), default="k-means"
-        What the first centres come from. "k-means" is the best of 20 runs; "k-means++" are rows far
-        from each other; "random" are normal numbers near the mean, as in the authors' script;
-        "spectral" are means of clusters of neighbourhood graphs, which are taught to an encoder.
+    init : {"k-means", "k-means++", "spectral", "random"} or array, default="k-means"
+        What the first centres come from, or they themselves, of shape (n_clusters, n_components).
+        "k-means" is the best of 20 runs; "k-means++" are rows far from each other; "random" are
+        normal numbers near the mean, as in the authors' script; "spectral" are means of clusters of
+        neighbourhood graphs, which are taught to an encoder.
 
     learning_rate : float, default=0.02
         Learning rate of the memories, which falls to 0 along a cosine.

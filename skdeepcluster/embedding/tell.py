@@ -41,12 +41,12 @@ class TELL(CenteredBase):
     center_step : float, default=0.1
         Length of a centre's step. Without a common length, centres jump between clusters.
 
-    init : {"spectral", "k-means", "random"} or array of shape (n_clusters, n_components), \
-            default="spectral"
-        What the first centres come from. "random" directions, as in the paper, which knows no
-        pre-training either (``pretrain_epochs=0``) and trains for thousands of epochs; "k-means" is
-        the best of 20 runs on the embedding, "spectral" cuts neighbourhood graphs over landmarks of
-        it, and teaches the encoder these labels for `init_epochs`.
+    init : {"spectral", "k-means", "random"} or array, default="spectral"
+        What the first centres come from, or they themselves, of shape (n_clusters, n_components).
+        "random" directions, as in the paper, which knows no pre-training either
+        (``pretrain_epochs=0``) and trains for thousands of epochs; "k-means" is the best of 20 runs
+        on the embedding, "spectral" cuts neighbourhood graphs over landmarks of it, and teaches the
+        encoder these labels for `init_epochs`.
 
     Attributes
     ----------

@@ -46,13 +46,12 @@ class VaDE(ProbabilisticBase):
     reconstruction_weight : float, default=1
         Weight :math:`w` of the likelihood. For "gaussian" it is one over the variance.
 
-    init : {"spectral", "mixture", "k-means"} or array of shape (n_clusters, n_components), \
-            default="spectral"
-        What the first mixture comes from. "mixture", as in the paper, is the best of 10 Gaussian
-        mixtures of the embedding. The others are labels, of which the components take over means,
-        variances and shares: of k-means, of the nearest of given centres, or "spectral", cuts of
-        neighbourhood graphs over landmarks of the embedding, which the bound is first trained
-        with as the posterior, for `init_epochs`.
+    init : {"spectral", "mixture", "k-means"} or array, default="spectral"
+        What the first mixture comes from; an array is of shape (n_clusters, n_components).
+        "mixture", as in the paper, is the best of 10 Gaussian mixtures of the embedding. The others
+        are labels, of which the components take over means, variances and shares: of k-means, of
+        the nearest of given centres, or "spectral", cuts of neighbourhood graphs over landmarks of
+        the embedding, which the bound is first trained with as the posterior, for `init_epochs`.
 
     Attributes
     ----------

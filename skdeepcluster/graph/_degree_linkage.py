@@ -4,10 +4,7 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
-from scipy.cluster.hierarchy import linkage
 from scipy.sparse import csr_array, issparse
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial.distance import squareform
 from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import pairwise_distances
@@ -18,7 +15,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
 from skdeepcluster._kernels._degree_linkage import degree_linkage
-from skdeepcluster._kernels._hdbscan_tree import single_linkage, spanning_forest
+from skdeepcluster._kernels._hdbscan_tree import single_linkage
+from skdeepcluster._kernels._linkage import (
+    components,
+    gaussian_weights,
+    hub_linkage,
+    nearest_merges,
+)
 from skdeepcluster._kernels._neighbors import nearest_neighbors
 
 
@@ -66,8 +69,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
     n_neighbors : int, default=20
         How many neighbors each sample has edges to; all other samples, if there are fewer.
 
-    affinity : {"nearest_neighbors", "precomputed_nearest_neighbors", "precomputed"}, \
-            default="nearest_neighbors"
+    affinity : str, default="nearest_neighbors"
         What the graph is made of.
 
         - "nearest_neighbors": samples.
@@ -247,9 +249,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
 
         merges = _Merges(n)
         if self.init == "nearest_neighbors":
-            connected = np.flatnonzero(nearest >= 0)
-            order = connected[np.argsort(lengths[connected], kind="stable")]
-            joining = spanning_forest(n, np.arange(n, dtype=np.int32), nearest, order)
+            joining = nearest_merges(nearest, lengths)
             merges.add(joining, nearest[joining], np.nan, lengths[joining])
         self.n_initial_clusters_ = merges.n_clusters
         merges.highest = 0.0
@@ -278,7 +278,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
                     stacklevel=2,
                 )
         self.n_clusters_ = n - n_merges
-        self.labels_ = _components(n, source[:n_merges], target[:n_merges])
+        self.labels_ = components(n, source[:n_merges], target[:n_merges])
         return self
 
     def _agglomerate(self, W, merges, top, sigma, counts=True):
@@ -329,12 +329,8 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
             top = 2 * largest**2
         else:
             rows, columns, lengths = self._neighbors(X)
-            largest = lengths.max(initial=0)
-            # Relative to the largest, so that no square is too large or too small.
-            squares = (lengths / largest) ** 2 if largest > 0 else np.zeros_like(lengths)
-            variance = self.scale * squares.mean() if len(squares) else 0.0
-            weights = np.exp(-squares / variance) if variance > 0 else np.ones_like(squares)
-            sigma, top = largest * np.sqrt(variance), 2.0
+            weights, sigma = gaussian_weights(lengths, self.scale)
+            top = 2.0
         starts = np.searchsorted(rows, np.arange(n + 1))
         some = np.diff(starts) > 0
         nearest = np.full(n, -1, np.int32)
@@ -392,19 +388,14 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         ):
             merges.add(np.repeat(firsts[0], n_clusters - 1), firsts[1:], 0.0, np.inf)
             return
-        # The sample of each cluster with the largest sum of edges to it, of equals the first.
-        order = np.lexsort((-np.arange(len(labels)), W.sum(axis=0), labels))
-        hubs = order[np.searchsorted(labels[order], np.arange(n_clusters), side="right") - 1]
-        if self.affinity == "nearest_neighbors":
-            D = pairwise_distances(X[hubs], metric=self.metric, **(self.metric_params or {}))
-        else:
-            D = X[np.ix_(hubs, hubs)]
-        tree = linkage(squareform(D, checks=False), "average")
-        members = list(firsts)
-        for left in tree[:, 0].astype(int):
-            members.append(members[left])
-        source, target = np.array(members)[tree[:, :2].T.astype(int)]
-        merges.add(source, target, 0.0, tree[:, 2])
+
+        def distances(hubs):
+            if self.affinity == "nearest_neighbors":
+                return pairwise_distances(X[hubs], metric=self.metric, **(self.metric_params or {}))
+            return X[np.ix_(hubs, hubs)]
+
+        edges, heights = hub_linkage(W, labels, distances)
+        merges.add(*firsts[edges.T], 0.0, heights)
 
 
 class _Merges:
@@ -432,14 +423,8 @@ class _Merges:
     def clusters(self):
         """The cluster of each sample, and the first sample of each cluster."""
         source, target, _, _ = self.concatenated() if self.columns[0] else ([],) * 4
-        labels = _components(self.n, source, target)
+        labels = components(self.n, source, target)
         return labels, np.unique(labels, return_index=True)[1]
-
-
-def _components(n, source, target):
-    """Components of a graph with these edges, numbered in the order of their first samples."""
-    edges = csr_array((np.ones(len(source)), (source, target)), shape=(n, n))
-    return connected_components(edges, directed=False)[1].astype(np.int32, copy=False)
 
 
 def _edges(X, descending=False):

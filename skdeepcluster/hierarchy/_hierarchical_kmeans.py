@@ -87,11 +87,10 @@ class HierarchicalKMeans(
     n_init : int, default=1
         How many starts each level has, of which the best is kept.
 
-    init : {"k-means++", "random"} or array-like of shape (n_clusters, n_features), \
-            default="k-means++"
+    init : {"k-means++", "random"} or array-like, default="k-means++"
         How to begin: at rows that are drawn by their squared distance to those drawn before, from
         10 rows for each cluster and no less than 10,000; at any rows; or, on the finest level, at
-        given centers.
+        given centers, of shape (n_clusters, n_features).
 
     random_state : int, RandomState instance or None, default=None
         Determines starts and random members.

@@ -55,9 +55,8 @@ class KMedoids(BaseMedoids):
         - "alternate": as in k-means, the best medoid of each cluster is followed by a new
           assignment. Fast, but the solutions are worse by several per cent.
 
-    init : {"random", "build", "lab", "k-medoids++"} or array-like of shape (n_clusters,), \
-            default="random"
-        How to begin.
+    init : {"random", "build", "lab", "k-medoids++"} or array-like, default="random"
+        How to begin. An array has the indices of the first medoids, of shape (n_clusters,).
 
         - "random": different objects, chosen at random.
         - "build": PAM's BUILD, which adds the medoid that lowers the loss most. Takes longer than

@@ -84,9 +84,8 @@ class FasterMSC(BaseMedoidSilhouette):
     metric_params : dict, default=None
         Keyword arguments of the metric.
 
-    init : {"random", "build", "lab", "k-medoids++"} or array-like of shape (n_clusters,), \
-            default="random"
-        How to begin; see :class:`KMedoids`.
+    init : {"random", "build", "lab", "k-medoids++"} or array-like, default="random"
+        How to begin; see :class:`KMedoids`. An array is of shape (n_clusters,).
 
     n_init : "auto" or int, default="auto"
         How often to begin anew; the best solution is kept. "auto" means 1 for `init="build"` or an
@@ -259,9 +258,8 @@ class DynMSC(BaseMedoidSilhouette):
     metric_params : dict, default=None
         Keyword arguments of the metric.
 
-    init : {"random", "build", "lab", "k-medoids++"} or array-like of shape (max_clusters,), \
-            default="random"
-        How to begin; see :class:`KMedoids`.
+    init : {"random", "build", "lab", "k-medoids++"} or array-like, default="random"
+        How to begin; see :class:`KMedoids`. An array is of shape (max_clusters,).
 
     n_init : "auto" or int, default="auto"
         How often to begin anew; the best solution is kept. "auto" means 1 for `init="build"` or an
