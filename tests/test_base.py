@@ -277,7 +277,7 @@ def test_malformed_rows_give_an_error_or_an_answer(X, k, Estimator):
     assert np.isfinite(model.loss_)
     assert np.isfinite(model.transform(X)).all()
     np.testing.assert_array_equal(model.predict(X), labels)
-    flat = np.array(X, dtype=np.float64).reshape(len(X), -1)
+    flat = np.asarray(X, dtype=np.float64).reshape(len(X), -1)
     same = (flat[:, None] == flat[None]).all(axis=2)
     # Equal rows have equal labels.
     assert (labels[:, None] == labels)[same].all()

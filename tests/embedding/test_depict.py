@@ -46,10 +46,10 @@ def test_separated_groups(init, target):
 
 def test_digits_better_than_k_means():
     X, y = load_digits(return_X_y=True)
-    labels = DEPICT(10, hidden_layer_sizes=(256,), pretrain_epochs=25, random_state=1).fit_predict(
-        X
-    )
-    assert normalized_mutual_info_score(y, labels) > 0.76
+    model = DEPICT(10, hidden_layer_sizes=(500,))
+    found = [model.set_params(random_state=seed).fit_predict(X) for seed in range(3)]
+    # One start of several is worse, and which one it is hangs on the rounding. k-means has 0.74.
+    assert np.mean([normalized_mutual_info_score(y, labels) for labels in found]) > 0.76
 
 
 @pytest.mark.parametrize("n", [64, 65, 260])
