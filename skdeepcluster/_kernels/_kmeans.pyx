@@ -11,16 +11,7 @@ import numpy as np
 from cython cimport floating
 from cython.parallel cimport prange
 
-
-cdef extern from "_medoids.h" nogil:
-    Py_ssize_t below_float(const float *values, const float *bounds, float shift, Py_ssize_t n,
-                           int *hits)
-    Py_ssize_t below_double(const double *values, const double *bounds, double shift,
-                            Py_ssize_t n, int *hits)
-    void squares_float(const float *x, const float *X, Py_ssize_t n_features, const int *rows,
-                       Py_ssize_t n, float *squares)
-    void squares_double(const double *x, const double *X, Py_ssize_t n_features, const int *rows,
-                        Py_ssize_t n, double *squares)
+from skdeepcluster._kernels._bounded cimport below, squares
 
 
 cdef extern from "_distance.h" nogil:
@@ -33,22 +24,6 @@ cdef extern from "_distance.h" nogil:
 cdef enum:
     TILE = 512     # rows that meet one candidate after the other
     SPARE = 16     # `below_*` may write this far past the last hit
-
-
-cdef inline Py_ssize_t below(const floating *values, const floating *bounds, floating shift,
-                             Py_ssize_t n, int *hits) noexcept nogil:
-    if floating is float:
-        return below_float(values, bounds, shift, n, hits)
-    else:
-        return below_double(values, bounds, shift, n, hits)
-
-
-cdef inline void squares(const floating *x, const floating *X, Py_ssize_t n_features,
-                         const int *rows, Py_ssize_t n, floating *out) noexcept nogil:
-    if floating is float:
-        squares_float(x, X, n_features, rows, n, out)
-    else:
-        squares_double(x, X, n_features, rows, n, out)
 
 
 cdef void improve_row(

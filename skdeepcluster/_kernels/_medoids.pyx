@@ -23,16 +23,10 @@ from cython.parallel cimport prange
 from libc.math cimport INFINITY, NAN, sqrt
 from libc.string cimport memcpy
 
+from skdeepcluster._kernels._bounded cimport below, squares
+
 
 cdef extern from "_medoids.h" nogil:
-    Py_ssize_t below_float(const float *values, const float *bounds, float shift, Py_ssize_t n,
-                           int *hits)
-    Py_ssize_t below_double(const double *values, const double *bounds, double shift,
-                            Py_ssize_t n, int *hits)
-    void squares_float(const float *x, const float *X, Py_ssize_t n_features, const int *rows,
-                       Py_ssize_t n, float *squares)
-    void squares_double(const double *x, const double *X, Py_ssize_t n_features, const int *rows,
-                        Py_ssize_t n, double *squares)
     const Py_ssize_t BLOCK
     void inspect_block_float(const float *D, Py_ssize_t n, Py_ssize_t row, Py_ssize_t column,
                              float *largest, float *asymmetry)
@@ -54,22 +48,11 @@ cdef inline Py_ssize_t n_tiles(Py_ssize_t n) noexcept nogil:
     return (n + TILE - 1) // TILE
 
 
-cdef inline Py_ssize_t below(const floating *values, const floating *bounds, floating shift,
-                             Py_ssize_t n, int *hits) noexcept nogil:
-    if floating is float:
-        return below_float(values, bounds, shift, n, hits)
-    else:
-        return below_double(values, bounds, shift, n, hits)
-
-
 cdef inline void distances_to(const floating *x, const floating *X, Py_ssize_t n_features,
                               const int *rows, Py_ssize_t n, bint squared,
                               floating *distances) noexcept nogil:
     cdef Py_ssize_t i
-    if floating is float:
-        squares_float(x, X, n_features, rows, n, distances)
-    else:
-        squares_double(x, X, n_features, rows, n, distances)
+    squares(x, X, n_features, rows, n, distances)
     if not squared:
         for i in range(n):
             distances[i] = sqrt(distances[i])

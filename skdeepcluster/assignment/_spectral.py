@@ -81,8 +81,9 @@ def landmark_spectral(Z, n_clusters, *, n_neighbors=5, max_landmarks=1000, n_gra
         graph = graph.maximum(graph.T)
         places.append(place)
         graphs.append(graph)
+        dense = graph.toarray()
         for tau in REGULARIZATIONS:
-            tables[tau].append(_embed(graph.toarray(), tau, n_clusters))
+            tables[tau].append(_embed(dense, tau, n_clusters))
 
     def embedding(rows, tau):
         parts = [table[place[rows]] for table, place in zip(tables[tau], places, strict=True)]
