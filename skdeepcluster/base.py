@@ -183,6 +183,10 @@ class DeepClusterer(
         """The objective over all rows, a mean, and their labels."""
         raise NotImplementedError
 
+    def _objective(self, fit):
+        """What restarts are chosen by, lower being better."""
+        return self._assess(fit.module, fit.samples)[0]
+
     def _conclude(self, fit):
         """After the last stage: the objective and the labels of the training rows."""
         fit.loss, fit.labels = self._assess(fit.module, fit.samples)
@@ -287,7 +291,7 @@ class DeepClusterer(
                     n_init,
                     lambda: build(generator),
                     stages,
-                    lambda fit: self._assess(fit.module, fit.samples)[0],
+                    self._objective,
                     task,
                 )
                 self._conclude(fit)

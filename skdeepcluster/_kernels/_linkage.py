@@ -5,8 +5,11 @@ from scipy.cluster.hierarchy import linkage
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
+from sklearn.metrics import pairwise_distances
 
+from skdeepcluster._kernels._degree_linkage import degree_linkage
 from skdeepcluster._kernels._hdbscan_tree import spanning_forest
+from skdeepcluster._kernels._neighbors import nearest_neighbors
 
 
 def gaussian_weights(lengths, scale=1.0):
@@ -82,3 +85,63 @@ def hub_linkage(W, labels, distances):
     for left in tree[:, 0].astype(int):
         members.append(members[left])
     return np.array(members)[tree[:, :2].astype(int)], tree[:, 2]
+
+
+def neighbor_graph(Z, n_neighbors, n_threads=1):
+    """Weights of edges to the nearest neighbors of rows.
+
+    Parameters
+    ----------
+    Z : C-contiguous array of shape (n_samples, n_features), float32 or float64
+    n_neighbors : int
+        All other rows, if there are fewer.
+    n_threads : int
+
+    Returns
+    -------
+    W : csr_array of shape (n_samples, n_samples), float64
+    nearest : (n_samples,) array of int32
+        The nearest neighbor of each row.
+    lengths : (n_samples,) array of float64
+        How far it is.
+    """
+    k = min(n_neighbors, len(Z) - 1)
+    squares, neighbors = nearest_neighbors(Z, k, n_threads)
+    lengths = np.sqrt(squares.astype(np.float64))
+    weights, _ = gaussian_weights(lengths.ravel())
+    rows = np.repeat(np.arange(len(Z)), k)
+    W = csr_array((weights, (rows, neighbors.ravel())), shape=(len(Z), len(Z)))
+    return W, neighbors[:, 0].astype(np.int32), lengths[:, 0]
+
+
+def nearest_clusters(nearest, lengths, n_clusters):
+    """Clusters in which samples are with their nearest neighbors, but not fewer than so many."""
+    joining = nearest_merges(nearest, lengths)[: len(nearest) - n_clusters]
+    return components(len(nearest), joining, nearest[joining])
+
+
+def merge_to(W, labels, n_clusters, Z, *criterion):
+    """Labels after merges that leave so many clusters.
+
+    Where no affinity is left, they go by edges in one direction, and then by distances.
+
+    Parameters
+    ----------
+    W : csr_array of shape (n_samples, n_samples), float64
+    labels : (n_samples,) array of int32
+    n_clusters : int
+    Z : array of shape (n_samples, n_features)
+        Where distances are taken.
+    *criterion : n_nearest, weight
+        Of `degree_linkage`.
+    """
+
+    def joined(edges):
+        return components(labels.max() + 1, *edges.T)[labels]
+
+    for graph in (W, (W + W.T) / 2):
+        labels = joined(degree_linkage(graph, labels, n_clusters, *criterion)[0])
+    if labels.max() >= n_clusters:
+        edges, _ = hub_linkage(W, labels, lambda hubs: pairwise_distances(Z[hubs]))
+        labels = joined(edges[: labels.max() + 1 - n_clusters])
+    return labels

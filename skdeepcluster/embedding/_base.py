@@ -10,23 +10,16 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skdeepcluster._encoder import EncoderBase
 from skdeepcluster.assignment import kmeans, landmark_spectral
-from skdeepcluster.base import DeepClusterer
-from skdeepcluster.nn import (
-    RECONSTRUCTION_LOSSES,
-    Autoencoder,
-    conv_autoencoder,
-    mlp_autoencoder,
-)
+from skdeepcluster.nn import RECONSTRUCTION_LOSSES, Autoencoder
 from skdeepcluster.training import Stage, Standardizer, map_blocks
 
-# Widths of the hidden layers, or channels of the convolutions, where none are given.
-_HIDDEN = {"mlp": (500, 500, 2000), "conv": (32, 64, 128)}
 # The rows that each layer is pre-trained to restore lose this share of their entries.
 _LAYERWISE_NOISE = 0.2
 
 
-class AutoencoderBase(DeepClusterer):
+class AutoencoderBase(EncoderBase):
     """Base of the methods that begin with an autoencoder.
 
     Parameters
@@ -38,16 +31,6 @@ class AutoencoderBase(DeepClusterer):
     decoder : torch.nn.Module, default=None
         Network from the embedding back to rows; by default the encoder's mirror image.
 
-    hidden_layer_sizes : sequence of int, default=None
-        Widths of the hidden layers of "mlp", by default (500, 500, 2000), or channels of the
-        convolutions of "conv", by default (32, 64, 128).
-
-    n_components : int, default=None
-        Width of the embedding; by default 10, or the number of features if that is less.
-
-    image_shape : tuple of int, default=None
-        (C, H, W) or (H, W) of images that come as flat rows.
-
     layerwise_epochs : int, default=0
         Epochs for which each layer of a dense encoder is first trained by itself to restore its
         input from a corrupted copy.
@@ -55,67 +38,32 @@ class AutoencoderBase(DeepClusterer):
     noise : float, default=0
         Share of the entries of standardised rows set to zero, which is their mean, in the input of
         the reconstruction.
-
-    Attributes
-    ----------
-    n_components_ : int
-        Width of the embedding.
     """
 
-    encoder: object = "mlp"
     decoder: object = None
-    hidden_layer_sizes: object = None
-    n_components: int | None = None
-    image_shape: tuple | None = None
     layerwise_epochs: int = 0
     noise: float = 0.0
 
     _parameter_constraints = {
-        **DeepClusterer._parameter_constraints,
-        "encoder": [StrOptions({"mlp", "conv"}), "array-like", torch.nn.Module],
+        **EncoderBase._parameter_constraints,
         "decoder": [torch.nn.Module, None],
-        "hidden_layer_sizes": ["array-like", None],
-        "n_components": [Interval(Integral, 1, None, closed="left"), None],
-        "image_shape": [tuple, list, None],
         "layerwise_epochs": [Interval(Integral, 0, None, closed="left")],
         "noise": [Interval(Real, 0, 1, closed="left")],
     }
 
-    # What a reconstruction is measured by, and what the code is held to.
+    # What a reconstruction is measured by.
     _loss = "mse"
-    _constraint = "none"
 
     # -- networks ----------------------------------------------------------------------------
 
     def _build(self, shape, generator):
-        n_features = int(torch.Size(shape).numel())
-        n_components = self.n_components or min(10, n_features)
         if isinstance(self.encoder, torch.nn.Module):
             encoder, decoder = self._given_networks(shape)
         else:
-            name, hidden = self._architecture()
-            if name == "conv" and len(shape) != 3:
-                raise ValueError(
-                    "encoder='conv' needs images of shape (n, C, H, W) or (n, H, W), or "
-                    "image_shape=(C, H, W) for flat rows"
-                )
-            make = conv_autoencoder if name == "conv" else mlp_autoencoder
-            encoder, decoder = make(shape, hidden, n_components, generator)
+            encoder, decoder = self._networks(shape, generator)
             if self.decoder is not None:
                 raise ValueError("decoder is given without an encoder module; give both or none")
         return Autoencoder(encoder, decoder, self._constraint)
-
-    def _architecture(self):
-        """Name of the network and the sizes of its layers."""
-        if isinstance(self.encoder, str):
-            name, hidden = self.encoder, self.hidden_layer_sizes
-            hidden = _HIDDEN[name] if hidden is None else hidden
-        else:
-            name, hidden = "mlp", self.encoder
-        hidden = list(hidden)
-        if not all(isinstance(width, Integral) and width > 0 for width in hidden):
-            raise ValueError(f"hidden_layer_sizes={hidden!r} must be positive integers")
-        return name, hidden
 
     def _given_networks(self, shape):
         """Copies of the user's modules, tried on a row."""

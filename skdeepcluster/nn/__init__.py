@@ -3,17 +3,27 @@
 from skdeepcluster.nn._autoencoder import (
     CONSTRAINTS,
     Autoencoder,
+    Encoder,
     conv_autoencoder,
     mlp_autoencoder,
 )
-from skdeepcluster.nn._losses import RECONSTRUCTION_LOSSES, cosine_dissimilarity, kl_divergence
+from skdeepcluster.nn._losses import (
+    RECONSTRUCTION_LOSSES,
+    cosine_dissimilarity,
+    kl_divergence,
+    mean_triplet_loss,
+    triplet_loss,
+)
 
 __all__ = [
     "CONSTRAINTS",
     "RECONSTRUCTION_LOSSES",
     "Autoencoder",
+    "Encoder",
     "conv_autoencoder",
     "cosine_dissimilarity",
     "kl_divergence",
+    "mean_triplet_loss",
     "mlp_autoencoder",
+    "triplet_loss",
 ]

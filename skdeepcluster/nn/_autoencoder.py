@@ -43,7 +43,26 @@ CONSTRAINTS = {
 }
 
 
-class Autoencoder(nn.Module):
+class Encoder(nn.Module):
+    """A network from rows to codes.
+
+    Parameters
+    ----------
+    encoder : torch.nn.Module
+    constraint : str, default="none"
+        A key of `CONSTRAINTS`.
+    """
+
+    def __init__(self, encoder, constraint="none"):
+        super().__init__()
+        self.encoder, self.constraint = encoder, constraint
+
+    def encode(self, x):
+        """Codes of rows, in float32."""
+        return CONSTRAINTS[self.constraint](self.encoder(x).float())
+
+
+class Autoencoder(Encoder):
     """An encoder and a decoder.
 
     Parameters
@@ -54,12 +73,8 @@ class Autoencoder(nn.Module):
     """
 
     def __init__(self, encoder, decoder, constraint="none"):
-        super().__init__()
-        self.encoder, self.decoder, self.constraint = encoder, decoder, constraint
-
-    def encode(self, x):
-        """Codes of rows, in float32."""
-        return CONSTRAINTS[self.constraint](self.encoder(x).float())
+        super().__init__(encoder, constraint)
+        self.decoder = decoder
 
     def decode(self, z):
         """Rows from codes, in float32."""

@@ -38,3 +38,55 @@ RECONSTRUCTION_LOSSES = {
     "bce": _elementwise(F.binary_cross_entropy_with_logits),
     "cosine": _cosine,
 }
+
+
+def triplet_loss(z, labels, n_negatives, margin, positive_weight=1.0, *, generator):
+    r"""Mean of max(0, w \|z_i - z_j\|^2 - \|z_i - z_k\|^2 + margin) over drawn triplets.
+
+    Each pair i < j of one label meets as many distinct rows k of other labels as `n_negatives`
+    says, but no more than there are other labels. 0 where there is none.
+
+    Parameters
+    ----------
+    z : Tensor of shape (n, n_components)
+    labels : Tensor of shape (n,)
+    n_negatives : int
+    margin, positive_weight : float
+    generator : torch.Generator
+        On the CPU.
+    """
+    same = labels[:, None] == labels
+    anchor, positive = same.triu(1).nonzero(as_tuple=True)
+    n_negatives = min(n_negatives, len(labels.unique()) - 1)
+    if len(anchor) == 0 or n_negatives < 1:
+        return 0 * z.sum()
+    keys = torch.rand(len(anchor), len(z), generator=generator).to(z.device)
+    negative = keys.masked_fill_(same[anchor], -1).topk(n_negatives, dim=1).indices
+    near = (z[anchor] - z[positive]).square().sum(dim=1, keepdim=True)
+    far = (z[anchor, None] - z[negative]).square().sum(dim=2)
+    return (positive_weight * near - far + margin).relu().mean()
+
+
+def mean_triplet_loss(squares, same, margin, positive_weight=1.0):
+    """The mean of the triplet loss over all triplets of each row with the rows of a set.
+
+    Parameters
+    ----------
+    squares : Tensor of shape (n, n_set)
+        Squared distances.
+    same : Tensor of shape (n, n_set), bool
+        Whether labels are the same.
+    margin, positive_weight : float
+
+    Returns
+    -------
+    loss : Tensor of shape (n,), float64
+    """
+    squares = squares.double()
+    far = squares.masked_fill(same, torch.inf).sort(dim=1).values
+    sums = F.pad(far.masked_fill(far.isinf(), 0).cumsum(dim=1), (1, 0))
+    reach = positive_weight * squares + margin
+    # Of a pair within the label, the triplets that are not apart enough.
+    n_nearer = torch.searchsorted(far, reach)
+    loss = (n_nearer * reach - sums.gather(1, n_nearer)).masked_fill(~same, 0).sum(dim=1)
+    return loss / (same.sum(dim=1) * (~same).sum(dim=1)).clamp_min(1)

@@ -71,6 +71,16 @@ class Fit:
         whole[self.processes.share(positions)] = part
         return self._batch_index.to(part.device), self.processes.sum(whole)
 
+    def whole_batch_to_train(self, batch, part):
+        """As `whole_batch`, for losses of several rows: gradients come back to one's own share."""
+        if self.processes.size == 1:
+            return batch.index, part
+        index, whole = self.whole_batch(batch, part.detach())
+        own = self.processes.share(torch.arange(len(index), device=part.device))
+        # The loop takes the mean of the processes' gradients, weighted by shares.
+        weighted = part.detach() + (part - part.detach()) * (len(index) / max(1, len(own)))
+        return index, whole.index_copy(0, own, weighted)
+
     def over_all_rows(self, function):
         """Concatenate function(rows) over the training set, without gradient."""
         was_training = self.module.training

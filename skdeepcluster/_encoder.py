@@ -1,0 +1,98 @@
+"""What the methods that train an encoder share: its description in parameters."""
+
+import copy
+from numbers import Integral
+
+import torch
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skdeepcluster.base import DeepClusterer
+from skdeepcluster.nn import Encoder, conv_autoencoder, mlp_autoencoder
+
+# Widths of the hidden layers, or channels of the convolutions, where none are given.
+_HIDDEN = {"mlp": (500, 500, 2000), "conv": (32, 64, 128)}
+
+
+class EncoderBase(DeepClusterer):
+    """Base of the methods that train an encoder.
+
+    Parameters
+    ----------
+    encoder : {"mlp", "conv"}, sequence of int or torch.nn.Module, default="mlp"
+        Network from rows to the embedding. A sequence gives the widths of an mlp's hidden layers. A
+        module is copied with its weights.
+
+    hidden_layer_sizes : sequence of int, default=None
+        Widths of the hidden layers of "mlp", by default (500, 500, 2000), or channels of the
+        convolutions of "conv", by default (32, 64, 128).
+
+    n_components : int, default=None
+        Width of the embedding; by default 10, or the number of features if that is less.
+
+    image_shape : tuple of int, default=None
+        (C, H, W) or (H, W) of images that come as flat rows.
+
+    Attributes
+    ----------
+    n_components_ : int
+        Width of the embedding.
+    """
+
+    encoder: object = "mlp"
+    hidden_layer_sizes: object = None
+    n_components: int | None = None
+    image_shape: tuple | None = None
+
+    _parameter_constraints = {
+        **DeepClusterer._parameter_constraints,
+        "encoder": [StrOptions({"mlp", "conv"}), "array-like", torch.nn.Module],
+        "hidden_layer_sizes": ["array-like", None],
+        "n_components": [Interval(Integral, 1, None, closed="left"), None],
+        "image_shape": [tuple, list, None],
+    }
+
+    # What the code is held to.
+    _constraint = "none"
+
+    def _encoder_alone(self, shape, generator):
+        """An encoder without a decoder, as a module that encodes."""
+        if not isinstance(self.encoder, torch.nn.Module):
+            return Encoder(self._networks(shape, generator)[0], self._constraint)
+        encoder = copy.deepcopy(self.encoder).to("cpu", torch.float32)
+        with torch.no_grad():
+            try:
+                z = encoder.eval()(torch.zeros(2, *shape, dtype=torch.float32))
+            except RuntimeError as error:
+                raise ValueError(
+                    f"encoder does not fit rows of shape {tuple(shape)}: {error}"
+                ) from error
+        if z.ndim != 2:
+            raise ValueError(
+                f"encoder gives codes of shape {tuple(z.shape)} for two rows; codes must be "
+                "(n, n_components)"
+            )
+        return Encoder(encoder, self._constraint)
+
+    def _networks(self, shape, generator):
+        """An encoder and its mirror image."""
+        name, hidden = self._architecture()
+        if name == "conv" and len(shape) != 3:
+            raise ValueError(
+                "encoder='conv' needs images of shape (n, C, H, W) or (n, H, W), or "
+                "image_shape=(C, H, W) for flat rows"
+            )
+        make = conv_autoencoder if name == "conv" else mlp_autoencoder
+        n_components = self.n_components or min(10, int(torch.Size(shape).numel()))
+        return make(shape, hidden, n_components, generator)
+
+    def _architecture(self):
+        """Name of the network and the sizes of its layers."""
+        if isinstance(self.encoder, str):
+            name, hidden = self.encoder, self.hidden_layer_sizes
+            hidden = _HIDDEN[name] if hidden is None else hidden
+        else:
+            name, hidden = "mlp", self.encoder
+        hidden = list(hidden)
+        if not all(isinstance(width, Integral) and width > 0 for width in hidden):
+            raise ValueError(f"hidden_layer_sizes={hidden!r} must be positive integers")
+        return name, hidden
