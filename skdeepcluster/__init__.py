@@ -10,15 +10,39 @@ __version__ = "0.1.0.dev0"
 # Each family and its public names: the one place where a method is made public.
 _FAMILIES = {
     "density": ["HDBSCAN"],
-    "embedding": ["AutoencoderClusterer", "ClAM", "DCN", "DEC", "DEPICT", "IDEC", "TELL", "VaDE"],
+    "embedding": [
+        "AutoencoderClusterer",
+        "ClAM",
+        "DCN",
+        "DEC",
+        "DEPICT",
+        "GLDC",
+        "HCHC",
+        "IDEC",
+        "TELL",
+        "VaDE",
+    ],
     "explain": ["HamiltonianCycleMap"],
     "graph": ["GraphDegreeLinkage"],
     "hierarchy": ["HierarchicalKMeans", "balanced_sample"],
     "interval": ["IntervalClustering"],
     "medoids": ["CLARA", "CLARANS", "DynMSC", "FasterMSC", "KMedoids"],
+    "selflabel": [
+        "ClusterFit",
+        "DeepCluster",
+        "DeepClusterV2",
+        "DeeperCluster",
+        "GSimCLR",
+        "JigClu",
+        "MLCD",
+        "ODC",
+        "SeLa",
+        "SimCLR",
+        "SwAV",
+    ],
 }
 
 # Subpackages whose public names stay in their own namespace.
-_SUBPACKAGES = ["assignment", "displays", "metrics"]
+_SUBPACKAGES = ["assignment", "displays", "metrics", "views"]
 
 __getattr__, __dir__, __all__ = _lazy.attach(__name__, _SUBPACKAGES, _FAMILIES)

@@ -9,9 +9,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skdeepcluster.base import DeepClusterer
 from skdeepcluster.nn import Encoder, conv_autoencoder, mlp_autoencoder
 
-# Widths of the hidden layers, or channels of the convolutions, where none are given.
-_HIDDEN = {"mlp": (500, 500, 2000), "conv": (32, 64, 128)}
-
 
 class EncoderBase(DeepClusterer):
     """Base of the methods that train an encoder.
@@ -53,6 +50,8 @@ class EncoderBase(DeepClusterer):
 
     # What the code is held to.
     _constraint = "none"
+    # Widths of the hidden layers, or channels of the convolutions, where none are given.
+    _hidden = {"mlp": (500, 500, 2000), "conv": (32, 64, 128)}
 
     def _encoder_alone(self, shape, generator):
         """An encoder without a decoder, as a module that encodes."""
@@ -75,24 +74,26 @@ class EncoderBase(DeepClusterer):
 
     def _networks(self, shape, generator):
         """An encoder and its mirror image."""
-        name, hidden = self._architecture()
-        if name == "conv" and len(shape) != 3:
-            raise ValueError(
-                "encoder='conv' needs images of shape (n, C, H, W) or (n, H, W), or "
-                "image_shape=(C, H, W) for flat rows"
-            )
+        name, hidden = self._architecture(shape)
         make = conv_autoencoder if name == "conv" else mlp_autoencoder
         n_components = self.n_components or min(10, int(torch.Size(shape).numel()))
         return make(shape, hidden, n_components, generator)
 
-    def _architecture(self):
-        """Name of the network and the sizes of its layers."""
+    def _architecture(self, shape=None):
+        """Name of the network, for rows of a shape where it is known, and its layers' sizes."""
         if isinstance(self.encoder, str):
             name, hidden = self.encoder, self.hidden_layer_sizes
-            hidden = _HIDDEN[name] if hidden is None else hidden
+            if name == "auto":
+                name = "conv" if shape and len(shape) == 3 else "mlp"
+            hidden = self._hidden[name] if hidden is None else hidden
         else:
             name, hidden = "mlp", self.encoder
         hidden = list(hidden)
         if not all(isinstance(width, Integral) and width > 0 for width in hidden):
             raise ValueError(f"hidden_layer_sizes={hidden!r} must be positive integers")
+        if name == "conv" and shape and len(shape) != 3:
+            raise ValueError(
+                "encoder='conv' needs images of shape (n, C, H, W) or (n, H, W), or "
+                "image_shape=(C, H, W) for flat rows"
+            )
         return name, hidden

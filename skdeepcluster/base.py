@@ -200,6 +200,9 @@ class DeepClusterer(
         """Whether rows are centred and scaled before they meet the network."""
         return True
 
+    def _n_means(self, shape):
+        """Parts of a row, of equal size, that are centred with one mean each; None for entries."""
+
     def _check_samples(self, samples):
         """Raise where the objective is not defined for the rows."""
 
@@ -230,7 +233,7 @@ class DeepClusterer(
                 f"n_samples={rows.shape[0]} should be >= n_clusters={self._n_clusters_sought()}."
             )
         if self._centers_and_scales():
-            standardize = tr.Standardizer.fit(rows)
+            standardize = tr.Standardizer.fit(rows, self._n_means(shape))
         else:
             tr.check_finite(rows)
             standardize = tr.Standardizer.identity(rows)
@@ -285,7 +288,12 @@ class DeepClusterer(
             return self._fitted_attributes(fit, shape, dtype)
 
         task = Task(root, self, X, y, fitted)
-        with torch.enable_grad(), task, _seeded(training.generators[1:], seed):
+        with (
+            torch.enable_grad(),
+            task,
+            tr.exact_convolutions(device),
+            _seeded(training.generators[1:], seed),
+        ):
             try:
                 fit = training.best_of(
                     n_init,
@@ -371,11 +379,15 @@ class DeepClusterer(
             {name: value for name, value in params.items() if isinstance(value, torch.nn.Module)}
         )
 
+    def _draw_outside(self):
+        """Whether modules or functions of the user's take part."""
+        return len(self._given_modules()) > 0
+
     def _lent_generators(self, device):
-        """Modules of the user's may draw from torch's global generators; these are lent to them."""
+        """Torch's global generators, if something of the user's may draw from them."""
         import torch
 
-        if not self._given_modules():
+        if not self._draw_outside():
             return []
         if device.type != "cuda":
             return [torch.default_generator]

@@ -65,8 +65,12 @@ def circle_layout(proba, exact=None, start_angle=-np.pi / 2):
     shares = arcs / length if length > 0 else np.full(n, 1 / n)
     angles = np.empty(n)
     angles[order] = start_angle + 2 * np.pi * np.append(0, np.cumsum(shares)[:-1])
-    anchors = np.column_stack([np.cos(angles), np.sin(angles)])
-    return Circle(order, angles, anchors, D, length, bool(exact) or n <= 3)
+    return Circle(order, angles, points_at(angles), D, length, bool(exact) or n <= 3)
+
+
+def points_at(angles):
+    """Points of the unit circle."""
+    return np.column_stack([np.cos(angles), np.sin(angles)])
 
 
 def points_inside(proba, anchors):

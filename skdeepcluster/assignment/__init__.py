@@ -6,10 +6,12 @@ import lazy_loader as _lazy
 __getattr__, __dir__, _ = _lazy.attach(
     __name__,
     submod_attrs={
-        "_kmeans": ["kmeans", "replace_empty"],
+        "_anchors": ["grouped_anchors", "moved_anchors"],
+        "_kmeans": ["kmeans", "replace_empty", "spherical_kmeans"],
         "_spectral": ["landmark_spectral"],
         "_student_t": ["sharpen", "sharpening_loss", "student_t"],
         "_transport": ["TransportResult", "doubly_stochastic", "transport_assign"],
+        "_vote": ["neighbor_vote"],
     },
 )
 

@@ -11,7 +11,17 @@ SAMPLE_ROWS = 20_000
 
 
 def kmeans(
-    Z, n_clusters, *, start=None, n_init=20, max_iter=300, tol=1e-4, seed=0, share=None, total=None
+    Z,
+    n_clusters,
+    *,
+    start=None,
+    n_init=20,
+    max_iter=300,
+    tol=1e-4,
+    seed=0,
+    refill=False,
+    share=None,
+    total=None,
 ):
     r"""Centres and labels of the best of several k-means runs.
 
@@ -30,6 +40,8 @@ def kmeans(
     tol : float, default=1e-4
         A run ends when the centres' squared movement is below this share of the mean variance.
     seed : int
+    refill : bool, default=False
+        Whether centres without rows at last move to the rows that are farthest from their own.
     share : slice, optional
         The rows that this process sums over; by default all.
     total : callable (array) -> array, optional
@@ -55,7 +67,37 @@ def kmeans(
     if len(sample) < len(Z) or share is not None or start is not None:
         mine = np.ascontiguousarray(Z[share or slice(None)])
         best, _ = lloyd(mine, best, max_iter, tol, n_threads, total)
-    return best, nearest_center(Z, best, n_threads)
+    labels = nearest_center(Z, best, n_threads)
+    if refill:
+        best = replace_empty(Z, best, labels)
+        labels = nearest_center(Z, best, n_threads)
+    return best, labels
+
+
+def spherical_kmeans(Z, n_clusters, *, max_iter=10, seed=0):
+    """Centres of length one and the labels of rows of length one, by a single run from random rows.
+
+    Parameters
+    ----------
+    Z : array of shape (n, n_components)
+    n_clusters : int
+    max_iter : int, default=10
+        Steps; a centre without rows stays where it is.
+    seed : int
+
+    Returns
+    -------
+    centers : array of shape (n_clusters, n_components)
+    labels : array of shape (n,), int32
+    """
+    Z = np.ascontiguousarray(Z)
+    n_threads = _openmp_effective_n_threads()
+    centers = Z[np.random.RandomState(seed).permutation(len(Z))[:n_clusters]]
+    for _ in range(max_iter):
+        moved, _ = lloyd(Z, centers, 1, 0.0, n_threads)
+        lengths = np.linalg.norm(moved, axis=1, keepdims=True)
+        centers = np.where(lengths > 0, moved / np.maximum(lengths, 1e-12), centers)
+    return centers, nearest_center(Z, centers, n_threads)
 
 
 def replace_empty(Z, centers, labels):

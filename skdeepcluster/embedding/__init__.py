@@ -10,6 +10,8 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "dcn": ["DCN"],
         "dec": ["DEC"],
         "depict": ["DEPICT"],
+        "gldc": ["GLDC"],
+        "hchc": ["HCHC"],
         "idec": ["IDEC"],
         "tell": ["TELL"],
         "vade": ["VaDE"],

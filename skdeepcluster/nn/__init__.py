@@ -7,6 +7,8 @@ from skdeepcluster.nn._autoencoder import (
     conv_autoencoder,
     mlp_autoencoder,
 )
+from skdeepcluster.nn._contrast import contrast
+from skdeepcluster.nn._encoder import conv_encoder, conv_trunk, dense_encoder, linear
 from skdeepcluster.nn._losses import (
     RECONSTRUCTION_LOSSES,
     cosine_dissimilarity,
@@ -20,9 +22,14 @@ __all__ = [
     "RECONSTRUCTION_LOSSES",
     "Autoencoder",
     "Encoder",
+    "contrast",
     "conv_autoencoder",
+    "conv_encoder",
+    "conv_trunk",
     "cosine_dissimilarity",
+    "dense_encoder",
     "kl_divergence",
+    "linear",
     "mean_triplet_loss",
     "mlp_autoencoder",
     "triplet_loss",

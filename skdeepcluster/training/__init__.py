@@ -5,7 +5,7 @@ once. Nothing in this room knows scikit-learn's estimators.
 """
 
 from skdeepcluster.training._checkpoint import Checkpoint, fingerprint
-from skdeepcluster.training._device import Precision, resolve_device
+from skdeepcluster.training._device import Precision, exact_convolutions, resolve_device
 from skdeepcluster.training._distributed import processes
 from skdeepcluster.training._fit import Fit
 from skdeepcluster.training._loop import Training
@@ -31,6 +31,7 @@ __all__ = [
     "Training",
     "fingerprint",
     "check_finite",
+    "exact_convolutions",
     "is_dataset",
     "map_blocks",
     "processes",

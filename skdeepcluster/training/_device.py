@@ -28,6 +28,15 @@ def resolve_device(device):
     return resolved
 
 
+def exact_convolutions(device):
+    """A context in which convolutions on a GPU give the same again, and of full float32."""
+    if device.type != "cuda":
+        return contextlib.nullcontext()
+    return torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )
+
+
 def _has_fast_bfloat16(device):
     """Whether matrix products in bfloat16 run on units of their own."""
     if device.type == "cuda":

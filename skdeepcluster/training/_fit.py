@@ -40,6 +40,7 @@ class Fit:
         self.history = {}
         self.epoch = self.step = 0
         self.out_of_time = False
+        self.optimizer = None
 
     @property
     def device(self):
@@ -119,6 +120,15 @@ class Fit:
             return self.processes.sum(torch.as_tensor(array, device=self.device)).cpu().numpy()
 
         return {"share": slice(*self.processes.share_of_rows(len(self.samples))), "total": total}
+
+    def start_anew(self, layer):
+        """Give a layer of matrices and biases fresh weights, and its optimiser no memory of it."""
+        with torch.no_grad():
+            for p in layer.parameters():
+                bound = p[0].numel() ** -0.5 if p.ndim > 1 else 0.0
+                p.copy_(torch.empty(p.shape).uniform_(-bound, bound, generator=self.generator))
+                if self.optimizer is not None:
+                    self.optimizer.state.pop(p, None)
 
     def label_change(self, labels):
         """Share of the rows whose label differs from the last call's; 1 at the first call."""

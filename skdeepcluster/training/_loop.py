@@ -170,6 +170,7 @@ class _StageRun:
         chosen = stage.parameters(fit.module) if stage.parameters else fit.module.parameters()
         self.parameters = [p for p in chosen if p.requires_grad]
         self.optimizer = self._make_optimizer() if self.parameters else None
+        fit.optimizer = self.optimizer
         if saved:
             self._load(saved["stage_run"])
         elif stage.validation_fraction > 0:
@@ -258,6 +259,8 @@ class _StageRun:
         fit = self.fit
         if self.stage.rows:
             rows = self.stage.rows(fit)
+            if isinstance(rows, list):
+                return rows
         else:
             n_rows = len(fit.samples if self.kept is None else self.kept)
             rows = torch.randperm(n_rows, generator=fit.generator)

@@ -10,6 +10,7 @@ from sklearn.utils import assert_all_finite
 from torch.utils.data import Dataset
 
 from skdeepcluster._inputs import is_on_disk
+from skdeepcluster.training._device import exact_convolutions
 
 # What is on disk, sparse or a Dataset is made dense in memory up to this size, and read batch by
 # batch above it.
@@ -109,8 +110,12 @@ class Standardizer:
         return cls(np.zeros(rows.shape[1]), 1.0)
 
     @classmethod
-    def fit(cls, rows):
-        """Mean of each feature and root mean variance, in one pass over blocks."""
+    def fit(cls, rows, n_means=None):
+        """Means and root mean variance, in one pass over blocks.
+
+        Each feature has its own mean, or `n_means` parts of equal size of a row have one each, as
+        the channels of images do.
+        """
         n, d = rows.shape
         origin = None
         total, squares = np.zeros(d), 0.0
@@ -129,6 +134,10 @@ class Standardizer:
             shift = total / n
             mean = origin + shift
             variance = squares / n - shift**2
+            if n_means is not None:
+                common = mean.reshape(n_means, -1).mean(axis=1).repeat(d // n_means)
+                variance = variance + (mean - common) ** 2
+                mean = common
         if not (np.isfinite(variance).all() and np.abs(mean).max(initial=0.0) < 1e150):
             raise ValueError("Input X contains values too large for float32; rescale the features.")
         # Below the rounding of a feature's own values there is nothing to scale up.
@@ -238,4 +247,6 @@ def map_blocks(function, samples, begin=0, end=None, *, block_rows=BLOCK_ROWS):
             padded = x.new_zeros((block_rows, *x.shape[1:]))
             padded[: stop - start] = x
             x = padded
-        yield function(x)[: stop - start]
+        with exact_convolutions(samples.device):
+            part = function(x)[: stop - start]
+        yield part

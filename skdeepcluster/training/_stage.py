@@ -48,8 +48,8 @@ class Stage:
         Before the first step and after every `every` steps; True ends the stage.
     every : int, optional
         Steps between two refreshes; by default one epoch.
-    rows : callable (fit) -> LongTensor, optional
-        Rows of an epoch, in order; by default a random permutation of all.
+    rows : callable (fit) -> LongTensor or list of LongTensor, optional
+        Rows of an epoch, in order, or its batches; by default a random permutation of all rows.
     after_backward : callable (fit, batch), optional
         Between gradients and step: what is frozen, projected or rescaled.
     after_step : callable (fit, batch), optional

@@ -1,0 +1,24 @@
+"""Labels by the vote of nearest neighbors."""
+
+import torch
+
+
+def neighbor_vote(distances, labels, n_clusters, n_neighbors):
+    """The cluster with the largest sum of inverse distances among nearest neighbors.
+
+    Parameters
+    ----------
+    distances : Tensor of shape (n, n_labelled)
+    labels : LongTensor of shape (n_labelled,)
+    n_clusters : int
+    n_neighbors : int
+        Who votes; all, if there are fewer. Where a distance is 0, only neighbors as near as that.
+
+    Returns
+    -------
+    labels : LongTensor of shape (n,)
+    """
+    near, neighbors = distances.topk(min(n_neighbors, len(labels)), largest=False)
+    weights = torch.where(near[:, :1] > 0, 1 / near, (near == 0).to(near.dtype))
+    votes = weights.new_zeros(len(near), n_clusters)
+    return votes.scatter_add_(1, labels[neighbors], weights).argmax(dim=1)

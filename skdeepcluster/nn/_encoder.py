@@ -1,0 +1,68 @@
+"""Encoders that stand alone: normalised layers, for training without a decoder."""
+
+import math
+
+from torch import nn
+
+from skdeepcluster.nn._autoencoder import _seeded
+
+
+def dense_encoder(shape, hidden_layer_sizes, n_components, generator):
+    """Dense layers, each normalised over its units before the ReLU, and a linear last one.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of a row; images are flattened.
+    hidden_layer_sizes : sequence of int
+    n_components : int
+        Width of the code.
+    generator : torch.Generator
+
+    Returns
+    -------
+    encoder : torch.nn.Sequential
+    """
+    layers, width = [nn.Flatten()], math.prod(shape)
+    for n_out in hidden_layer_sizes:
+        linear = _seeded(nn.Linear, width, n_out, generator=generator)
+        layers += [linear, nn.LayerNorm(n_out), nn.ReLU()]
+        width = n_out
+    return nn.Sequential(*layers, _seeded(nn.Linear, width, n_components, generator=generator))
+
+
+def conv_encoder(shape, channels, n_components, generator):
+    """Strided 3 x 3 convolutions, each halving the image, and a dense layer before the code.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (C, H, W) of an image.
+    channels : sequence of int
+        Of each convolution.
+    n_components : int
+        Width of the code.
+    generator : torch.Generator
+
+    Returns
+    -------
+    encoder : torch.nn.Sequential
+    """
+    trunk, shape = conv_trunk(shape, channels, generator)
+    return nn.Sequential(*trunk, *dense_encoder(shape, [2 * channels[-1]], n_components, generator))
+
+
+def conv_trunk(shape, channels, generator):
+    """The convolutions of `conv_encoder`, and the shape of the maps that they give."""
+    layers, (n_in, height, width) = [], shape
+    for n_out in channels:
+        options = {"kernel_size": 3, "stride": 2, "padding": 1}
+        layers += [_seeded(nn.Conv2d, n_in, n_out, generator=generator, **options)]
+        layers += [nn.GroupNorm(math.gcd(8, n_out), n_out), nn.ReLU()]
+        n_in, height, width = n_out, (height + 1) // 2, (width + 1) // 2
+    return nn.Sequential(*layers), (n_in, height, width)
+
+
+def linear(n_in, n_out, generator):
+    """A dense layer with weights from the generator."""
+    return _seeded(nn.Linear, n_in, n_out, generator=generator)

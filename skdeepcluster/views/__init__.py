@@ -1,0 +1,13 @@
+"""Random views of a batch of rows: of images in one resampling, of tables by noise and swapping."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, _ = _lazy.attach(
+    __name__,
+    submod_attrs={
+        "_draws": ["Draws", "Views"],
+        "_images": ["ImageViews"],
+        "_tabular": ["TabularViews"],
+    },
+)
+__all__ = ["ImageViews", "TabularViews"]

@@ -1,0 +1,54 @@
+"""Where views have their random numbers from."""
+
+import torch
+
+
+class Draws:
+    """Random numbers for each row of a batch.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, ...)
+        The batch.
+    generator : torch.Generator, optional
+        On the CPU; by default torch's global one.
+    """
+
+    def __init__(self, x, generator=None):
+        self.n, self.device, self.generator = len(x), x.device, generator
+
+    def uniform(self, *shape):
+        """Numbers in [0, 1) of shape (n, *shape)."""
+        return torch.rand(self.n, *shape, generator=self.generator).to(self.device)
+
+    def normal(self, *shape):
+        """Standard normal numbers of shape (n, *shape)."""
+        return torch.randn(self.n, *shape, generator=self.generator).to(self.device)
+
+
+class Views:
+    """Base of the views that know where to draw from."""
+
+    def __call__(self, x, draws=None):
+        """A view of each row.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, ...)
+            Standardised rows or images.
+        draws : object with `uniform` and `normal`, optional
+            As `Draws`, by default from torch's global generator.
+
+        Returns
+        -------
+        view : Tensor of the shape of x
+        """
+        with torch.no_grad():
+            return self._view(x, Draws(x) if draws is None else draws)
+
+    def local(self):
+        """Views of the same kind that keep less of a row."""
+        raise NotImplementedError
+
+    def _view(self, x, draws):
+        raise NotImplementedError
