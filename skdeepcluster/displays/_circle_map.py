@@ -3,7 +3,7 @@ from sklearn.utils import check_array
 from sklearn.utils._plotting import _validate_style_kwargs
 from sklearn.utils.validation import check_is_fitted, check_non_negative
 
-from .._kernels._circle import circle_layout, points_inside
+from .._kernels._circle import circle_layout, points_at, points_inside
 from ._common import label_color, new_axes
 
 
@@ -80,7 +80,8 @@ class CircleMapDisplay:
         Parameters
         ----------
         estimator : estimator
-            Fitted, with `predict_proba`.
+            Fitted, with `predict_proba`. If it has a circle, as :class:`~skdeepcluster.HCHC` does,
+            samples are drawn in that one.
 
         X : array-like of shape (n_samples, n_features)
             Samples.
@@ -107,6 +108,7 @@ class CircleMapDisplay:
             )
         return cls.from_predictions(
             estimator.predict_proba(X),
+            angles=getattr(estimator, "angles_", None),
             ax=ax,
             point_kw=point_kw,
             anchor_kw=anchor_kw,
@@ -118,6 +120,7 @@ class CircleMapDisplay:
         cls,
         proba,
         *,
+        angles=None,
         cluster_names=None,
         ax=None,
         point_kw=None,
@@ -130,6 +133,11 @@ class CircleMapDisplay:
         ----------
         proba : array-like of shape (n_samples, n_clusters)
             Memberships of samples in clusters. What a row lacks to 1 draws the sample inside.
+
+        angles : array-like of shape (n_clusters,), default=None
+            Where each cluster is on the circle, as `angles_` of
+            :class:`~skdeepcluster.HamiltonianCycleMap` that was fitted on other samples. By default
+            the clusters are laid out by `proba`.
 
         cluster_names : array-like of n_clusters str, default=None
             Names of the clusters.
@@ -147,16 +155,17 @@ class CircleMapDisplay:
         """
         proba = check_array(proba, dtype=np.float64, input_name="proba")
         check_non_negative(proba, "CircleMapDisplay (proba)")
-        if cluster_names is not None and len(cluster_names) != proba.shape[1]:
-            raise ValueError(
-                f"proba has {proba.shape[1]} columns, but cluster_names has {len(cluster_names)}."
-            )
-        circle = circle_layout(proba)
+        for name, values in (("cluster_names", cluster_names), ("angles", angles)):
+            if values is not None and len(values) != proba.shape[1]:
+                raise ValueError(
+                    f"proba has {proba.shape[1]} columns, but {name} has {len(values)}."
+                )
+        angles = circle_layout(proba).angles if angles is None else np.asarray(angles)
         labels = np.where(proba.any(axis=1), proba.argmax(axis=1), -1)
         return cls(
-            coordinates=points_inside(proba, circle.anchors),
+            coordinates=points_inside(proba, points_at(angles)),
             labels=labels,
-            angles=circle.angles,
+            angles=angles,
             cluster_names=None if cluster_names is None else list(cluster_names),
         ).plot(ax, point_kw=point_kw, anchor_kw=anchor_kw, text_kw=text_kw)
 
@@ -206,11 +215,11 @@ class CircleMapDisplay:
             "zorder": 3,
         }
         kw = _validate_style_kwargs(kw, anchor_kw or {})
-        self.anchors_ = ax.scatter(np.cos(angles), np.sin(angles), **kw)
+        self.anchors_ = ax.scatter(*points_at(angles).T, **kw)
         kw = _validate_style_kwargs({"ha": "center", "va": "center"}, text_kw or {})
         self.text_ = [
-            ax.text(1.13 * np.cos(angle), 1.13 * np.sin(angle), name, **kw)
-            for angle, name in zip(angles, names, strict=True)
+            ax.text(*point, name, **kw)
+            for point, name in zip(1.13 * points_at(angles), names, strict=True)
         ]
         ax.set(xlim=(-1.25, 1.25), ylim=(-1.25, 1.25), aspect="equal")
         ax.set_axis_off()

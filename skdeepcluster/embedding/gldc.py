@@ -34,12 +34,12 @@ class GLDC(IDEC):
     are those of a batch of :math:`b` rows,
 
     .. math:: L_p = -\frac{1}{b^2} \sum_{ij} S_{ij} \log(q_i^\top q_j)
-        + (1 - S_{ij}) \log(1 - q_i^\top q_j), \quad S_{ij} = e^{-\lambda \rho_{ij}}, \quad
+        + (1 - S_{ij}) \log(1 - q_i^\top q_j), \quad S_{ij} = e^{-\lambda \rho_{ij} / k}, \quad
         \rho_{ij} = (R_{ij} + R_{ji} + 1) \, e^{D_{ij} / 20},
 
     where :math:`R_{ij}` is the rank of :math:`j` among the neighbours of :math:`i` in the
     embedding, from 0 for itself, and :math:`D` the squared distance as a share of the batch's
-    largest. :math:`S_{ij}` is 0 unless :math:`\rho_{ij}` is among the `n_neighbors` smallest of
+    largest. :math:`S_{ij}` is 0 unless :math:`\rho_{ij}` is among the :math:`k` smallest of
     :math:`j`.
 
     Parameters
@@ -60,12 +60,14 @@ class GLDC(IDEC):
     pair_floor : float, default=0.16
         Share :math:`\phi` of `pair_weight` that it does not fall below.
 
-    n_neighbors : int, default=10
-        Rows of the batch, itself among them, that a row shall share its cluster with. With
-        more than ``batch_size / n_clusters`` different clusters are tied together.
+    n_neighbors : int, default=None
+        Rows of the batch, itself among them, that a row shall share its cluster with: :math:`k`. By
+        default the rows over `n_clusters`, as many as clusters of equal size have; more tie
+        different clusters together. The authors take 10 in batches of 128 rows of 10 clusters.
 
-    similarity_decay : float, default=0.1
-        Rate :math:`\lambda` at which the target of a pair falls with its ranks.
+    similarity_decay : float, default=0.5
+        Rate :math:`\lambda` at which the target of a pair falls with its ranks, as shares of
+        `n_neighbors`. The authors' is 1; the faster targets fall, the softer memberships become.
 
     consistency_weight : float, default=10
         Weight :math:`w_c` of the changes of memberships under noise.
@@ -86,10 +88,10 @@ class GLDC(IDEC):
 
     Notes
     -----
-    Targets of pairs are at most :math:`e^{-\lambda}`, and most pairs of rows of one cluster are
-    none of nearest neighbours: memberships are no probabilities of being right. `loss_` and `score`
-    have the pairs of batches of rows in a fixed random order, at the lowest of their weights, and
-    no noise.
+    Targets of pairs are less than 1, and many pairs of rows of one cluster are none of nearest
+    neighbours: memberships stay below 1 and are no probabilities of being right. `loss_` and
+    `score` have the pairs of batches of rows in a fixed random order, at the lowest of their
+    weights, and no noise.
 
     References
     ----------
@@ -111,8 +113,8 @@ class GLDC(IDEC):
     pair_weight: float = 5.0
     pair_decay: float = 0.8
     pair_floor: float = 0.16
-    n_neighbors: int = 10
-    similarity_decay: float = 0.1
+    n_neighbors: int | None = None
+    similarity_decay: float = 0.5
     consistency_weight: float = 10.0
     noise_std: float = 1.0
 
@@ -122,7 +124,7 @@ class GLDC(IDEC):
         "pair_weight": [Interval(Real, 0, None, closed="left")],
         "pair_decay": [Interval(Real, 0, 1, closed="both")],
         "pair_floor": [Interval(Real, 0, 1, closed="both")],
-        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
         "similarity_decay": [Interval(Real, 0, None, closed="left")],
         "consistency_weight": [Interval(Real, 0, None, closed="left")],
         "noise_std": [Interval(Real, 0, None, closed="left")],
@@ -159,7 +161,8 @@ class GLDC(IDEC):
         return self._pair_loss(z.detach(), q)
 
     def _pair_loss(self, z, q):
-        return pair_loss(pair_targets(z, self.n_neighbors, self.similarity_decay), q)
+        n_neighbors = self.n_neighbors or max(1, round(len(z) / self.n_clusters))
+        return pair_loss(pair_targets(z, n_neighbors, self.similarity_decay), q)
 
     def _assess(self, module, samples):
         def row(x):
@@ -189,7 +192,7 @@ def pair_targets(z, n_neighbors, similarity_decay):
     rank = nearest_first.argsort(dim=1)
     squared = squared / squared.max().clamp_min(torch.finfo(squared.dtype).tiny)
     rank_distance = (rank + rank.T + 1) * (squared / _DISTANCE_SCALE).exp()
-    similarity = (-similarity_decay * rank_distance).exp()
+    similarity = (-similarity_decay / n_neighbors * rank_distance).exp()
     if n_neighbors < len(z):
         bound = rank_distance.kthvalue(n_neighbors + 1, dim=0).values
         similarity = torch.where(rank_distance < bound, similarity, 0)

@@ -18,7 +18,7 @@ from skdeepcluster._kernels._circle import N_EXACT, circle_layout, points_inside
 class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     r"""Layout of soft clusters on a circle, along a shortest Hamiltonian cycle.
 
-    The mapping of HCHC. It takes the memberships :math:`q_{sj}` of samples in clusters, as any
+    The mapping of `HCHC`. It takes the memberships :math:`q_{sj}` of samples in clusters, as any
     `predict_proba` returns them. Clusters whose memberships go together are near each other:
 
     .. math:: d_{jk} = \frac{1 - \operatorname{corr}(q_{\cdot j}, q_{\cdot k})}{2}, \qquad
@@ -79,6 +79,7 @@ class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     See Also
     --------
     skdeepcluster.displays.CircleMapDisplay : The picture.
+    HCHC : Learns the memberships too.
 
     Notes
     -----

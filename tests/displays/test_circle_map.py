@@ -52,6 +52,22 @@ def test_names_and_samples_without_a_cluster():
     assert_allclose(display.points_.get_facecolors()[1, :3], to_rgb(NOISE_COLOR))
 
 
+def test_in_the_circle_of_other_samples():
+    proba = MODEL.predict_proba(X)
+    model = HamiltonianCycleMap().fit(proba)
+    display = CircleMapDisplay.from_predictions(proba[:9], angles=model.angles_)
+    assert_allclose(display.points_.get_offsets(), model.transform(proba[:9]))
+    assert_allclose(display.anchors_.get_offsets(), model.anchors_)
+    # An estimator that has a circle is drawn in it.
+    MODEL.angles_ = list(model.angles_[::-1])
+    try:
+        display = CircleMapDisplay.from_estimator(MODEL, X)
+    finally:
+        del MODEL.angles_
+    assert_allclose(display.anchors_.get_offsets(), model.anchors_[::-1])
+    assert_allclose(display.coordinates, proba @ model.anchors_[::-1])
+
+
 def test_bad_input():
     with pytest.raises(TypeError, match="KMeans has no predict_proba"):
         CircleMapDisplay.from_estimator(KMeans(2, n_init=1).fit(X), X)
@@ -59,5 +75,7 @@ def test_bad_input():
         CircleMapDisplay.from_estimator(GaussianMixture(), X)
     with pytest.raises(ValueError, match="2 columns, but cluster_names has 1"):
         CircleMapDisplay.from_predictions([[0.5, 0.5]], cluster_names=["a"])
+    with pytest.raises(ValueError, match="2 columns, but angles has 3"):
+        CircleMapDisplay.from_predictions([[0.5, 0.5]], angles=[0, 1, 2])
     with pytest.raises(ValueError, match="[Nn]egative"):
         CircleMapDisplay.from_predictions([[0.5, -0.5]])
