@@ -23,9 +23,10 @@ from skdeepcluster.views import Draws, ImageViews, TabularViews, Views
 
 # Anchors that the read-out keeps for new rows: a tenth of the rows, but not more than these.
 MAX_ANCHORS = 1000
-# Rows have collapsed onto a point, or onto a line, where the mean has nearly the rows' length or
-# the embedding hardly more than one dimension.
-POINT, LINE = 0.99, 1.05
+# An embedding has collapsed where rows of length one stand this near to each other, where it has
+# hardly more than one dimension, or where views tell next to nothing of their rows' clusters: this
+# share of the cross entropy of a guess.
+SPREAD, RANK, GUESS = 0.01, 1.05, 0.9
 
 
 class SelfLabelBase(EncoderBase):
@@ -199,7 +200,7 @@ class SelfLabelBase(EncoderBase):
             "cluster_centers_": F.normalize(centers, dim=1).cpu().numpy(),
             "n_components_": Z.shape[1],
             "embedding_rank_": variances.sum().item() ** 2 / squares if squares > 0 else 0.0,
-            "_mean_length": Z.mean(dim=0).norm().item(),
+            "_spread": Z.std(dim=0, correction=0).norm().item(),
         }
 
     def _anchors(self, fit, Z):
@@ -265,18 +266,22 @@ class SelfLabelBase(EncoderBase):
 
     def _warn(self, out_of_time):
         super()._warn(out_of_time)
-        if self.n_clusters == 1 or len(np.unique(self.labels_)) < 2:
+        k = self.n_clusters
+        if k == 1 or len(np.unique(self.labels_)) < 2:
             return
-        shape = None
-        if self._mean_length > POINT:
-            shape = "a point"
-        elif self.embedding_rank_ < LINE and self.n_clusters > 2 and self.n_features_in_ > 2:
-            shape = "a line"
-        if shape:
+        signs = []
+        if self._spread < SPREAD:
+            signs.append("all rows are in nearly one place")
+        if self.embedding_rank_ < RANK and k > 2 and self.n_features_in_ > 2:
+            signs.append("it has hardly more than one dimension")
+        if self.loss_ > GUESS * math.log(k):
+            signs.append("views of a row have other clusters than the row")
+        if signs:
             warnings.warn(
-                f"The embedding of {type(self).__name__} has collapsed to nearly {shape} "
-                f"(embedding_rank_={self.embedding_rank_:.2f}): its clusters mean little. Try "
-                "a lower learning_rate, weaker views, more n_prototypes or a larger batch_size.",
+                f"The embedding of {type(self).__name__} has collapsed: {', and '.join(signs)} "
+                f"(embedding_rank_={self.embedding_rank_:.2f}, loss_={self.loss_:.2f}). Its "
+                "clusters mean little. Try more max_epochs, a lower learning_rate, weaker views, "
+                "more n_prototypes or a larger batch_size.",
                 ConvergenceWarning,
                 stacklevel=3,
             )

@@ -12,6 +12,9 @@ from skdeepcluster.assignment import kmeans, spherical_kmeans
 from skdeepcluster.nn import linear
 from skdeepcluster.selflabel._base import SelfLabelBase
 
+# Steps in which a new head learns its labels, more or less.
+STEPS_OF_HEAD = 60
+
 
 class DeepCluster(SelfLabelBase):
     r"""Clustering of features and learning of the clusters, in turns.
@@ -35,8 +38,8 @@ class DeepCluster(SelfLabelBase):
     n_whitened : int, default=256
         Principal components that are kept, at most.
 
-    reassign_every : int, default=1
-        Epochs of a round.
+    reassign_every : int, default=None
+        Epochs of a round; by default one, or as many as make 60 steps, which a new head needs.
 
     Attributes
     ----------
@@ -71,13 +74,15 @@ class DeepCluster(SelfLabelBase):
     """
 
     n_whitened: int = 256
-    reassign_every: int = 1
+    reassign_every: int | None = None
 
     _parameter_constraints = {
         **SelfLabelBase._parameter_constraints,
         "n_whitened": [Interval(Integral, 1, None, closed="left")],
-        "reassign_every": [Interval(Integral, 1, None, closed="left")],
+        "reassign_every": [Interval(Integral, 1, None, closed="left"), None],
     }
+
+    _least_every = 1
 
     def _add_heads(self, module, width, generator):
         module.head = linear(width, self.n_prototypes_, generator)
@@ -87,11 +92,16 @@ class DeepCluster(SelfLabelBase):
             "begin": self._new_round,
             "end_epoch": self._end_epoch,
             "rows": self._balanced_rows,
+            # Each new head begins at the full rate.
+            "schedule": None,
         }
 
     def _end_epoch(self, fit):
-        ends = (fit.epoch + 1) % self.reassign_every == 0
-        if ends and fit.epoch + 1 < self.max_epochs:
+        steps = -(-len(fit.samples) // self.batch_size)
+        every = self.reassign_every or max(self._least_every, -(-STEPS_OF_HEAD // steps))
+        # A last round that is cut short would leave the network to a head that knows nothing.
+        done, left = fit.epoch + 1, self.max_epochs - fit.epoch - 1
+        if done % every == 0 and left >= every:
             self._new_round(fit)
         similarity = fit.history["train"].setdefault("similarity", [])
         similarity.append(fit.state.similarity)

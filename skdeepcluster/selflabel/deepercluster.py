@@ -37,8 +37,8 @@ class DeeperCluster(DeepCluster):
         Whether images are turned by 0, 90, 180 and 270 degrees, and the network has to tell by how
         much; "auto" for square images.
 
-    reassign_every : int, default=3
-        Epochs of a round.
+    reassign_every : int, default=None
+        Epochs of a round; by default three, or as many as make 60 steps, which new heads need.
 
     Attributes
     ----------
@@ -70,13 +70,14 @@ class DeeperCluster(DeepCluster):
 
     n_super: int = 4
     rotations: object = "auto"
-    reassign_every: int = 3
 
     _parameter_constraints = {
         **DeepCluster._parameter_constraints,
         "n_super": [Interval(Integral, 1, None, closed="left")],
         "rotations": [StrOptions({"auto"}), "boolean"],
     }
+
+    _least_every = 3
 
     def _check_samples(self, samples):
         super()._check_samples(samples)

@@ -5,6 +5,7 @@ from numbers import Integral, Real
 import torch
 import torch.nn.functional as F
 from sklearn.utils._param_validation import Interval, StrOptions
+from torch import nn
 
 from skdeepcluster.assignment import kmeans
 from skdeepcluster.nn import linear
@@ -32,6 +33,9 @@ class ODC(OnlineBase):
 
     Parameters
     ----------
+    n_components : int, default=256
+        Width of the embedding, whose rows have length one and no negative entry.
+
     memory_momentum : float, default=0.5
         Weight :math:`\mu` of the new features in the memory.
 
@@ -78,9 +82,10 @@ class ODC(OnlineBase):
     >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
     >>> odc = ODC(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
     >>> odc.transform(X).shape
-    (300, 64)
+    (300, 256)
     """
 
+    n_components: int = 256
     memory_momentum: float = 0.5
     centroid_interval: int = 10
     min_cluster_size: int | None = None
@@ -97,6 +102,11 @@ class ODC(OnlineBase):
         "assign": [StrOptions({"dot", "euclidean"})],
     }
 
+    def _encoder_alone(self, shape, generator):
+        module = super()._encoder_alone(shape, generator)
+        module.encoder = nn.Sequential(module.encoder, nn.ReLU())
+        return module
+
     def _add_heads(self, module, width, generator):
         module.classifier = linear(width, self.n_prototypes_, generator)
         module.register_buffer("prototypes", torch.zeros(self.n_prototypes_, width))
@@ -104,12 +114,9 @@ class ODC(OnlineBase):
     def _training(self):
         return super()._training() | {"begin": self._remember, "after_step": self._move_memory}
 
-    def _features(self, module, x):
-        return module.encoder(x).float().relu()
-
     def _remember(self, fit):
         """Memory of all rows, and their labels from k-means on it or from known centroids."""
-        fit.state.memory = F.normalize(fit.over_all_rows(lambda x: self._features(fit.module, x)))
+        fit.state.memory = fit.over_all_rows(fit.module.encode)
         fit.state.n_splits = 0
         if self._goes_on:
             fit.state.labels = self._nearest(fit, fit.state.memory)
@@ -123,7 +130,7 @@ class ODC(OnlineBase):
 
     def _loss_of_batch(self, fit, batch):
         (x,) = self._views(fit, batch, 1)
-        features = self._features(fit.module, x)
+        features = fit.module.encoder(x).float()
         weight = (self._sizes(fit) + 1e-5) ** -self.reweight_power
         loss = F.cross_entropy(
             fit.module.classifier(features).float(), fit.state.labels[batch.index], weight

@@ -54,6 +54,9 @@ class SwAV(OnlineBase):
     freeze_epochs : int, default=1
         Epochs in which the prototypes stay where they are.
 
+    max_epochs : int, default=100
+        Most epochs of the training.
+
     Attributes
     ----------
     prototypes_ : ndarray of shape (n_prototypes_, n_components)
@@ -86,6 +89,7 @@ class SwAV(OnlineBase):
     n_local_views: int = 0
     queue_length: int | None = None
     freeze_epochs: int = 1
+    max_epochs: int = 100
 
     _parameter_constraints = {
         **OnlineBase._parameter_constraints,
