@@ -86,9 +86,12 @@ def mean_triplet_loss(squares, same, margin, positive_weight=1.0):
     loss : Tensor of shape (n,), float64
     """
     squares = squares.double()
-    far = squares.masked_fill(same, torch.inf).sort(dim=1).values
-    sums = F.pad(far.masked_fill(far.isinf(), 0).cumsum(dim=1), (1, 0))
     reach = positive_weight * squares + margin
+    far = squares.masked_fill(same, torch.inf)
+    # Only those are sorted that are nearer than some pair of the label reaches.
+    n_reached = (far < reach.masked_fill(~same, 0).amax(dim=1, keepdim=True)).sum(dim=1).max()
+    far = far.topk(int(n_reached), largest=False).values
+    sums = F.pad(far.masked_fill(far.isinf(), 0).cumsum(dim=1), (1, 0))
     # Of a pair within the label, the triplets that are not apart enough.
     n_nearer = torch.searchsorted(far, reach)
     loss = (n_nearer * reach - sums.gather(1, n_nearer)).masked_fill(~same, 0).sum(dim=1)
