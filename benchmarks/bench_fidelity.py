@@ -19,7 +19,7 @@ from _common import Table, hardware, load, scores
 
 import skdeepcluster
 
-METHODS = ["DEC", "IDEC", "DCN", "VaDE", "TELL", "DEPICT", "GLDC"]
+METHODS = ["DEC", "IDEC", "DCN", "VaDE", "TELL", "DEPICT", "GLDC", "JULE"]
 
 
 def main():

@@ -19,6 +19,7 @@ _FAMILIES = {
         "GLDC",
         "HCHC",
         "IDEC",
+        "JULE",
         "TELL",
         "VaDE",
     ],

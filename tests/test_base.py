@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
 from torch import nn
 
-from skdeepcluster import DCN, DEC, DEPICT, IDEC, TELL, AutoencoderClusterer, ClAM, VaDE
+from skdeepcluster import DCN, DEC, DEPICT, IDEC, JULE, TELL, AutoencoderClusterer, ClAM, VaDE
 from skdeepcluster.training import NonFiniteLossError
 
 BRIEF = {
@@ -259,13 +259,13 @@ def malformed_rows(draw):
 @given(
     malformed_rows(),
     st.integers(1, 4),
-    st.sampled_from([DCN, DEC, DEPICT, IDEC, TELL, VaDE, AutoencoderClusterer, ClAM]),
+    st.sampled_from([DCN, DEC, DEPICT, IDEC, JULE, TELL, VaDE, AutoencoderClusterer, ClAM]),
 )
 @settings(max_examples=150)
 # Of scikit-learn's own check, where infinities of both signs meet.
 @pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
 def test_malformed_rows_give_an_error_or_an_answer(X, k, Estimator):
-    params = {} if Estimator is AutoencoderClusterer else {"pretrain_epochs": 1}
+    params = {} if Estimator in (AutoencoderClusterer, JULE) else {"pretrain_epochs": 1}
     model = Estimator(k, hidden_layer_sizes=(3,), max_epochs=1, random_state=0, **params)
     try:
         model.fit(X)

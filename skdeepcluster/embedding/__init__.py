@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "gldc": ["GLDC"],
         "hchc": ["HCHC"],
         "idec": ["IDEC"],
+        "jule": ["JULE"],
         "tell": ["TELL"],
         "vade": ["VaDE"],
     },

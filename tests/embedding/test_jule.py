@@ -1,0 +1,130 @@
+"""JULE."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import make_blobs, make_moons
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score
+
+from skdeepcluster import JULE, GraphDegreeLinkage
+
+X, y = make_blobs(300, centers=4, n_features=6, random_state=0)
+
+
+def fit(n_clusters=4, rows=X, **params):
+    params = {"hidden_layer_sizes": (32,), "n_components": 8, "random_state": 0} | params
+    return JULE(n_clusters, **params).fit(rows)
+
+
+# -- rounds --------------------------------------------------------------------------------------
+
+
+def test_the_last_pass_is_graph_degree_linkage_in_the_embedding():
+    model = fit(recluster=True)
+    reference = GraphDegreeLinkage(4).fit(model.embedding_.astype(np.float32))
+    assert adjusted_rand_score(reference.labels_, model.labels_) == 1
+
+
+@pytest.mark.parametrize("merge_rate", [0.2, 0.5, 0.9, 1.0])
+def test_rounds(merge_rate):
+    model = fit(merge_rate=merge_rate, round_epochs=2)
+    counts = [len(set(labels)) for labels in model.round_labels_]
+    assert counts[-1] == 4 and counts[0] > 20
+    for before, after in zip(counts[:-1], counts[1:], strict=True):
+        assert after == max(4, before - int(np.ceil(merge_rate * before)))
+    # Clusters only merge.
+    for before, after in zip(model.round_labels_[:-1], model.round_labels_[1:], strict=True):
+        assert len(np.unique(np.stack([before, after]), axis=1).T) == before.max() + 1
+    assert model.history_["refine"]["n_clusters"] == list(np.repeat(counts[:-1], 2))
+    assert model.n_epochs_ == 2 * (len(counts) - 1)
+
+
+def test_without_reclustering_labels_are_those_of_the_last_round():
+    model = fit()
+    assert_array_equal(model.labels_, model.round_labels_[-1])
+
+
+def test_missing_merges_follow_without_training():
+    model = fit(max_epochs=0)
+    assert len(model.round_labels_) == 1 and set(model.labels_) == set(range(4))
+    with pytest.warns(ConvergenceWarning, match="max_time"):
+        assert set(fit(max_time=1e-9).labels_) == set(range(4))
+
+
+@pytest.mark.parametrize("merge_rate", [0.2, 0.9])
+def test_blobs(merge_rate):
+    model = fit(merge_rate=merge_rate)
+    assert adjusted_rand_score(y, model.labels_) > 0.99
+
+
+def test_clusters_that_are_no_balls():
+    rows, halves = make_moons(600, noise=0.05, random_state=0)
+    model = fit(2, rows, round_epochs=3)
+    assert adjusted_rand_score(halves, model.labels_) > 0.95
+
+
+def test_training_tells_the_clusters_of_a_round_apart():
+    losses = fit(max_epochs=30, round_epochs=30, learning_rate=1e-3).history_["refine"]["triplet"]
+    assert len(losses) == 30 and losses[-1] < 0.5 * losses[0]
+
+
+# -- reading out ---------------------------------------------------------------------------------
+
+
+def test_labels_are_predictions():
+    model = fit(round_epochs=2)
+    assert_array_equal(model.predict(X), model.labels_)
+    assert_array_equal(model.predict(X[::-1][:7]), model.labels_[::-1][:7])
+    assert_array_equal(model.transform(X), model.embedding_)
+    assert_allclose(np.linalg.norm(model.embedding_, axis=1), 1, rtol=1e-5)
+    assert model.score(X) == pytest.approx(-model.loss_)
+
+
+def test_new_rows_go_with_their_neighbors():
+    model = fit(round_epochs=2, rows=X[:200])
+    assert adjusted_rand_score(y[200:], model.predict(X[200:])) > 0.97
+    assert np.isfinite(model.score(X[200:]))
+
+
+def test_restarts_keep_the_lowest_objective():
+    losses = []
+
+    class Watched(JULE):
+        def _objective(self, fit):
+            losses.append(super()._objective(fit))
+            return losses[-1]
+
+    params = {"hidden_layer_sizes": (8,), "round_epochs": 1, "random_state": 0}
+    model = Watched(4, n_init=3, **params).fit(X)
+    assert len(set(losses)) == 3 and model.loss_ == pytest.approx(min(losses))
+
+
+# -- networks and input --------------------------------------------------------------------------
+
+
+def test_images_and_modules():
+    images = np.random.default_rng(0).normal(size=(60, 6, 7))
+    model = fit(3, images, encoder="conv", hidden_layer_sizes=(4, 6), round_epochs=1)
+    assert model.transform(images).shape == (60, 8)
+    given_module = torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.Tanh())
+    model = JULE(4, encoder=given_module, round_epochs=1, random_state=0).fit(X)
+    assert model.embedding_.shape == (300, 5)
+
+
+def test_fewer_distinct_rows_than_clusters():
+    with pytest.warns(ConvergenceWarning, match="fewer than n_clusters=5"):
+        model = fit(5, np.repeat(np.eye(3), 20, axis=0), round_epochs=1)
+    assert len(set(model.labels_)) <= 3
+
+
+def test_bad_input():
+    with pytest.raises(ValueError, match="n_samples=1"):
+        fit(1, X[:1])
+    for name, value in [
+        ("merge_rate", 0), ("merge_rate", 1.5), ("round_epochs", 0), ("margin", -1),
+        ("n_neighbors", 0), ("positive_weight", 0), ("n_negatives", 0), ("recluster", "no"),
+    ]:  # fmt: skip
+        with pytest.raises(ValueError, match=name):
+            fit(**{name: value})
