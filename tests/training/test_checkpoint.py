@@ -21,7 +21,7 @@ pytestmark = [
 SETUP = """
 import numpy as np
 from torch import nn
-from skdeepcluster import DCN, DEC, DEPICT, IDEC, JULE, TELL, AutoencoderClusterer, ClAM, VaDE
+from skdeepcluster import DCN, DEC, DEPICT, HCHC, IDEC, JULE, TELL, AutoencoderClusterer, ClAM, VaDE
 
 X = np.random.RandomState(0).randn(300, 6)
 X[:100] += 3
@@ -37,6 +37,7 @@ ESTIMATORS = {
     "vade": lambda path: VaDE(**{n: v for n, v in BRIEF.items() if n != "tol"}, checkpoint=path),
     "tell": lambda path: TELL(**{n: v for n, v in BRIEF.items() if n != "tol"}, checkpoint=path),
     "depict": lambda path: DEPICT(**BRIEF, checkpoint=path),
+    "hchc": lambda path: HCHC(**BRIEF, checkpoint=path, n_init=2),
     "jule": lambda path: JULE(
         3, hidden_layer_sizes=(16,), round_epochs=5, n_init=2, random_state=0, checkpoint=path
     ),
