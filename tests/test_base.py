@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
 from torch import nn
 
-from skdeepcluster import DCN, DEC, DEPICT, IDEC, JULE, TELL, AutoencoderClusterer, ClAM, VaDE
+from skdeepcluster import DCN, DEC, DEPICT, HCHC, IDEC, JULE, TELL, AutoencoderClusterer, ClAM, VaDE
 from skdeepcluster.training import NonFiniteLossError
 
 BRIEF = {
@@ -259,7 +259,7 @@ def malformed_rows(draw):
 @given(
     malformed_rows(),
     st.integers(1, 4),
-    st.sampled_from([DCN, DEC, DEPICT, IDEC, JULE, TELL, VaDE, AutoencoderClusterer, ClAM]),
+    st.sampled_from([DCN, DEC, DEPICT, HCHC, IDEC, JULE, TELL, VaDE, AutoencoderClusterer, ClAM]),
 )
 @settings(max_examples=150)
 # Of scikit-learn's own check, where infinities of both signs meet.

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from sklearn.datasets import make_blobs
 from torch import nn
-from skdeepcluster import DCN, DEC, DEPICT, IDEC, JULE, TELL, AutoencoderClusterer, ClAM, VaDE
+from skdeepcluster import DCN, DEC, DEPICT, HCHC, IDEC, JULE, TELL, AutoencoderClusterer, ClAM, VaDE
 
 def centers(model):
     # JULE has none, but keeps its rows.
@@ -39,6 +39,7 @@ MODELS = {
     "vade": lambda: VaDE(**{name: value for name, value in BRIEF.items() if name != "tol"}),
     "tell": lambda: TELL(**{name: value for name, value in BRIEF.items() if name != "tol"}),
     "depict": lambda: DEPICT(**BRIEF),
+    "hchc": lambda: HCHC(**BRIEF),
     "jule": lambda: JULE(3, hidden_layer_sizes=(16,), round_epochs=1, random_state=0),
     "clam": lambda: ClAM(3, max_epochs=3, batch_size=130, random_state=0),
     "autoencoder": lambda: AutoencoderClusterer(
