@@ -292,7 +292,7 @@ class DeepClusterer(
             torch.enable_grad(),
             task,
             tr.exact_convolutions(device),
-            _seeded(training.generators[1:], seed),
+            seeded(training.generators[1:], seed),
         ):
             try:
                 fit = training.best_of(
@@ -529,7 +529,7 @@ class DeepClusterer(
 
 
 @contextlib.contextmanager
-def _seeded(generators, seed):
+def seeded(generators, seed):
     """Seed global generators, and leave them as they were; one fit at a time has them."""
     if not generators:
         yield

@@ -17,6 +17,7 @@ from torch import nn
 
 from skdeepcluster._encoder import EncoderBase
 from skdeepcluster.assignment import grouped_anchors, moved_anchors
+from skdeepcluster.base import seeded
 from skdeepcluster.nn import Encoder, conv_encoder, dense_encoder
 from skdeepcluster.training import Stage, Standardizer, map_blocks
 from skdeepcluster.views import Draws, ImageViews, TabularViews, Views
@@ -194,13 +195,15 @@ class SelfLabelBase(EncoderBase):
         fit.loss, fit.labels = self._assess(fit.module, fit.samples)
         centers = Z.new_zeros(self.n_clusters, Z.shape[1])
         centers.index_add_(0, torch.as_tensor(fit.labels, device=Z.device).long(), Z)
-        variances = torch.linalg.eigvalsh(torch.cov(Z.double().T).reshape(Z.shape[1], -1))
+        Z = Z.double()
+        covariance = (Z - Z.mean(dim=0)).T @ (Z - Z.mean(dim=0)) / len(Z)
+        variances = torch.linalg.eigvalsh(covariance)
         squares = variances.square().sum().item()
         fit.found = {
             "cluster_centers_": F.normalize(centers, dim=1).cpu().numpy(),
             "n_components_": Z.shape[1],
             "embedding_rank_": variances.sum().item() ** 2 / squares if squares > 0 else 0.0,
-            "_spread": Z.std(dim=0, correction=0).norm().item(),
+            "_spread": variances.sum().clamp_min(0).sqrt().item(),
         }
 
     def _anchors(self, fit, Z):
@@ -222,7 +225,8 @@ class SelfLabelBase(EncoderBase):
             seen = self._log_proba(module, view_of(make, x, Draws(x, draws)))
             return torch.stack([-seen.gather(1, label[:, None])[:, 0], label], dim=1)
 
-        found = torch.cat(list(map_blocks(loss_and_label, samples)))
+        with seeded(self._lent_generators(samples.device), seed=0):
+            found = torch.cat(list(map_blocks(loss_and_label, samples)))
         return found[:, 0].mean(dtype=torch.float64).item(), found[:, 1].int().cpu().numpy()
 
     def _log_proba(self, module, x):
@@ -321,9 +325,9 @@ class OnlineBase(SelfLabelBase):
     def partial_fit(self, X, y=None):
         """Go on with new rows, in one pass that trains the network and moves the clusters.
 
-        The first call is `fit`. Later ones keep the network, the prototypes, the clusters with
-        their numbers, and the standardisation of rows; `labels_`, `loss_` and `history_` are those
-        of the rows of the last call.
+        It has a tenth of the learning rate. The first call is `fit`. Later ones keep the network,
+        the prototypes, the clusters with their numbers, and the standardisation of rows;
+        `labels_`, `loss_` and `history_` are those of the rows of the last call.
 
         Parameters
         ----------
@@ -343,6 +347,7 @@ class OnlineBase(SelfLabelBase):
         standardize = Standardizer(self.mean_, self.scale_)
         (stage,) = self._stages()
         stage.epochs, stage.schedule = 1, None
+        stage.learning_rate = 0.1 * self.learning_rate
         self._goes_on = True
         try:
             self._train(

@@ -18,6 +18,9 @@ class TabularViews(Views):
     swap : float, default=0.2
         Chance of an entry to have the value of another row of the batch: a row's entries all come
         from the same one. Rows of 4 features or fewer keep theirs.
+    n_candidates : int, default=8
+        The other row is the nearest of so many random ones: from a row of its own group, more
+        often than not, it takes nothing that tells groups apart.
 
     Examples
     --------
@@ -29,6 +32,7 @@ class TabularViews(Views):
 
     noise_std: float = 0.1
     swap: float = 0.2
+    n_candidates: int = 8
 
     def local(self):
         return replace(self, swap=max(self.swap, 0.6))
@@ -37,8 +41,16 @@ class TabularViews(Views):
         shape = x.shape[1:]
         view = x
         if self.swap and shape.numel() > 4:
-            # Never a row's own entries, if there is another row.
-            step = 1 + (draws.uniform() * (len(x) - 1)).long()
-            other = (torch.arange(len(x), device=x.device) + step) % len(x)
+            other = self._other(x, draws)
             view = torch.where(draws.uniform(*shape) < self.swap, x[other], x)
         return view + self.noise_std * draws.normal(*shape)
+
+    def _other(self, x, draws):
+        """For each row the nearest of some others, drawn at random; its own if there is none."""
+        n = len(x)
+        steps = 1 + (draws.uniform(self.n_candidates) * (n - 1)).long()
+        candidates = (torch.arange(n, device=x.device)[:, None] + steps) % n
+        rows = x.flatten(1)
+        distances = rows.square().sum(dim=1) - 2 * rows @ rows.T
+        nearest = distances.gather(1, candidates).argmin(dim=1, keepdim=True)
+        return candidates.gather(1, nearest)[:, 0]

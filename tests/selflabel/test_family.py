@@ -1,0 +1,296 @@
+"""What all pseudo-label methods have in common."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_digits, make_blobs
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score
+from torch import nn
+
+from skdeepcluster import (
+    MLCD,
+    ODC,
+    ClusterFit,
+    DeepCluster,
+    DeepClusterV2,
+    DeeperCluster,
+    GSimCLR,
+    JigClu,
+    SeLa,
+    SimCLR,
+    SwAV,
+)
+from skdeepcluster.metrics import clustering_accuracy
+from skdeepcluster.views import ImageViews, TabularViews
+
+FAMILY = [
+    ClusterFit, DeepCluster, DeepClusterV2, DeeperCluster, GSimCLR, JigClu, MLCD, ODC, SeLa,
+    SimCLR, SwAV,
+]  # fmt: skip
+BRIEF = {"hidden_layer_sizes": (16,), "max_epochs": 3, "batch_size": 64, "random_state": 0}
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+every_method = pytest.mark.parametrize("Method", FAMILY, ids=lambda Method: Method.__name__)
+
+
+def brief(Method, n_clusters=4, **params):
+    if Method is GSimCLR:
+        params = {"guide_epochs": 2, **params}
+    return Method(n_clusters, **{**BRIEF, **params})
+
+
+@pytest.fixture(scope="module")
+def unequal():
+    """Four groups, one of them seven times as large as the others."""
+    X, y = make_blobs([700, 100, 100, 100], n_features=10, random_state=0, shuffle=True)
+    return X.astype(np.float32), y
+
+
+@pytest.fixture(scope="module")
+def images():
+    digits = load_digits()
+    return digits.images[:300], digits.target[:300]
+
+
+@every_method
+def test_groups_of_unequal_size(Method, unequal):
+    X, y = unequal
+    assert adjusted_rand_score(y, Method(4, random_state=0).fit_predict(X)) > 0.95
+
+
+def test_k_means_on_the_embedding_splits_the_large_group(unequal):
+    X, y = unequal
+    model = SeLa(4, max_epochs=30, final_clustering="k-means", random_state=0).fit(X)
+    assert adjusted_rand_score(y, model.labels_) < 0.9
+
+
+@pytest.mark.parametrize("Method", [SwAV, DeepClusterV2, ClusterFit, MLCD])
+def test_digits_better_than_k_means(Method):
+    X, y = load_digits(return_X_y=True)
+    model = Method(10, max_epochs=25, random_state=0).fit(X)
+    bound = clustering_accuracy(y, KMeans(10, n_init=10, random_state=0).fit_predict(X))
+    assert clustering_accuracy(y, model.labels_) > bound + 0.02
+
+
+@every_method
+@pytest.mark.parametrize("n", [64, 65, 250])
+def test_labels_are_predictions(Method, n, unequal):
+    X = unequal[0][:n]
+    model = brief(Method).fit(X)
+    np.testing.assert_array_equal(model.labels_, model.predict(X))
+    np.testing.assert_array_equal(model.labels_, model.predict_proba(X).argmax(axis=1))
+    assert model.score(X) == -model.loss_
+    Z = model.transform(X)
+    assert Z.shape == (n, model.n_components_)
+    lengths = np.linalg.norm(Z, axis=1)
+    np.testing.assert_allclose(lengths[lengths > 0], 1, rtol=1e-5)
+    assert 0 < model.embedding_rank_ <= model.n_components_
+
+
+@every_method
+def test_images(Method, images):
+    X, _ = images
+    model = brief(Method, 10, hidden_layer_sizes=(8, 16)).fit(X)
+    assert model.image_shape_ == (1, 8, 8)
+    assert any(isinstance(part, nn.Conv2d) for part in model.module_.modules())
+    flat = brief(Method, 10, hidden_layer_sizes=(8, 16), image_shape=(8, 8))
+    np.testing.assert_array_equal(flat.fit_predict(X.reshape(300, -1)), model.labels_)
+    # One mean for all pixels of a channel: what is moved is as bright elsewhere.
+    assert len(np.unique(model.mean_)) == 1
+    np.testing.assert_allclose(model.mean_[0], X.mean())
+    assert model.scale_ == pytest.approx(1 / X.std())
+
+
+@every_method
+def test_memory_mapped_rows(Method, unequal, tmp_path):
+    np.save(tmp_path / "X.npy", unequal[0])
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    in_memory = brief(Method).fit(unequal[0])
+    np.testing.assert_array_equal(brief(Method).fit_predict(mapped), in_memory.labels_)
+
+
+@every_method
+def test_goes_on_where_it_was_stopped(Method, unequal, tmp_path, monkeypatch):
+    from skdeepcluster.training import Checkpoint
+
+    X = unequal[0][:200]
+    whole = brief(Method).fit(X)
+    model = brief(Method, checkpoint=tmp_path / "fit.pt")
+    save = Checkpoint.save
+
+    def save_and_stop(checkpoint, state):
+        save(checkpoint, state)
+        if state["stage_run"]["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "due", lambda checkpoint: True)
+    monkeypatch.setattr(Checkpoint, "save", save_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X)
+    monkeypatch.setattr(Checkpoint, "save", save)
+    model.fit(X)
+    np.testing.assert_array_equal(model.labels_, whole.labels_)
+    assert model.loss_ == whole.loss_
+    assert model.history_ == whole.history_
+
+
+@every_method
+def test_time_limit_leaves_a_usable_model(Method, unequal):
+    X = unequal[0][:200]
+    with pytest.warns(ConvergenceWarning, match="max_time"):
+        model = brief(Method, max_time=1e-4).fit(X)
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+
+
+@every_method
+def test_restarts_keep_the_best_objective(Method, unequal):
+    X = unequal[0][:150]
+    first = brief(Method, max_epochs=1).fit(X)
+    best = brief(Method, n_init=3, max_epochs=1).fit(X)
+    assert best.loss_ <= first.loss_
+    np.testing.assert_array_equal(best.predict(X), best.labels_)
+
+
+@every_method
+@pytest.mark.parametrize("n, k", [(1, 1), (3, 3), (7, 2), (6, 1)])
+def test_few_rows(Method, n, k):
+    X = np.random.default_rng(0).normal(size=(n, 3))
+    model = brief(Method, k).fit(X)
+    assert len(np.unique(model.labels_)) <= k
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+
+
+@every_method
+@pytest.mark.parametrize("d", [1, 2, 5])
+def test_few_features_and_equal_rows(Method, d):
+    X = np.repeat(np.random.default_rng(0).normal(size=(30, d)), 4, axis=0)
+    X[:, 0] = 1.0
+    model = brief(Method, 3).fit(X)
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+    assert (model.labels_.reshape(30, 4) == model.labels_[::4, None]).all()
+
+
+@every_method
+@pytest.mark.parametrize("rule", ["average", "k-means"])
+def test_other_final_clusterings(Method, rule, unequal):
+    X = unequal[0][:200]
+    model = brief(Method, final_clustering=rule).fit(X)
+    assert len(np.unique(model.labels_)) == 4
+
+
+# -- views ---------------------------------------------------------------------------------------
+
+
+def test_own_views_draw_from_a_seeded_generator(unequal):
+    X = unequal[0][:150]
+
+    def views(x):
+        return x + 0.1 * torch.randn_like(x)
+
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first = brief(SwAV, views=views).fit(X)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(6)
+    second = brief(SwAV, views=views).fit(X)
+    np.testing.assert_array_equal(first.transform(X), second.transform(X))
+    assert first.score(X) == first.score(X)
+
+
+def test_modules_as_views(unequal):
+    model = brief(SimCLR, views=nn.Dropout(0.2)).fit(unequal[0][:150])
+    assert model.labels_.shape == (150,)
+
+
+@pytest.mark.parametrize("views", [lambda x: x[:, :3], lambda x: x.numpy(), lambda x: None])
+def test_views_of_another_shape(views, unequal):
+    with pytest.raises(ValueError, match="views must return a tensor of the shape"):
+        brief(SimCLR, views=views).fit(unequal[0][:100])
+
+
+def test_image_views_of_flat_rows(unequal):
+    with pytest.raises(ValueError, match="image_shape"):
+        brief(SimCLR, views=ImageViews()).fit(unequal[0][:100])
+
+
+def test_views_without_noise_are_the_rows(unequal):
+    X = unequal[0][:150]
+    model = brief(ClusterFit, views=TabularViews(noise_std=0, swap=0)).fit(X)
+    proba = model.predict_proba(X)
+    expected = -np.log(proba[np.arange(150), model.labels_]).mean()
+    assert model.loss_ == pytest.approx(expected, rel=1e-4)
+
+
+# -- warnings ------------------------------------------------------------------------------------
+
+
+def test_collapse_is_named(unequal):
+    X = unequal[0][:200]
+
+    class Constant(nn.Module):
+        def forward(self, x):
+            return x.new_ones(len(x), 4) + 1e-6 * x[:, :4]
+
+    model = brief(SimCLR, encoder=Constant(), max_epochs=0)
+    with pytest.warns(ConvergenceWarning, match="nearly one place"):
+        model.fit(X)
+
+
+def test_line_is_named(unequal):
+    class Line(nn.Module):
+        def forward(self, x):
+            return torch.stack([x[:, 0].sign() + 0 * x[:, 0], torch.zeros_like(x[:, 0])], dim=1)
+
+    X = unequal[0] - unequal[0].mean(axis=0)
+    with pytest.warns(ConvergenceWarning, match="one dimension"):
+        brief(SimCLR, encoder=Line(), max_epochs=0).fit(X)
+
+
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+@every_method
+def test_defaults_do_not_collapse(Method, unequal):
+    Method(4, max_epochs=20, random_state=1).fit(unequal[0])
+
+
+# -- modules and pickles -------------------------------------------------------------------------
+
+
+def test_own_encoder_is_copied(unequal):
+    encoder = nn.Sequential(nn.Linear(10, 8), nn.ReLU(), nn.Linear(8, 5))
+    before = copy.deepcopy(encoder.state_dict())
+    model = brief(SwAV, encoder=encoder).fit(unequal[0][:150])
+    assert model.transform(unequal[0][:5]).shape == (5, 5)
+    for name, value in encoder.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+@every_method
+def test_pickles(Method, unequal):
+    X = unequal[0][:150]
+    model = brief(Method).fit(X)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict(X), model.labels_)
+
+
+@pytest.mark.parametrize("Method", [SwAV, ODC])
+def test_partial_fit_keeps_the_clusters_numbers(Method, unequal):
+    X, y = unequal
+    model = Method(4, max_epochs=20, random_state=0).fit(X[:500])
+    before = model.labels_.copy()
+    for rows in (X[500:750], X[750:], X[:7]):
+        model.partial_fit(rows)
+        np.testing.assert_array_equal(model.predict(rows), model.labels_)
+    assert (model.predict(X[:500]) == before).mean() > 0.95
+    assert adjusted_rand_score(y, model.predict(X)) > 0.95
+
+
+@pytest.mark.parametrize("Method", [SwAV, ODC])
+def test_partial_fit_begins_with_fit(Method, unequal):
+    X = unequal[0][:200]
+    first = brief(Method).partial_fit(X)
+    np.testing.assert_array_equal(first.labels_, brief(Method).fit(X).labels_)
