@@ -1,10 +1,11 @@
-"""Measures of a clustering against classes, of its probabilities, and scorers for model selection.
+"""Measures of a clustering against classes, of its probabilities and its embedding, and scorers.
 
 What :mod:`sklearn.metrics` has (mutual information, Rand index, silhouette) is used from there.
 """
 
 from ._calibration import expected_calibration_error
 from ._matching import best_match, clustering_accuracy, purity
+from ._probes import knn_score, linear_probe_score
 from ._scorers import (
     calinski_harabasz_scorer,
     clustering_accuracy_scorer,
@@ -20,6 +21,8 @@ __all__ = [
     "clustering_accuracy_scorer",
     "davies_bouldin_scorer",
     "expected_calibration_error",
+    "knn_score",
+    "linear_probe_score",
     "make_unsupervised_scorer",
     "purity",
     "silhouette_scorer",
