@@ -7,7 +7,7 @@ import inspect
 from importlib import import_module
 from pathlib import Path
 
-from skdeepcluster._discovery import all_displays, all_estimators, all_functions
+from skdeepcluster._discovery import all_displays, all_estimators, all_functions, all_views
 
 README = Path(__file__).parents[1] / "README.rst"
 BEGIN = ".. methods: written by doc/_generate.py from the code\n\n"
@@ -57,7 +57,8 @@ def with_methods_table(text):
 def api_page():
     """The page that lists everything public, each with a page of its own."""
     lines = ["API reference", "=============", "", ".. currentmodule:: skdeepcluster", ""]
-    for family, members in by_family(all_estimators() + all_displays() + all_functions()):
+    found = all_estimators() + all_displays() + all_functions() + all_views()
+    for family, members in by_family(found):
         title = family.__name__.partition(".")[2]
         lines += [title.capitalize(), "-" * len(title), "", inspect.getdoc(family), ""]
         lines += [".. autosummary::", "   :toctree:", ""]

@@ -52,6 +52,21 @@ def all_displays():
     )
 
 
+def all_views():
+    """All public views of batches.
+
+    Returns
+    -------
+    views : list of (str, type)
+        Sorted pairs of name below ``skdeepcluster``, as ``"views.ImageViews"``, and class.
+    """
+    return sorted(
+        (name, obj)
+        for name, obj in _public_objects()
+        if inspect.isclass(obj) and name.endswith("Views")
+    )
+
+
 def all_functions():
     """All public functions.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import skdeepcluster
-from skdeepcluster._discovery import all_displays, all_estimators, all_functions
+from skdeepcluster._discovery import all_displays, all_estimators, all_functions, all_views
 
 ROOT = Path(__file__).parents[1]
 
@@ -59,6 +59,7 @@ def test_discovery_finds_what_is_public():
     assert found >= {name for names in skdeepcluster._FAMILIES.values() for name in names}
     assert "metrics.clustering_accuracy" in found
     assert "displays.EmbeddingDisplay" in dict(all_displays())
+    assert "views.ImageViews" in dict(all_views())
 
 
 @pytest.mark.skipif(os.name != "posix", reason="stands in for the compiler with a shell script")
