@@ -110,8 +110,9 @@ class JULE(EncoderBase):
     The cluster of a new row is a vote of its neighbors among the training rows, weighted by one
     over the distance; the paper has none. Differences to the authors' script: sums of weights are
     exact after each merge; of the nearest clusters all are seen and not only those with a smaller
-    number; the encoder has no batch normalisation; and gradients are those of the loss. Where no
-    affinity is left, clusters merge by edges in one direction, and then by distances.
+    number; the encoder has no batch normalisation, and its optimiser is Adam; gradients are those
+    of the loss. Where no affinity is left, clusters merge by edges in one direction, and then by
+    distances.
 
     References
     ----------
