@@ -1,0 +1,51 @@
+"""
+==========================================
+Clusters that merge while a network learns
+==========================================
+
+:class:`~skdeepcluster.JULE` begins with hundreds of small clusters of nearest neighbors. An encoder
+learns to tell them apart, near ones merge in its embedding, and so on in rounds.
+"""
+
+# %%
+# A low `merge_rate` makes many rounds.
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.collections import LineCollection
+from sklearn.datasets import load_digits
+
+from skdeepcluster import JULE
+from skdeepcluster.metrics import clustering_accuracy, purity
+
+X, y = load_digits(return_X_y=True)
+model = JULE(10, merge_rate=0.25, random_state=0).fit(X)
+rounds = model.round_labels_
+for labels in rounds[::3]:
+    print(f"{labels.max() + 1:4d} clusters, purity {purity(y, labels):.3f}")
+print(f"{clustering_accuracy(y, model.labels_):.3f} of the digits are in the cluster of their kind")
+
+# %%
+# From left to right, the clusters of each round, as lines to those that they are part of in the
+# next one. A line is as wide as its cluster is large, and has the color of the cluster's most
+# frequent digit. With the rows sorted by their last cluster, within it by the one before and so on,
+# no lines cross.
+place = np.empty(len(X))
+place[np.lexsort(rounds)] = np.arange(len(X))
+figure, ax = plt.subplots(figsize=(9, 6), layout="constrained")
+for step, (before, after) in enumerate(zip(rounds[:-1], rounds[1:], strict=True)):
+    lines, widths, colors = [], [], []
+    for cluster in range(before.max() + 1):
+        rows = before == cluster
+        target = after == after[rows][0]
+        lines.append([(step, place[rows].mean()), (step + 1, place[target].mean())])
+        widths.append(0.4 + 12 * rows.mean())
+        colors.append(plt.cm.tab10(np.bincount(y[rows]).argmax()))
+    ax.add_collection(LineCollection(lines, linewidths=widths, colors=colors))
+for cluster in range(10):
+    rows = rounds[-1] == cluster
+    digit = np.bincount(y[rows]).argmax()
+    label = f" {digit}: {(y[rows] == digit).mean():.0%} of {rows.sum()}"
+    ax.text(len(rounds) - 1, place[rows].mean(), label, va="center")
+ax.set(xlim=(0, len(rounds) + 1.2), ylim=(0, len(X)), yticks=[], ylabel="digits")
+ax.set(xticks=range(len(rounds)), xticklabels=rounds.max(axis=1) + 1, xlabel="clusters")
+_ = ax.spines[["top", "right", "left"]].set_visible(False)
