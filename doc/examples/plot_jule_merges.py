@@ -18,7 +18,7 @@ from skdeepcluster import JULE
 from skdeepcluster.metrics import clustering_accuracy, purity
 
 X, y = load_digits(return_X_y=True)
-model = JULE(10, random_state=0).fit(X)
+model = JULE(10, round_epochs=2, random_state=0).fit(X)
 rounds = model.round_labels_
 for labels in rounds:
     print(f"{labels.max() + 1:4d} clusters, purity {purity(y, labels):.3f}")

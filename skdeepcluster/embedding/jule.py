@@ -54,7 +54,7 @@ class JULE(EncoderBase):
         Share of the clusters that merge into others after each round. The paper has 0.9, and 0.2
         for faces: small ones take more rounds.
 
-    round_epochs : int, default=2
+    round_epochs : int, default=1
         Epochs between merges. The paper has 20, of convolutions; dense layers soon know the rows of
         a cluster by heart.
 
@@ -131,7 +131,7 @@ class JULE(EncoderBase):
 
     n_components: int | None = 160
     merge_rate: float = 0.5
-    round_epochs: int = 2
+    round_epochs: int = 1
     recluster: bool = False
     n_neighbors: int = 20
     n_neighbor_clusters: int = 5

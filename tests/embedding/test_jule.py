@@ -15,8 +15,8 @@ X, y = make_blobs(300, centers=4, n_features=6, random_state=0)
 
 
 def fit(n_clusters=4, rows=X, **params):
-    params = {"hidden_layer_sizes": (32,), "n_components": 8, "random_state": 0} | params
-    return JULE(n_clusters, **params).fit(rows)
+    brief = {"hidden_layer_sizes": (32,), "n_components": 8, "round_epochs": 2, "random_state": 0}
+    return JULE(n_clusters, **brief | params).fit(rows)
 
 
 # -- rounds --------------------------------------------------------------------------------------
