@@ -22,9 +22,10 @@ from scipy.ndimage import rotate
 from sklearn.datasets import load_digits
 
 from skdeepcluster import SimCLR
+from skdeepcluster.metrics import clustering_accuracy
 from skdeepcluster.views import ImageViews, TabularViews
 
-images = load_digits().images
+images, y = load_digits().images, load_digits().target
 scale = images.std()
 batch = torch.tensor((images[:7] - images.mean()) / scale, dtype=torch.float32)[:, None]
 
@@ -70,21 +71,19 @@ for row, (knob, most) in zip(axes, knobs.items(), strict=True):
 # %%
 # What views change, an embedding learns to overlook. Two are trained by `SimCLR`, one with the
 # slight turns that views have by default, one with turns by up to half a circle. Turned digits
-# leave their place in the first, and stay where they are in the second, which by that has lost what
-# tells a six from a nine. The dotted lines are at the cosine of any two digits.
+# leave their place in the first, and stay where they are in the second; the dotted lines are at the
+# cosine of any two digits. For digits that is the wrong thing to overlook, as the accuracies say.
 figure, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
 angles = range(0, 181, 15)
 turn = partial(rotate, axes=(1, 2), reshape=False, order=1, mode="nearest")
 for rotation, color in [(15, "C0"), (180, "C1")]:
-    simclr = SimCLR(
-        10, views=ImageViews(rotation=rotation), hidden_layer_sizes=(16, 32, 64), max_epochs=12,
-        random_state=0,
-    )  # fmt: skip
-    simclr.fit(images)
+    views, hidden = ImageViews(rotation=rotation), (16, 32, 64)
+    simclr = SimCLR(10, views=views, hidden_layer_sizes=hidden, max_epochs=12, random_state=0)
+    accuracy = clustering_accuracy(y, simclr.fit_predict(images))
     Z = simclr.transform(images)
-    turned = [simclr.transform(turn(images, angle)) for angle in angles]
-    ax.plot(angles, [(Z * other).sum(axis=1).mean() for other in turned], color, marker="o",
-            label=f"rotation={rotation}")  # fmt: skip
+    cosines = [(Z * simclr.transform(turn(images, angle))).sum(axis=1).mean() for angle in angles]
+    label = f"rotation={rotation}: accuracy {accuracy:.2f}"
+    ax.plot(angles, cosines, color, marker="o", label=label)
     ax.axhline(np.square(Z.mean(axis=0)).sum(), color=color, linestyle=":")
 ax.set(xlabel="degrees that a digit is turned by", ylabel="cosine with the digit", ylim=(0, 1))
 _ = ax.legend()
