@@ -9,22 +9,26 @@ patches are of one image, and where in it each one was.
 """
 
 # %%
-# Tiles of two photographs. Color and texture tell which patches belong together.
+# Crops of two photographs at half their size. Views are not to mirror them: left is to stay left.
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from sklearn.datasets import load_digits, load_sample_images
+from sklearn.datasets import load_sample_images
 
 from skdeepcluster import JigClu
+from skdeepcluster.views import ImageViews
 
-size, tiles, photographs = 32, [], load_sample_images().images
-for photograph in photographs:
-    height, width = (side // size for side in photograph.shape[:2])
-    cut = photograph[: height * size, : width * size].reshape(height, size, width, size, 3)
-    tiles.append(cut.transpose(0, 2, 4, 1, 3).reshape(-1, 3, size, size) / np.float32(255))
-X = np.concatenate(tiles)
-options = {"hidden_layer_sizes": (16, 32, 64), "batch_size": 32, "random_state": 0}
-jigsaw = JigClu(6, max_epochs=12, **options).fit(X)
+size, crops = 32, []
+for photograph in load_sample_images().images:
+    half = photograph[:426].reshape(213, 2, 320, 2, 3).mean(axis=(1, 3)) / 255
+    windows = np.lib.stride_tricks.sliding_window_view(half, (size, size), axis=(0, 1))
+    crops.append(windows[::16, ::16].reshape(-1, 3, size, size))
+X = np.concatenate(crops).astype(np.float32)
+print(f"{len(X)} crops")
+jigsaw = JigClu(
+    6, views=ImageViews(flip=False), hidden_layer_sizes=(16, 32, 64), batch_size=32, max_epochs=25,
+    random_state=0,
+).fit(X)  # fmt: skip
 
 
 def standardized(images):
@@ -39,8 +43,8 @@ def shown(images):
 
 
 # %%
-# Six tiles, and the montages that their patches are shuffled into, as the network does it.
-contrast = X.std(axis=(1, 2, 3))
+# Six crops, and the montages that their patches are shuffled into, as the network does it.
+contrast = X.std(axis=(2, 3)).mean(axis=1)
 chosen = np.random.RandomState(0).choice(np.argsort(-contrast)[:300], 6, replace=False)
 batch, cells = standardized(X[chosen]), jigsaw.module_.cells
 patches = torch.cat([cells.halved(corner, X.shape[1:]) for corner in cells.corners(batch, 0.2)])
@@ -53,19 +57,19 @@ figure, axes = plt.subplots(2, 6, figsize=(8, 2.9), layout="constrained")
 for ax, image in zip(axes.ravel(), [*shown(batch), *shown(montages)], strict=True):
     ax.imshow(image)
     ax.set(xticks=[], yticks=[])
-axes[0, 0].set_ylabel("tiles")
+axes[0, 0].set_ylabel("crops")
 _ = axes[1, 0].set_ylabel("montages")
 
 # %%
-# In each row the four patches of one tile, each followed by the three that the network takes for
-# the nearest, with a green frame where they are indeed of that tile.
+# In each row the four patches of one crop, each followed by the three that the network takes for
+# the nearest, with a green frame where they are indeed of that crop.
 with torch.no_grad():
     Z = jigsaw.module_.project(cells.together(quarters).flatten(0, 1))
 Z = torch.nn.functional.normalize(Z, dim=1)
 alike = (Z @ Z.T).fill_diagonal_(-1).topk(3).indices
-tile = order % 6
-right = tile[alike] == tile[:, None]
-print(f"of the same tile: {right.float().mean():.0%}; by chance {3 / 23:.0%}")
+crop = order % 6
+right = crop[alike] == crop[:, None]
+print(f"of the same crop: {right.float().mean():.0%}; by chance {3 / 23:.0%}")
 
 images = shown(quarters.flatten(0, 1))
 figure, axes = plt.subplots(
@@ -75,25 +79,33 @@ for ax in axes.ravel():
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
 for number, row in enumerate(axes):
-    for place, patch in enumerate(np.flatnonzero(tile == number)):
+    for place, patch in enumerate(np.flatnonzero(crop == number)):
         for ax, i in zip(row[5 * place : 5 * place + 4], [patch, *alike[patch]], strict=True):
             ax.imshow(images[i])
             if i != patch:
-                color = "tab:green" if tile[i] == number else "tab:red"
+                color = "tab:green" if crop[i] == number else "tab:red"
                 ax.spines[:].set(visible=True, color=color, linewidth=2)
 
 # %%
-# Where a patch was can be told of things that have a top and a bottom. Texture has none: the loss
-# of the places stays at that of a guess, log 4, and all there is to learn is which patches belong
-# together. Digits, enlarged here, let both be told. Each loss has its weight in the sum,
-# `clustering_weight` and `location_weight`.
-digits = np.kron(load_digits().images, np.ones((2, 2)))
-strokes = JigClu(10, max_epochs=8, **options).fit(digits)
-figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
-for ax, term in zip(axes, ["clustering", "location"], strict=True):
-    for name, model in [("tiles", jigsaw), ("digits", strokes)]:
-        losses = model.history_["train"][term]
-        ax.plot(np.arange(1, len(losses) + 1), losses, label=name)
+# What the network has learned of patches serves whole crops: eight of each cluster.
+figure, axes = plt.subplots(6, 8, figsize=(6, 4.6), layout="constrained")
+for row, cluster in zip(axes, range(6), strict=True):
+    members = np.flatnonzero(jigsaw.labels_ == cluster)
+    row[0].set_ylabel(cluster, rotation=0, ha="right", va="center")
+    for ax, i in zip(row, np.random.RandomState(0).permutation(members), strict=False):
+        ax.imshow(X[i].transpose(1, 2, 0))
+for ax in axes.ravel():
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+
+# %%
+# The two losses. Of crops that begin anywhere in a photograph it cannot be told where in them a
+# patch was, and the loss of the places stays at that of a guess, the dotted line. That task is for
+# images with one thing in their midst. Each loss has its weight in the sum, `clustering_weight` and
+# `location_weight`.
+figure, axes = plt.subplots(1, 2, figsize=(8, 2.8), layout="constrained")
+for ax, (term, losses) in zip(axes, jigsaw.history_["train"].items(), strict=True):
+    ax.plot(np.arange(1, len(losses) + 1), losses)
     ax.set(xlabel="epoch", title=term)
-axes[1].axhline(np.log(4), color="0.6", linestyle=":")
-_ = axes[1].legend()
+axes[1].set_ylim(0, 2)
+_ = axes[1].axhline(np.log(4), color="0.6", linestyle=":")
