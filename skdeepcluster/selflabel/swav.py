@@ -32,8 +32,9 @@ class SwAV(OnlineBase):
 
     Parameters
     ----------
-    temperature : float, default=0.1
-        :math:`\tau` of the predictions.
+    temperature : float, default=0.2
+        :math:`\tau` of the predictions. With the paper's 0.1, meant for batches of thousands, small
+        batches of images stay where all predictions are uniform.
 
     epsilon : float, default=0.05
         :math:`\varepsilon` of the codes: the smaller, the harder they are.
@@ -82,7 +83,7 @@ class SwAV(OnlineBase):
     (300, 64)
     """
 
-    temperature: float = 0.1
+    temperature: float = 0.2
     epsilon: float = 0.05
     sinkhorn_iter: int = 3
     n_views: int = 2
