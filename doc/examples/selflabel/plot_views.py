@@ -90,7 +90,8 @@ _ = ax.legend()
 
 # %%
 # Tables have no crops. There a view adds noise and swaps some of a row's entries for those of
-# another row of the batch. Rows of one value each show whose entries they are.
+# another row of the batch, the nearest of eight drawn at random: mostly one of the same group. Rows
+# of one value each show whose entries they are.
 rows = torch.arange(12.0)[:, None].expand(12, 24)
 figure, axes = plt.subplots(1, 3, figsize=(9, 3), layout="constrained", sharey=True)
 views = [rows, TabularViews()(rows), TabularViews().local()(rows)]
