@@ -52,15 +52,20 @@ def conv_encoder(shape, channels, n_components, generator):
     return nn.Sequential(*trunk, *dense_encoder(shape, [2 * channels[-1]], n_components, generator))
 
 
-def conv_trunk(shape, channels, generator):
-    """The convolutions of `conv_encoder`, and the shape of the maps that they give."""
-    layers, (n_in, height, width) = [], shape
+def conv_trunk(shape, channels, generator, smallest=1):
+    """The convolutions of `conv_encoder`, and the shape of the maps that they give.
+
+    Those that would leave a side of less than `smallest` pixels do not halve.
+    """
+    layers, (n_in, *sides) = [], shape
     for n_out in channels:
-        options = {"kernel_size": 3, "stride": 2, "padding": 1}
+        halved = [(side + 1) // 2 for side in sides]
+        halves = min(halved) >= smallest
+        options = {"kernel_size": 3, "stride": 2 if halves else 1, "padding": 1}
         layers += [_seeded(nn.Conv2d, n_in, n_out, generator=generator, **options)]
         layers += [nn.GroupNorm(math.gcd(8, n_out), n_out), nn.ReLU()]
-        n_in, height, width = n_out, (height + 1) // 2, (width + 1) // 2
-    return nn.Sequential(*layers), (n_in, height, width)
+        n_in, sides = n_out, halved if halves else sides
+    return nn.Sequential(*layers), (n_in, *sides)
 
 
 def linear(n_in, n_out, generator):

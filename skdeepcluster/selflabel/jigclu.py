@@ -36,6 +36,9 @@ class JigClu(SelfLabelBase):
         "auto" takes "conv" for images and "mlp" for flat rows, whose blocks meet in its layers. A
         module takes images and returns maps of shape (n, C, H, W).
 
+    n_components : int, default=128
+        Width of the embedding, whose rows have length one.
+
     overlap : float, default=0.2
         Share of a side by which patches reach over the middle.
 
@@ -73,9 +76,10 @@ class JigClu(SelfLabelBase):
     >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
     >>> jigsaw = JigClu(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
     >>> jigsaw.transform(X).shape
-    (300, 64)
+    (300, 128)
     """
 
+    n_components: int = 128
     overlap: float = 0.2
     temperature: float = 0.3
     clustering_weight: float = 4.3
@@ -109,13 +113,13 @@ class JigClu(SelfLabelBase):
                     f"encoder gives {tuple(maps.shape)} for two images; maps of shape "
                     "(n, C, H, W) are required"
                 )
-            cells = MontageCells(trunk)
+            cells = MontageCells(trunk, self.overlap)
             width = maps.shape[1]
         else:
             name, hidden = self._architecture(shape)
             if name == "conv":
-                trunk, (width, *_) = conv_trunk(shape, hidden, generator)
-                cells = MontageCells(trunk)
+                trunk, (width, *_) = conv_trunk(shape, hidden, generator, smallest=4)
+                cells = MontageCells(trunk, self.overlap)
             else:
                 cells = BlockCells(shape, hidden, width, generator)
         project = dense_encoder((width,), [width], self.n_components, generator)
@@ -125,7 +129,7 @@ class JigClu(SelfLabelBase):
         cells, (n, *shape) = fit.module.cells, batch.x.shape
         order = fit.uniform(batch, 4).flatten().argsort()
         if isinstance(cells, MontageCells):
-            corners = cells.corners(batch.x, self.overlap)
+            corners = cells.corners(batch.x)
             parts = torch.stack(
                 [
                     cells.halved(self._views(fit, replace(batch, x=corner), 1)[0], shape)
@@ -168,13 +172,13 @@ class Jigsaw(nn.Module):
 class MontageCells(nn.Module):
     """Features of the quarters of montages, from a network's maps."""
 
-    def __init__(self, trunk):
+    def __init__(self, trunk, overlap):
         super().__init__()
-        self.trunk = trunk
+        self.trunk, self.overlap = trunk, overlap
 
-    def corners(self, x, overlap):
+    def corners(self, x):
         """The four corners of images, left above right."""
-        height, width = (max(1, round((0.5 + overlap) * side)) for side in x.shape[2:])
+        height, width = (max(1, round((0.5 + self.overlap) * side)) for side in x.shape[2:])
         rows, columns = (slice(height), slice(-height, None)), (slice(width), slice(-width, None))
         return [x[:, :, row, column] for row in rows for column in columns]
 
@@ -193,7 +197,9 @@ class MontageCells(nn.Module):
         return cells.flatten(2).permute(2, 0, 1)
 
     def whole(self, x):
-        return self.trunk(x).mean(dim=(2, 3))
+        """Features of images cut up but not shuffled, as large as they were in training."""
+        corners = self.corners(x)
+        return self.together([self.halved(corner, x.shape[1:]) for corner in corners]).mean(dim=0)
 
 
 class BlockCells(nn.Module):

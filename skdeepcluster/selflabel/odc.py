@@ -104,7 +104,10 @@ class ODC(OnlineBase):
 
     def _encoder_alone(self, shape, generator):
         module = super()._encoder_alone(shape, generator)
-        module.encoder = nn.Sequential(module.encoder, nn.ReLU())
+        with torch.no_grad():
+            width = module.eval().encode(torch.zeros(2, *shape)).shape[1]
+        # Without the normalisation all units of a row can die.
+        module.encoder = nn.Sequential(module.encoder, nn.LayerNorm(width), nn.ReLU())
         return module
 
     def _add_heads(self, module, width, generator):

@@ -32,9 +32,9 @@ class SwAV(OnlineBase):
 
     Parameters
     ----------
-    temperature : float, default=0.2
-        :math:`\tau` of the predictions. With the paper's 0.1, meant for batches of thousands, small
-        batches of images stay where all predictions are uniform.
+    temperature : float, default=None
+        :math:`\tau` of the predictions; by default 0.1, as in the paper, for flat rows, and 0.2 for
+        images, of which small batches otherwise stay where all predictions are uniform.
 
     epsilon : float, default=0.05
         :math:`\varepsilon` of the codes: the smaller, the harder they are.
@@ -83,7 +83,7 @@ class SwAV(OnlineBase):
     (300, 64)
     """
 
-    temperature: float = 0.2
+    temperature: float | None = None
     epsilon: float = 0.05
     sinkhorn_iter: int = 3
     n_views: int = 2
@@ -94,7 +94,7 @@ class SwAV(OnlineBase):
 
     _parameter_constraints = {
         **OnlineBase._parameter_constraints,
-        "temperature": [Interval(Real, 0, None, closed="neither")],
+        "temperature": [Interval(Real, 0, None, closed="neither"), None],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
         "sinkhorn_iter": [Interval(Integral, 1, None, closed="left")],
         "n_views": [Interval(Integral, 1, None, closed="left")],
@@ -131,7 +131,8 @@ class SwAV(OnlineBase):
         z = self._encoded_views(fit, batch, self.n_views, self.n_local_views)
         with torch.autocast(batch.x.device.type, enabled=False):
             scores = [part @ fit.module.prototypes.T for part in z]
-        log_p = [F.log_softmax(score / self.temperature, dim=1) for score in scores]
+        temperature = self.temperature or (0.2 if batch.x.ndim == 4 else 0.1)
+        log_p = [F.log_softmax(score / temperature, dim=1) for score in scores]
         loss = 0
         for a in range(self.n_views):
             code = self._code(fit, batch, a, z[a].detach(), scores[a].detach())
