@@ -91,8 +91,8 @@ class TeacherBase(SelfLabelBase):
             teacher = self.teacher or torch.nn.Identity()
             if isinstance(teacher, nn.Module):
                 teacher = copy.deepcopy(teacher).to(samples.device).eval()
-            parts = [teacher(x).float().flatten(1).cpu() for x in map_blocks(lambda x: x, samples)]
-            features = check_array(torch.cat(parts).numpy(), input_name="teacher's features")
+            parts = map_blocks(lambda x: teacher(x).float().flatten(1).cpu(), samples)
+            features = check_array(torch.cat(list(parts)).numpy(), input_name="teacher's features")
         if len(features) != len(samples):
             raise ValueError(
                 f"teacher gives features of {len(features)} rows, but X has {len(samples)} rows"
