@@ -172,7 +172,9 @@ class SelfLabelBase(EncoderBase):
         """Views of a batch, whole ones and those that keep less of a row."""
         x = batch.x
         draws = SimpleNamespace(
-            uniform=partial(fit.uniform, batch), normal=partial(fit.normal, batch)
+            uniform=partial(fit.uniform, batch),
+            normal=partial(fit.normal, batch),
+            company=partial(fit.company, batch),
         )
         whole = self._view_maker(x.shape[1:])
         local = whole.local() if n_local and isinstance(whole, Views) else whole

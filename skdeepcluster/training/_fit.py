@@ -82,6 +82,12 @@ class Fit:
         weighted = part.detach() + (part - part.detach()) * (len(index) / max(1, len(own)))
         return index, whole.index_copy(0, own, weighted)
 
+    def company(self, batch):
+        """All rows of a batch, and where among them are those of this process."""
+        _, whole = self.whole_batch(batch, batch.x)
+        places = torch.arange(len(whole), device=whole.device)
+        return whole, self.processes.share(places)
+
     def over_all_rows(self, function):
         """Concatenate function(rows) over the training set, without gradient."""
         was_training = self.module.training

@@ -15,15 +15,19 @@ class Draws:
     """
 
     def __init__(self, x, generator=None):
-        self.n, self.device, self.generator = len(x), x.device, generator
+        self.x, self.generator = x, generator
 
     def uniform(self, *shape):
         """Numbers in [0, 1) of shape (n, *shape)."""
-        return torch.rand(self.n, *shape, generator=self.generator).to(self.device)
+        return torch.rand(len(self.x), *shape, generator=self.generator).to(self.x.device)
 
     def normal(self, *shape):
         """Standard normal numbers of shape (n, *shape)."""
-        return torch.randn(self.n, *shape, generator=self.generator).to(self.device)
+        return torch.randn(len(self.x), *shape, generator=self.generator).to(self.x.device)
+
+    def company(self):
+        """All rows of the batch, and where among them are those that have views here."""
+        return self.x, torch.arange(len(self.x), device=self.x.device)
 
 
 class Views:
@@ -36,7 +40,7 @@ class Views:
         ----------
         x : Tensor of shape (n, ...)
             Standardised rows or images.
-        draws : object with `uniform` and `normal`, optional
+        draws : object with `uniform`, `normal` and `company`, optional
             As `Draws`, by default from torch's global generator.
 
         Returns
@@ -47,7 +51,12 @@ class Views:
             return self._view(x, Draws(x) if draws is None else draws)
 
     def local(self):
-        """Views of the same kind that keep less of a row."""
+        """Views of the same kind that keep less of a row.
+
+        Returns
+        -------
+        views : Views
+        """
         raise NotImplementedError
 
     def _view(self, x, draws):

@@ -42,15 +42,16 @@ class TabularViews(Views):
         view = x
         if self.swap and shape.numel() > 4:
             other = self._other(x, draws)
-            view = torch.where(draws.uniform(*shape) < self.swap, x[other], x)
+            view = torch.where(draws.uniform(*shape) < self.swap, other, x)
         return view + self.noise_std * draws.normal(*shape)
 
     def _other(self, x, draws):
-        """For each row the nearest of some others, drawn at random; its own if there is none."""
-        n = len(x)
+        """For each row the nearest of some others, drawn at random; itself if there is none."""
+        rows, places = draws.company()
+        n = len(rows)
         steps = 1 + (draws.uniform(self.n_candidates) * (n - 1)).long()
-        candidates = (torch.arange(n, device=x.device)[:, None] + steps) % n
-        rows = x.flatten(1)
-        distances = rows.square().sum(dim=1) - 2 * rows @ rows.T
+        candidates = (places[:, None] + steps) % n
+        flat = rows.flatten(1)
+        distances = flat.square().sum(dim=1) - 2 * x.flatten(1) @ flat.T
         nearest = distances.gather(1, candidates).argmin(dim=1, keepdim=True)
-        return candidates.gather(1, nearest)[:, 0]
+        return rows[candidates.gather(1, nearest)[:, 0]]

@@ -22,6 +22,9 @@ import torch
 from sklearn.datasets import make_blobs
 from torch import nn
 from skdeepcluster import DCN, DEC, DEPICT, HCHC, IDEC, JULE, TELL, AutoencoderClusterer, ClAM, VaDE
+from skdeepcluster import (
+    MLCD, ODC, ClusterFit, DeepCluster, DeepClusterV2, DeeperCluster, GSimCLR, SeLa, SimCLR, SwAV
+)
 
 def centers(model):
     # JULE has none, but keeps its rows.
@@ -50,6 +53,14 @@ MODELS = {
         **{**BRIEF, "batch_size": 1, "pretrain_epochs": 1, "max_epochs": 1}
     ),
 }
+
+def brief(Method):
+    return lambda: Method(
+        3, hidden_layer_sizes=(16,), max_epochs=2, batch_size=130, random_state=0
+    )
+
+for Method in (ClusterFit, DeepClusterV2, DeeperCluster, GSimCLR, MLCD, SeLa, SimCLR, SwAV):
+    MODELS[Method.__name__] = brief(Method)
 ALIKE_ON_RANKS_ONLY = {
     "no seed": lambda: DEC(**{**BRIEF, "random_state": None}),
     "batch normalisation": lambda: DEC(
@@ -57,6 +68,9 @@ ALIKE_ON_RANKS_ONLY = {
         encoder=nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3)),
         decoder=nn.Linear(3, 6),
     ),
+    # k-means of features that differ by rounding may number its groups in another order.
+    "DeepCluster": brief(DeepCluster),
+    "ODC": brief(ODC),
     "time": lambda: DEC(**{**BRIEF, "pretrain_epochs": 10**6, "max_time": 0.5}),
 }
 """

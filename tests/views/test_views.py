@@ -66,7 +66,7 @@ def test_right_angle():
 
     class Extreme(Draws):
         def uniform(self, *shape):
-            u = torch.full((self.n, *shape), 0.5)
+            u = torch.full((len(self.x), *shape), 0.5)
             u[:, 2] = 1.0  # the whole angle
             return u
 
