@@ -95,21 +95,27 @@ class ImageViews(Views):
         return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
     def _blurred(self, x, chance, strength):
-        """Each image between itself and the means of its pixels' neighborhoods."""
-        blurred = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-        weight = torch.where(chance < self.blur, strength, 0)
-        return torch.lerp(x, blurred, weight[:, None, None, None])
+        """Some images between themselves and the means of their pixels' neighborhoods."""
+        chosen = (chance < self.blur).nonzero()[:, 0]
+        sharp = x[chosen]
+        blurred = F.avg_pool2d(F.pad(sharp, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+        return x.index_copy(0, chosen, torch.lerp(sharp, blurred, _of_image(strength[chosen])))
 
     def _lit(self, x, u):
         factor = 1 + self.contrast * _signed(u[:, 9])
         offset = self.brightness * _signed(u[:, 10])
-        return x * factor[:, None, None, None] + offset[:, None, None, None]
+        return torch.addcmul(_of_image(offset), x, _of_image(factor))
 
     def _colored(self, x, u):
         gray = x.mean(dim=1, keepdim=True)
         keep = 1 + self.saturation * _signed(u[:, 11])
         keep = torch.where(u[:, 12] < self.gray, 0, keep)
-        return torch.lerp(gray.expand_as(x), x, keep[:, None, None, None])
+        return torch.lerp(gray, x, _of_image(keep))
+
+
+def _of_image(values):
+    """One value for all pixels of each image."""
+    return values[:, None, None, None]
 
 
 def _signed(u):
