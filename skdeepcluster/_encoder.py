@@ -97,3 +97,52 @@ class EncoderBase(DeepClusterer):
                 "image_shape=(C, H, W) for flat rows"
             )
         return name, hidden
+
+
+class LabelMixin:
+    """Labels of new rows, for methods that have `_label`."""
+
+    def _label(self, module, x):
+        """Clusters of standardised rows."""
+        raise NotImplementedError
+
+    def predict(self, X):
+        """The cluster of each row.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features), or images
+            New rows.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            For the training rows these are `labels_`.
+        """
+        return self._stream(X, lambda x: self._label(self.module_, x).int())
+
+
+class ProbabilityMixin(LabelMixin):
+    """Labels and memberships of new rows, for methods that have `_log_proba`."""
+
+    def _log_proba(self, module, x):
+        """Log-probabilities of standardised rows."""
+        raise NotImplementedError
+
+    def _label(self, module, x):
+        return self._log_proba(module, x).argmax(dim=1)
+
+    def predict_proba(self, X):
+        """Probabilities of the clusters.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features), or images
+            New rows.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_clusters)
+            Rows sum to 1, and are largest at the labels of `predict`.
+        """
+        return self._stream(X, lambda x: self._log_proba(self.module_, x).exp())

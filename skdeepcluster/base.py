@@ -311,6 +311,18 @@ class DeepClusterer(
             task.end(fit)
         return fit.out_of_time
 
+    def _go_on(self, X, y, stage):
+        """A stage more, on other rows, from what was fitted."""
+        from skdeepcluster import training as tr
+
+        rows, shape = self._rows(X, reset=False)
+        standardize = tr.Standardizer(self.mean_, self.scale_)
+
+        def fitted(generator):
+            return copy.deepcopy(self.module_)
+
+        self._train(X, y, rows, shape, standardize, fitted, lambda: [stage], n_init=1)
+
     def _n_clusters_sought(self):
         return self.n_clusters
 

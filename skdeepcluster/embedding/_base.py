@@ -10,7 +10,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepcluster._encoder import EncoderBase
+from skdeepcluster._encoder import EncoderBase, LabelMixin, ProbabilityMixin
 from skdeepcluster.assignment import kmeans, landmark_spectral
 from skdeepcluster.nn import RECONSTRUCTION_LOSSES, Autoencoder
 from skdeepcluster.training import Stage, Standardizer, map_blocks
@@ -203,7 +203,7 @@ class PretrainedBase(AutoencoderBase):
         return [*module.encoder.parameters(), *module.decoder.parameters()]
 
 
-class CenteredBase(PretrainedBase):
+class CenteredBase(LabelMixin, PretrainedBase):
     """Base of the methods that place centres in the embedding.
 
     Parameters
@@ -271,50 +271,9 @@ class CenteredBase(PretrainedBase):
         centers = fit.module.centers.detach().cpu().numpy()
         return {"cluster_centers_": centers, "n_components_": centers.shape[1]}
 
-    def _label(self, module, x):
-        """Clusters of standardised rows."""
-        raise NotImplementedError
 
-    def predict(self, X):
-        """The cluster of each row.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or images
-            New rows.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-            For the training rows these are `labels_`.
-        """
-        return self._stream(X, lambda x: self._label(self.module_, x).int())
-
-
-class ProbabilisticBase(CenteredBase):
+class ProbabilisticBase(ProbabilityMixin, CenteredBase):
     """Base of the methods that give rows probabilities of the clusters."""
-
-    def _log_proba(self, module, x):
-        """Log-probabilities of standardised rows."""
-        raise NotImplementedError
-
-    def _label(self, module, x):
-        return self._log_proba(module, x).argmax(dim=1)
-
-    def predict_proba(self, X):
-        """Probabilities of the clusters.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or images
-            New rows.
-
-        Returns
-        -------
-        proba : ndarray of shape (n_samples, n_clusters)
-            Rows sum to 1, and are largest at the labels of `predict`.
-        """
-        return self._stream(X, lambda x: self._log_proba(self.module_, x).exp())
 
 
 def _means(Z, labels, n_clusters):

@@ -1,6 +1,5 @@
 """TELL: k-means as a layer of a network, whose weights are centres to look at."""
 
-import copy
 from numbers import Real
 
 import numpy as np
@@ -11,7 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skdeepcluster.assignment import replace_empty
 from skdeepcluster.embedding._base import CenteredBase
-from skdeepcluster.training import Stage, Standardizer, map_blocks
+from skdeepcluster.training import Stage, map_blocks
 
 
 class TELL(CenteredBase):
@@ -216,11 +215,6 @@ class TELL(CenteredBase):
         """
         if not hasattr(self, "module_"):
             return self.fit(X)
-        rows, shape = self._rows(X, reset=False)
-        standardize = Standardizer(self.mean_, self.scale_)
-
-        def go_on(generator):
-            return copy.deepcopy(self.module_)
 
         def placed(fit):
             fit.state.placed = True
@@ -228,7 +222,7 @@ class TELL(CenteredBase):
 
         stage = self._refinement(epochs=1)
         stage.begin, stage.end_epoch = placed, None
-        self._train(X, y, rows, shape, standardize, go_on, lambda: [stage], n_init=1)
+        self._go_on(X, y, stage)
         return self
 
 

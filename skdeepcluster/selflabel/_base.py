@@ -1,6 +1,5 @@
 """What the pseudo-label methods share: encoder, views, heads, and the way from rows to labels."""
 
-import copy
 import math
 import warnings
 from functools import partial
@@ -15,11 +14,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
-from skdeepcluster._encoder import EncoderBase
+from skdeepcluster._encoder import EncoderBase, ProbabilityMixin
 from skdeepcluster.assignment import grouped_anchors, moved_anchors
 from skdeepcluster.base import seeded
 from skdeepcluster.nn import Encoder, conv_encoder, dense_encoder
-from skdeepcluster.training import Stage, Standardizer, map_blocks
+from skdeepcluster.training import Stage, map_blocks
 from skdeepcluster.views import Draws, ImageViews, TabularViews, Views
 
 # Anchors that the read-out keeps for new rows: a tenth of the rows, but not more than these.
@@ -30,7 +29,7 @@ MAX_ANCHORS = 1000
 SPREAD, RANK, GUESS = 0.01, 1.05, 0.9
 
 
-class SelfLabelBase(EncoderBase):
+class SelfLabelBase(ProbabilityMixin, EncoderBase):
     """Base of the methods that train an encoder by labels that they make themselves.
 
     Parameters
@@ -223,7 +222,7 @@ class SelfLabelBase(EncoderBase):
         make = self._view_maker(samples.shape)
 
         def loss_and_label(x):
-            label = self._log_proba(module, x).argmax(dim=1)
+            label = self._label(module, x)
             seen = self._log_proba(module, view_of(make, x, Draws(x, draws)))
             return torch.stack([-seen.gather(1, label[:, None])[:, 0], label], dim=1)
 
@@ -239,36 +238,6 @@ class SelfLabelBase(EncoderBase):
         index = clusters[clusters >= 0].expand(len(x), -1)
         nearest = nearest.scatter_reduce(1, index, cosine, "amax")
         return F.log_softmax(nearest / self._read_out_temperature, dim=1)
-
-    def predict(self, X):
-        """The cluster of each row.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or images
-            New rows.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-            For the training rows these are `labels_`.
-        """
-        return self._stream(X, lambda x: self._log_proba(self.module_, x).argmax(dim=1).int())
-
-    def predict_proba(self, X):
-        """Memberships of the clusters, by the nearest of each one's anchors in the embedding.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or images
-            New rows.
-
-        Returns
-        -------
-        proba : ndarray of shape (n_samples, n_clusters)
-            Rows sum to 1, and are largest at the labels of `predict`.
-        """
-        return self._stream(X, lambda x: self._log_proba(self.module_, x).exp())
 
     def _warn(self, out_of_time):
         super()._warn(out_of_time)
@@ -345,17 +314,12 @@ class OnlineBase(SelfLabelBase):
         """
         if not hasattr(self, "module_"):
             return self.fit(X)
-        rows, shape = self._rows(X, reset=False)
-        standardize = Standardizer(self.mean_, self.scale_)
         (stage,) = self._stages()
         stage.epochs, stage.schedule = 1, None
         stage.learning_rate = 0.1 * self.learning_rate
         self._goes_on = True
         try:
-            self._train(
-                X, y, rows, shape, standardize, lambda _: copy.deepcopy(self.module_),
-                lambda: [stage], n_init=1,
-            )  # fmt: skip
+            self._go_on(X, y, stage)
         finally:
             del self._goes_on
         return self
