@@ -12,7 +12,8 @@ set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 which=${1:-all}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- tests/kernels tests/medoids tests/interval tests/density tests/graph tests/explain
+[ $# -gt 0 ] || set -- tests/kernels tests/medoids tests/interval tests/density tests/graph \
+    tests/hierarchy tests/explain
 python=${PYTHON:-$root/.venv/bin/python}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
