@@ -65,11 +65,11 @@ def test_groups_of_unequal_size(Method, unequal):
 
 def test_k_means_on_the_embedding_splits_the_large_group(unequal):
     X, y = unequal
-    model = SeLa(4, max_epochs=30, final_clustering="k-means", random_state=0).fit(X)
-    assert adjusted_rand_score(y, model.labels_) < 0.9
+    model = SimCLR(4, max_epochs=30, final_clustering="k-means", random_state=0).fit(X)
+    assert adjusted_rand_score(y, model.labels_) < 0.7
 
 
-@pytest.mark.parametrize("Method", [SwAV, DeepClusterV2, ClusterFit, MLCD])
+@pytest.mark.parametrize("Method", [SwAV, DeepClusterV2, MLCD])
 def test_digits_better_than_k_means(Method):
     X, y = load_digits(return_X_y=True)
     model = Method(10, max_epochs=25, random_state=0).fit(X)
