@@ -47,7 +47,7 @@ def shown(images):
 contrast = X.std(axis=(2, 3)).mean(axis=1)
 chosen = np.random.RandomState(0).choice(np.argsort(-contrast)[:300], 6, replace=False)
 batch, cells = standardized(X[chosen]), jigsaw.module_.cells
-patches = torch.cat([cells.halved(corner, X.shape[1:]) for corner in cells.corners(batch, 0.2)])
+patches = torch.cat([cells.halved(corner, X.shape[1:]) for corner in cells.corners(batch)])
 order = torch.randperm(24, generator=torch.Generator().manual_seed(0))
 quarters = patches[order].unflatten(0, (4, 6))
 above, below = torch.cat([*quarters[:2]], dim=3), torch.cat([*quarters[2:]], dim=3)
