@@ -196,9 +196,8 @@ class SelfLabelBase(ProbabilityMixin, EncoderBase):
         fit.loss, fit.labels = self._assess(fit.module, fit.samples)
         centers = Z.new_zeros(self.n_clusters, Z.shape[1])
         centers.index_add_(0, torch.as_tensor(fit.labels, device=Z.device).long(), Z)
-        Z = Z.double()
-        covariance = (Z - Z.mean(dim=0)).T @ (Z - Z.mean(dim=0)) / len(Z)
-        variances = torch.linalg.eigvalsh(covariance)
+        centered = Z.double() - Z.mean(dim=0, dtype=torch.float64)
+        variances = torch.linalg.eigvalsh(centered.T @ centered / len(Z))
         squares = variances.square().sum().item()
         fit.found = {
             "cluster_centers_": F.normalize(centers, dim=1).cpu().numpy(),
@@ -215,7 +214,12 @@ class SelfLabelBase(ProbabilityMixin, EncoderBase):
         return fit.loss
 
     def _learned(self, fit):
-        return getattr(fit, "found", None)
+        found = getattr(fit, "found", None)
+        return None if found is None else found | self._own_attributes(fit)
+
+    def _own_attributes(self, fit):
+        """Fitted attributes that the method has beside those of the family."""
+        return {}
 
     def _assess(self, module, samples):
         draws = torch.Generator().manual_seed(0)

@@ -113,11 +113,9 @@ class TeacherBase(SelfLabelBase):
             fit.state.labels = torch.as_tensor(self._taught.labels, device=fit.device)
         return fit.state.labels[batch.index]
 
-    def _learned(self, fit):
-        learned = super()._learned(fit)
-        if learned is None or self._taught.centers is None:
-            return learned
-        return learned | {"teacher_centers_": self._taught.centers}
+    def _own_attributes(self, fit):
+        centers = self._taught.centers
+        return {} if centers is None else {"teacher_centers_": centers}
 
 
 class ClusterFit(TeacherBase):
@@ -199,16 +197,13 @@ class ClusterFit(TeacherBase):
         loss = F.cross_entropy(logits, labels, ignore_index=-1, reduction="sum")
         return {"label": loss / (labels >= 0).sum().clamp_min(1)}
 
-    def _learned(self, fit):
-        learned = super()._learned(fit)
-        if learned is None:
-            return None
+    def _own_attributes(self, fit):
         told = torch.cat(
             list(map_blocks(lambda x: self._logits(fit.module, x).argmax(dim=1), fit.samples))
         )
         labels = self._taught.labels
         known = labels >= 0
-        return learned | {
+        return super()._own_attributes(fit) | {
             "pseudo_labels_": labels,
             "accuracy_": float((told.cpu().numpy() == labels)[known].mean()),
         }

@@ -140,11 +140,8 @@ class DeepCluster(SelfLabelBase):
         features = fit.module.encoder(x).relu()
         return {"label": F.cross_entropy(fit.module.head(features), fit.state.labels[batch.index])}
 
-    def _learned(self, fit):
-        learned = super()._learned(fit)
-        if learned is None:
-            return None
-        return learned | {"prototype_labels_": self._flat(fit.state.labels).cpu().numpy()}
+    def _own_attributes(self, fit):
+        return {"prototype_labels_": self._flat(fit.state.labels).cpu().numpy()}
 
 
 class DeepClusterV2(SelfLabelBase):
@@ -252,11 +249,8 @@ class DeepClusterV2(SelfLabelBase):
         labels = fit.state.labels[:, batch.index].expand(len(z), -1, -1)
         return {"label": F.cross_entropy(logits.flatten(0, 2), labels.flatten())}
 
-    def _learned(self, fit):
-        learned = super()._learned(fit)
-        if learned is None:
-            return None
-        return learned | {
+    def _own_attributes(self, fit):
+        return {
             "prototypes_": fit.module.prototypes.cpu().numpy(),
             "prototype_labels_": fit.state.labels.cpu().numpy(),
         }

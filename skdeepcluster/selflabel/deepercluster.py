@@ -133,12 +133,9 @@ class DeeperCluster(DeepCluster):
             "sub": F.cross_entropy(logits, fine),
         }
 
-    def _learned(self, fit):
-        learned = super()._learned(fit)
-        if learned is None:
-            return None
+    def _own_attributes(self, fit):
         labels = fit.state.labels.cpu()
-        return learned | {
+        return super()._own_attributes(fit) | {
             "super_labels_": labels[:, 0].numpy(),
             "sub_labels_": self._flat(labels).numpy(),
         }

@@ -134,11 +134,8 @@ class GSimCLR(SimCLR):
         labels = fit.state.pseudo_labels.cpu()
         return one_of_each(labels, self.batch_size, fit.generator, once=self.coverage == "once")
 
-    def _learned(self, fit):
-        learned = super()._learned(fit)
-        if learned is None:
-            return None
-        return learned | {"pseudo_labels_": fit.state.pseudo_labels.cpu().numpy()}
+    def _own_attributes(self, fit):
+        return {"pseudo_labels_": fit.state.pseudo_labels.cpu().numpy()}
 
 
 def one_of_each(labels, batch_size, generator, *, once=False):

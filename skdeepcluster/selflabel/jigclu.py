@@ -149,12 +149,10 @@ class JigClu(SelfLabelBase):
             * F.cross_entropy(fit.module.locate(h).float(), order // n),
         }
 
-    def _learned(self, fit):
-        learned = super()._learned(fit)
-        if learned is None or isinstance(fit.module.cells, MontageCells):
-            return learned
-        blocks = [block.cpu().numpy() for block in fit.module.cells.blocks()]
-        return learned | {"column_blocks_": blocks}
+    def _own_attributes(self, fit):
+        if isinstance(fit.module.cells, MontageCells):
+            return {}
+        return {"column_blocks_": [block.cpu().numpy() for block in fit.module.cells.blocks()]}
 
 
 class Jigsaw(nn.Module):

@@ -116,12 +116,9 @@ class MLCD(TeacherBase):
             "negative": _log_one_plus(self.scale * cosine, negative),
         }
 
-    def _learned(self, fit):
-        learned = super()._learned(fit)
-        if learned is None:
-            return None
+    def _own_attributes(self, fit):
         prototypes = F.normalize(fit.module.prototypes.detach(), dim=1)
-        return learned | {
+        return super()._own_attributes(fit) | {
             "positives_": self._taught.labels,
             "prototypes_": prototypes.cpu().numpy(),
         }

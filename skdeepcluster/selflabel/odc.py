@@ -200,11 +200,8 @@ class ODC(OnlineBase):
             fit.state.n_splits += 1
             self._move_centroids(fit, torch.stack([largest, group]))
 
-    def _learned(self, fit):
-        learned = super()._learned(fit)
-        if learned is None:
-            return None
-        return learned | {
+    def _own_attributes(self, fit):
+        return {
             "prototypes_": fit.module.prototypes.cpu().numpy(),
             "prototype_labels_": fit.state.labels.cpu().numpy(),
             "n_splits_": fit.state.n_splits,

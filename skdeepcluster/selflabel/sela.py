@@ -149,8 +149,5 @@ class SeLa(SelfLabelBase):
         ]
         return {"label": torch.stack(losses).mean()}
 
-    def _learned(self, fit):
-        learned = super()._learned(fit)
-        if learned is None:
-            return None
-        return learned | {"prototype_labels_": fit.state.labels.cpu().numpy()}
+    def _own_attributes(self, fit):
+        return {"prototype_labels_": fit.state.labels.cpu().numpy()}

@@ -170,8 +170,5 @@ class SwAV(OnlineBase):
     def _to_unit_length(self, fit, batch):
         fit.module.prototypes.copy_(F.normalize(fit.module.prototypes, dim=1))
 
-    def _learned(self, fit):
-        learned = super()._learned(fit)
-        if learned is None:
-            return None
-        return learned | {"prototypes_": fit.module.prototypes.detach().cpu().numpy()}
+    def _own_attributes(self, fit):
+        return {"prototypes_": fit.module.prototypes.detach().cpu().numpy()}
