@@ -39,7 +39,7 @@ cdef enum:
     ROW_GROUP = 8   # the same where distances are rows of a matrix
     GROUP = 256     # candidates that meet a tile
     MAX_DEPTH = 3
-    MIN_PARALLEL = 1 << 20  # numbers that are worth waking other threads
+    MIN_PARALLEL = 1 << 17  # numbers that are worth waking other threads
     WINDOW = 1 << 23        # given distances that are looked at together at most
     NO_SLOT = -1
 
@@ -399,11 +399,12 @@ cdef void evaluate_range(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
                          const double[::1] removal, double[:, ::1] scratch, double[::1] change,
                          int[::1] slot, int n_threads) noexcept nogil:
     cdef Py_ssize_t size = GROUP if features.shape[0] else ROW_GROUP, group
+    # A number of a row that is given costs much less than one that has to be computed.
+    cdef Py_ssize_t work = (end - begin) * near.shape[1] * (8 if features.shape[0] else 1)
     size = max(1, min(size, (end - begin + n_threads - 1) // n_threads))
     # A few candidates are done before other threads have woken up.
     for group in prange((end - begin + size - 1) // size, num_threads=n_threads,
-                        schedule="dynamic",
-                        use_threads_if=(end - begin) * near.shape[1] >= MIN_PARALLEL):
+                        schedule="dynamic", use_threads_if=work >= MIN_PARALLEL):
         evaluate_group(rows, at, candidates, begin + group * size,
                        min(begin + group * size + size, end), features, norms, slack,
                        squared, bounds, medoids, near, slots, weights, removal, scratch, change, slot)

@@ -127,9 +127,8 @@ class BaseMedoids(
     # ---------------------------------------------------------------- fit
 
     def _limited_threads(self):
-        """The threads of matrix products are under `n_jobs` too."""
-        n_threads = _openmp_effective_n_threads(self.n_jobs)
-        return _get_threadpool_controller().limit(limits=n_threads, user_api="blas")
+        """The threads are our own; those of BLAS would be in their way."""
+        return _get_threadpool_controller().limit(limits=1, user_api="blas")
 
     def _improve(self, X, search, rounds, context, objects=None):
         """Improve a solution round by round; of some objects, if they are not all of X."""

@@ -5,6 +5,7 @@ compute them block by block, in memory linear in the number of objects. A Euclid
 give, instead of distances, cheap bounds of them that hold in a space of few dimensions.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +19,8 @@ from skdeepcluster._kernels._distance import argmin_sqeuclidean
 # The most that a block of rows may have: bytes, and rows, which a search looks at together.
 BLOCK_BYTES = 2**27
 BLOCK_ROWS = 512
+# Rows of a matrix product that one thread computes.
+PRODUCT_ROWS = 128
 # Nothing is computed for the rows of a matrix.
 MATRIX_ROWS = 4096
 # A distance whose square is below this part of the squared norms is computed from differences:
@@ -193,7 +196,7 @@ class Euclidean(Source):
             block = slice(first, first + self.block_size)
             shape = len(X[block]), self.n - first
             products = buffer[: shape[0] * shape[1]].reshape(shape)
-            np.matmul(-X[block], X[first:].T, out=products)
+            negated_products(X[block], X[first:], products, self.n_threads)
             _medoids.euclidean_from_products(
                 self.X, first, products, norms, self.squared, CANCELLATION, self.n_threads
             )
@@ -239,8 +242,9 @@ class Euclidean(Source):
         self.buffer = np.empty((self.block_size, self.n), self.dtype)
 
     def candidates(self, chosen):
-        out = self.buffer[: len(chosen)] if len(chosen) <= self.block_size else None
-        rows = np.matmul(-self.coordinates[chosen], self.coordinates.T, out=out)
+        fits = len(chosen) <= len(self.buffer)
+        rows = self.buffer[: len(chosen)] if fits else np.empty((len(chosen), self.n), self.dtype)
+        negated_products(self.coordinates[chosen], self.coordinates, rows, self.n_threads)
         return rows, np.arange(len(chosen))
 
     def bounds(self, near):
@@ -248,6 +252,21 @@ class Euclidean(Source):
         bounds = np.empty_like(near)
         _medoids.reach_bounds(near, norms, slack, squared, bounds)
         return bounds
+
+
+def negated_products(X, Y, out, n_threads):
+    """Minus the inner products of the rows of X and of Y.
+
+    The threads are our own: those of BLAS go on spinning, in the way of the kernels' threads. What
+    each computes does not depend on their number.
+    """
+
+    def compute(begin):
+        part = slice(begin, begin + PRODUCT_ROWS)
+        np.matmul(-X[part], Y.T, out=out[part])
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        list(pool.map(compute, range(0, len(X), PRODUCT_ROWS)))
 
 
 def exact_euclidean(X, Y, squared, n_threads):
