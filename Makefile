@@ -20,8 +20,9 @@ export OMP_WAIT_POLICY = PASSIVE
 demo: $(VENV)/installed-displays
 	$(BIN)/python $(DEMO)
 
+# A process for each core, each on one thread: most tests are short and gain nothing from more.
 test: lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
