@@ -8,7 +8,7 @@ from skdeepcluster.assignment._kmeans import kmeans, nearest_center
 from skdeepcluster.assignment._spectral import landmark_spectral
 
 
-def grouped_anchors(Z, n_clusters, n_anchors, rule, seed=0):
+def grouped_anchors(Z, n_clusters, n_anchors, rule, views=None, seed=0):
     """Anchors in an embedding, and the cluster that each of them belongs to.
 
     Parameters
@@ -21,6 +21,8 @@ def grouped_anchors(Z, n_clusters, n_anchors, rule, seed=0):
     rule : {"spectral", "average", "k-means"}
         How rows become clusters: by cuts of neighbourhood graphs, which follow groups of any shape
         and size; by average linkage of anchors; by k-means, which likes groups of one size.
+    views : array of shape (n, n_components), optional
+        Where a view of each row lies: "spectral" takes the groups that join rows with their views.
     seed : int
 
     Returns
@@ -41,7 +43,7 @@ def grouped_anchors(Z, n_clusters, n_anchors, rule, seed=0):
             joined = fcluster(linkage(centers[used], "average"), n_clusters, "maxclust") - 1
         labels = joined[labels]
     else:
-        labels = landmark_spectral(Z, n_clusters, seed=seed)
+        labels = landmark_spectral(Z, n_clusters, views=views, seed=seed)
     anchors, clusters = [], []
     for cluster, size in enumerate(np.bincount(labels)):
         if not size:

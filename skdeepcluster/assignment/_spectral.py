@@ -16,9 +16,13 @@ BLOCK_ROWS = 2**14
 # Shares of the mean degree that are added to the graph, and the one where cuts are compared.
 REGULARIZATIONS = (1.0, 0.3, 0.1, 0.01)
 COMPARED_WITH = 0.1
+# With views groups come from all draws of landmarks, from halves and from thirds.
+MOST_PARTS = 3
 
 
-def landmark_spectral(Z, n_clusters, *, n_neighbors=5, max_landmarks=1000, n_graphs=None, seed=0):
+def landmark_spectral(
+    Z, n_clusters, *, views=None, n_neighbors=5, max_landmarks=1000, n_graphs=None, seed=0
+):
     r"""Labels by the normalised cut of neighbourhood graphs over landmarks.
 
     k-means with many centres gives the landmarks (all rows where there are few); a graph joins each
@@ -36,13 +40,17 @@ def landmark_spectral(Z, n_clusters, *, n_neighbors=5, max_landmarks=1000, n_gra
     .. math:: \sum_c \mathrm{cut}(c, \bar c) / \mathrm{vol}(c)
 
     are taken: its mean over the graphs, moderately regularised, where a landmark weighs as much as
-    its rows.
+    its rows. With `views` it is the cut of the graph that joins each row with its view: neighbours
+    cannot tell a group in two parts from two groups that touch, views can. Groups from halves and
+    thirds of the draws then take part as well.
 
     Parameters
     ----------
     Z : array of shape (n, n_components)
         float32 or float64.
     n_clusters : int
+    views : array of shape (n, n_components), optional
+        Where a view of each row lies.
     n_neighbors : int, default=5
         Neighbours of each landmark in its graph.
     max_landmarks : int, default=1000
@@ -69,9 +77,9 @@ def landmark_spectral(Z, n_clusters, *, n_neighbors=5, max_landmarks=1000, n_gra
     m = min(n, max(500, 5 * n_clusters, min(max_landmarks, n // 4)))
     random_state = np.random.RandomState(seed)
     n_threads = _openmp_effective_n_threads()
-    n_graphs = n_graphs or min(12, max(1, 120 // n_clusters))
-    places, graphs, tables = [], [], {tau: [] for tau in REGULARIZATIONS}
-    for _ in range(n_graphs if m < n else 1):
+    n_graphs = (n_graphs or min(12, max(1, 120 // n_clusters))) if m < n else 1
+    places, covers, graphs, tables = [], [], [], {tau: [] for tau in REGULARIZATIONS}
+    for _ in range(n_graphs):
         landmarks, place = Z, np.arange(n)
         if m < n:
             rows = Z[random_state.permutation(n)[: ROWS_PER_LANDMARK * m]]
@@ -80,34 +88,60 @@ def landmark_spectral(Z, n_clusters, *, n_neighbors=5, max_landmarks=1000, n_gra
         graph = kneighbors_graph(landmarks, min(n_neighbors, m - 1))
         graph = graph.maximum(graph.T)
         places.append(place)
+        covers.append(landmarks)
         graphs.append(graph)
         dense = graph.toarray()
         for tau in REGULARIZATIONS:
             tables[tau].append(_embed(dense, tau, n_clusters))
-
-    def embedding(rows, tau):
-        parts = [table[place[rows]] for table, place in zip(tables[tau], places, strict=True)]
-        return np.concatenate(parts, axis=1)
-
     sample = random_state.permutation(n)[:SAMPLE_ROWS]
-    least, tau, centers = np.inf, None, None
-    for candidate in REGULARIZATIONS:
-        found, labels = kmeans(
-            embedding(sample, candidate), n_clusters, n_init=10, max_iter=100, seed=seed
-        )
-        cut = np.mean(
-            [
-                _normalized_cut(graph, place[sample], labels, n_clusters)
-                for graph, place in zip(graphs, places, strict=True)
-            ]
-        )
-        if cut < least:
-            least, tau, centers = cut, candidate, found
+    if views is not None:
+        views = np.ascontiguousarray(views[sample])
+        view_places = [nearest_center(views, landmarks, n_threads) for landmarks in covers]
+
+    def embedding(tau, draws, places, rows=slice(None)):
+        return np.concatenate([tables[tau][draw][places[draw][rows]] for draw in draws], axis=1)
+
+    def cut(tau, draws, centers, labels):
+        if views is None:
+            return np.mean(
+                [
+                    _normalized_cut(graph, place[sample], labels, n_clusters)
+                    for graph, place in zip(graphs, places, strict=True)
+                ]
+            )
+        of_views = nearest_center(embedding(tau, draws, view_places), centers, n_threads)
+        return _cut_of_pairs(labels, of_views, n_clusters)
+
+    parts = [1] if views is None else range(1, min(MOST_PARTS, n_graphs) + 1)
+    least, best = np.inf, None
+    for draws in (draws for n_parts in parts for draws in np.array_split(range(n_graphs), n_parts)):
+        for tau in REGULARIZATIONS:
+            centers, labels = kmeans(
+                embedding(tau, draws, places, sample),
+                n_clusters,
+                n_init=10,
+                max_iter=100,
+                seed=seed,
+            )
+            found = cut(tau, draws, centers, labels)
+            if found < least:
+                least, best = found, (tau, draws, centers)
+    tau, draws, centers = best
     labels = [
-        nearest_center(embedding(slice(begin, begin + BLOCK_ROWS), tau), centers, n_threads)
+        nearest_center(
+            embedding(tau, draws, places, slice(begin, begin + BLOCK_ROWS)), centers, n_threads
+        )
         for begin in range(0, n, BLOCK_ROWS)
     ]
     return np.concatenate(labels)
+
+
+def _cut_of_pairs(labels, others, n_clusters):
+    """The normalised cut of the graph whose edges have these labels at their ends."""
+    pairs = np.bincount(labels * n_clusters + others, minlength=n_clusters**2)
+    pairs = pairs.reshape(n_clusters, n_clusters)
+    volume = pairs.sum(axis=0) + pairs.sum(axis=1)
+    return np.sum(1 - 2 * pairs.diagonal() / np.maximum(volume, 1))
 
 
 def _normalized_cut(graph, place, labels, n_clusters):

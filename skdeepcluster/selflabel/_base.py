@@ -207,7 +207,19 @@ class SelfLabelBase(ProbabilityMixin, EncoderBase):
         }
 
     def _anchors(self, fit, Z):
-        return grouped_anchors(Z, self.n_clusters, self._n_anchors, self.final_clustering)
+        rule, views = self.final_clustering, None
+        if rule == "spectral":
+            views = self._over_views(fit.samples, lambda x, view: fit.module.encode(view))
+            views = views.cpu().numpy()
+        return grouped_anchors(Z, self.n_clusters, self._n_anchors, rule, views)
+
+    def _over_views(self, samples, function):
+        """Concatenate function(rows, views of them) over samples; the views are always the same."""
+        draws = torch.Generator().manual_seed(0)
+        make = self._view_maker(samples.shape)
+        with seeded(self._lent_generators(samples.device), seed=0):
+            parts = map_blocks(lambda x: function(x, view_of(make, x, Draws(x, draws))), samples)
+            return torch.cat(list(parts))
 
     def _objective(self, fit):
         self._conclude(fit)
@@ -222,16 +234,12 @@ class SelfLabelBase(ProbabilityMixin, EncoderBase):
         return {}
 
     def _assess(self, module, samples):
-        draws = torch.Generator().manual_seed(0)
-        make = self._view_maker(samples.shape)
-
-        def loss_and_label(x):
+        def loss_and_label(x, view):
             label = self._label(module, x)
-            seen = self._log_proba(module, view_of(make, x, Draws(x, draws)))
+            seen = self._log_proba(module, view)
             return torch.stack([-seen.gather(1, label[:, None])[:, 0], label], dim=1)
 
-        with seeded(self._lent_generators(samples.device), seed=0):
-            found = torch.cat(list(map_blocks(loss_and_label, samples)))
+        found = self._over_views(samples, loss_and_label)
         return found[:, 0].mean(dtype=torch.float64).item(), found[:, 1].int().cpu().numpy()
 
     def _log_proba(self, module, x):
