@@ -9,6 +9,7 @@ from sklearn.datasets import make_blobs, make_circles, make_moons
 from sklearn.metrics import adjusted_rand_score
 
 from skdeepcluster.assignment import landmark_spectral
+from skdeepcluster.assignment._spectral import _cut_of_pairs
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -40,6 +41,35 @@ def test_an_outlier_is_not_a_cluster():
     Z, y = make_blobs(400, centers=[[0, 0], [12, 0]], cluster_std=1.0, random_state=0)
     Z = np.vstack([Z, [[6.0, 500.0]]])
     assert adjusted_rand_score(y, landmark_spectral(Z, 2)[:-1]) > 0.99
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_views_tell_which_of_two_cuts(axis, seed):
+    # A square is halved as well one way as the other; views stay within halves of one kind.
+    random = np.random.RandomState(seed)
+    Z = random.rand(2400, 2)
+    half = Z[:, axis] > 0.5
+    view = np.arange(len(Z))
+    for side in (False, True):
+        view[half == side] = random.permutation(view[half == side])
+    assert adjusted_rand_score(half, landmark_spectral(Z, 2, views=Z[view])) > 0.8
+
+
+@given(st.integers(1, 6), st.integers(1, 50), st.integers(0, 1000))
+def test_cut_of_pairs_is_that_of_their_graph(k, n, seed):
+    random = np.random.RandomState(seed)
+    labels, others = random.randint(0, k, (2, n))
+    graph = np.zeros((2 * n, 2 * n))
+    graph[np.arange(n), n + np.arange(n)] = graph[n + np.arange(n), np.arange(n)] = 1
+    ends = np.concatenate([labels, others])
+    cut = 0.0
+    for cluster in range(k):
+        inside = ends == cluster
+        volume = graph[inside].sum()
+        cut += graph[np.ix_(inside, ~inside)].sum() / volume if volume else 1.0
+    assert _cut_of_pairs(labels, others, k) == pytest.approx(cut)
+    assert _cut_of_pairs(labels, labels, k) == k - len(set(labels))
 
 
 @given(st.integers(1, 40), st.integers(0, 1000), st.data())
