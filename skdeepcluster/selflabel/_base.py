@@ -57,8 +57,9 @@ class SelfLabelBase(ProbabilityMixin, EncoderBase):
 
     final_clustering : {"spectral", "average", "k-means"}, default="spectral"
         How the embedding becomes `n_clusters` groups: by cuts of neighbourhood graphs, which find
-        groups of unequal sizes and any shape; by average linkage of many centres; or by k-means,
-        which likes groups of one size.
+        groups of unequal sizes and any shape, and of which the one is taken that parts fewest rows
+        from their views; by average linkage of many centres; or by k-means, which likes groups of
+        one size.
 
     max_epochs : int, default=50
         Most epochs of the training.
