@@ -43,7 +43,8 @@ class TabularViews(Views):
         if self.swap and shape.numel() > 4:
             other = self._other(x, draws)
             view = torch.where(draws.uniform(*shape) < self.swap, other, x)
-        return view + self.noise_std * draws.normal(*shape)
+        # In place: rooms for large batches cost more than the sums.
+        return draws.normal(*shape).mul_(self.noise_std).add_(view)
 
     def _other(self, x, draws):
         """For each row the nearest of some others, drawn at random; itself if there is none."""
