@@ -21,8 +21,8 @@ def grouped_anchors(Z, n_clusters, n_anchors, rule, views=None, seed=0):
     rule : {"spectral", "average", "k-means"}
         How rows become clusters: by cuts of neighbourhood graphs, which follow groups of any shape
         and size; by average linkage of anchors; by k-means, which likes groups of one size.
-    views : array of shape (n, n_components), optional
-        Where a view of each row lies: "spectral" takes the groups that join rows with their views.
+    views : array of shape (n_views, n, n_components), optional
+        Where views of each row lie: "spectral" takes the groups that join rows with their views.
     seed : int
 
     Returns

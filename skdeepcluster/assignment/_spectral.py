@@ -40,7 +40,7 @@ def landmark_spectral(
     .. math:: \sum_c \mathrm{cut}(c, \bar c) / \mathrm{vol}(c)
 
     are taken: its mean over the graphs, moderately regularised, where a landmark weighs as much as
-    its rows. With `views` it is the cut of the graph that joins each row with its view: neighbours
+    its rows. With `views` it is the cut of the graph that joins each row with its views: neighbours
     cannot tell a group in two parts from two groups that touch, views can. Groups from halves and
     thirds of the draws then take part as well.
 
@@ -49,8 +49,8 @@ def landmark_spectral(
     Z : array of shape (n, n_components)
         float32 or float64.
     n_clusters : int
-    views : array of shape (n, n_components), optional
-        Where a view of each row lies.
+    views : array of shape (n_views, n, n_components), optional
+        Where views of each row lie.
     n_neighbors : int, default=5
         Neighbours of each landmark in its graph.
     max_landmarks : int, default=1000
@@ -95,7 +95,9 @@ def landmark_spectral(
             tables[tau].append(_embed(dense, tau, n_clusters))
     sample = random_state.permutation(n)[:SAMPLE_ROWS]
     if views is not None:
-        views = np.ascontiguousarray(views[sample])
+        views = views[:, sample]
+        n_views = len(views)
+        views = views.reshape(-1, Z.shape[1])
         view_places = [nearest_center(views, landmarks, n_threads) for landmarks in covers]
 
     def embedding(tau, draws, places, rows=slice(None)):
@@ -110,7 +112,7 @@ def landmark_spectral(
                 ]
             )
         of_views = nearest_center(embedding(tau, draws, view_places), centers, n_threads)
-        return _cut_of_pairs(labels, of_views, n_clusters)
+        return _cut_of_pairs(np.tile(labels, n_views), of_views, n_clusters)
 
     parts = [1] if views is None else range(1, min(MOST_PARTS, n_graphs) + 1)
     least, best = np.inf, None

@@ -23,6 +23,8 @@ from skdeepcluster.views import Draws, ImageViews, TabularViews, Views
 
 # Anchors that the read-out keeps for new rows: a tenth of the rows, but not more than these.
 MAX_ANCHORS = 1000
+# Views of rows that tell where to cut the embedding, all rows together.
+VIEWED = 10_000
 # An embedding has collapsed where rows of length one stand this near to each other, where it has
 # hardly more than one dimension, or where views tell next to nothing of their rows' clusters: this
 # share of the cross entropy of a guess.
@@ -57,9 +59,9 @@ class SelfLabelBase(ProbabilityMixin, EncoderBase):
 
     final_clustering : {"spectral", "average", "k-means"}, default="spectral"
         How the embedding becomes `n_clusters` groups: by cuts of neighbourhood graphs, which find
-        groups of unequal sizes and any shape, and of which the one is taken that parts fewest rows
-        from their views; by average linkage of many centres; or by k-means, which likes groups of
-        one size.
+        groups of unequal sizes and any shape, and of which, for images and views of your own, those
+        are taken that part fewest rows from their views; by average linkage of many centres; or by
+        k-means, which likes groups of one size.
 
     max_epochs : int, default=50
         Most epochs of the training.
@@ -209,16 +211,23 @@ class SelfLabelBase(ProbabilityMixin, EncoderBase):
 
     def _anchors(self, fit, Z):
         rule, views = self.final_clustering, None
-        if rule == "spectral":
-            views = self._over_views(fit.samples, lambda x, view: fit.module.encode(view))
+        make = self._view_maker(fit.samples.shape)
+        # Views of tables stay near their rows: they tell no more than neighbours do.
+        if rule == "spectral" and not isinstance(make, TabularViews):
+            views = torch.stack(
+                [
+                    self._over_views(fit.samples, lambda x, view: fit.module.encode(view), seed)
+                    for seed in range(max(1, VIEWED // len(Z)))
+                ]
+            )
             views = views.cpu().numpy()
         return grouped_anchors(Z, self.n_clusters, self._n_anchors, rule, views)
 
-    def _over_views(self, samples, function):
-        """Concatenate function(rows, views of them) over samples; the views are always the same."""
-        draws = torch.Generator().manual_seed(0)
+    def _over_views(self, samples, function, seed=0):
+        """Concatenate function(rows, views of them) over samples; a seed's views are the same."""
+        draws = torch.Generator().manual_seed(seed)
         make = self._view_maker(samples.shape)
-        with seeded(self._lent_generators(samples.device), seed=0):
+        with seeded(self._lent_generators(samples.device), seed=seed):
             parts = map_blocks(lambda x: function(x, view_of(make, x, Draws(x, draws))), samples)
             return torch.cat(list(parts))
 
