@@ -19,7 +19,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 # Tests of memory and speed see the sanitizer's, and processes of their own are not what is tested.
-skipped="not memory and not imports and not faster and not scikit_learn_checks"
+skipped="not memory and not loaded and not imports and not faster and not scikit_learn_checks"
 
 # sanitize FLAGS PRELOADED ENVIRONMENT TEST...: builds with the flags and runs the tests.
 sanitize() {
