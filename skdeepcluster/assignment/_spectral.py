@@ -1,5 +1,7 @@
 """Spectral clustering of landmarks: groups of any shape, in memory linear in the rows."""
 
+import itertools
+
 import numpy as np
 from scipy.linalg import eigh
 from sklearn.neighbors import kneighbors_graph
@@ -16,8 +18,10 @@ BLOCK_ROWS = 2**14
 # Shares of the mean degree that are added to the graph, and the one where cuts are compared.
 REGULARIZATIONS = (1.0, 0.3, 0.1, 0.01)
 COMPARED_WITH = 0.1
-# With views groups come from all draws of landmarks, from halves and from thirds.
-MOST_PARTS = 3
+# With views, groups are compared from all draws of landmarks together and from these parts of them,
+# by so many runs of k-means each.
+PARTS = (1, 2, 3, 6)
+STARTS = 3
 
 
 def landmark_spectral(
@@ -41,8 +45,8 @@ def landmark_spectral(
 
     are taken: its mean over the graphs, moderately regularised, where a landmark weighs as much as
     its rows. With `views` it is the cut of the graph that joins each row with its views: neighbours
-    cannot tell a group in two parts from two groups that touch, views can. Groups from halves and
-    thirds of the draws then take part as well.
+    cannot tell a group in two parts from two groups that touch, views can. Groups from parts of the
+    draws then take part as well.
 
     Parameters
     ----------
@@ -114,16 +118,17 @@ def landmark_spectral(
         of_views = nearest_center(embedding(tau, draws, view_places), centers, n_threads)
         return _cut_of_pairs(np.tile(labels, n_views), of_views, n_clusters)
 
-    parts = [1] if views is None else range(1, min(MOST_PARTS, n_graphs) + 1)
+    parts, starts, n_init = ((1,), 1, 10) if views is None else (PARTS, STARTS, 1)
+    parts = sorted({min(n_parts, n_graphs) for n_parts in parts})
     least, best = np.inf, None
-    for draws in (draws for n_parts in parts for draws in np.array_split(range(n_graphs), n_parts)):
-        for tau in REGULARIZATIONS:
+    for n_parts, tau, start in itertools.product(parts, REGULARIZATIONS, range(starts)):
+        for draws in np.array_split(range(n_graphs), n_parts):
             centers, labels = kmeans(
                 embedding(tau, draws, places, sample),
                 n_clusters,
-                n_init=10,
+                n_init=n_init,
                 max_iter=100,
-                seed=seed,
+                seed=seed + start,
             )
             found = cut(tau, draws, centers, labels)
             if found < least:
