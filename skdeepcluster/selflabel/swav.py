@@ -16,7 +16,7 @@ class SwAV(OnlineBase):
 
     Prototypes and encoder are learned together, from one batch after the other: the rows of a batch
     are shared out evenly over the prototypes, and from one view of a row its share in another view
-    is to be told. Nothing is kept of the rows, so memory does not grow with their number, and
+    is to be told. Training keeps nothing of the rows, the read-out at its end their embedding, and
     `partial_fit` takes streams. Pick it for many rows, or as the first of the family to try.
 
     With embeddings :math:`z_{iv}` of views :math:`v` of row :math:`i` and prototypes :math:`c_k`,
