@@ -84,5 +84,5 @@ for column, (name, (space, Z)) in zip(figure.subfigures(1, 2), spaces.items(), s
 # %%
 # Run as a script, this page leaves the picture in the current folder.
 if "sphinx_gallery" not in sys.modules:
-    figure.savefig("digits.png", dpi=100)
+    figure.savefig("digits.png", dpi=100, bbox_inches="tight")
     print("The picture is in digits.png.")
