@@ -265,8 +265,12 @@ def negated_products(X, Y, out, n_threads):
         part = slice(begin, begin + PRODUCT_ROWS)
         np.matmul(-X[part], Y.T, out=out[part])
 
+    begins = range(0, len(X), PRODUCT_ROWS)
+    if len(begins) == 1:  # as in searches that ask for few rows, again and again
+        compute(0)
+        return
     with ThreadPoolExecutor(n_threads) as pool:
-        list(pool.map(compute, range(0, len(X), PRODUCT_ROWS)))
+        list(pool.map(compute, begins))
 
 
 def exact_euclidean(X, Y, squared, n_threads):
