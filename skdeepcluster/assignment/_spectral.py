@@ -99,9 +99,7 @@ def landmark_spectral(
             tables[tau].append(_embed(dense, tau, n_clusters))
     sample = random_state.permutation(n)[:SAMPLE_ROWS]
     if views is not None:
-        views = views[:, sample]
-        n_views = len(views)
-        views = views.reshape(-1, Z.shape[1])
+        views = views[:, sample].reshape(-1, Z.shape[1])
         view_places = [nearest_center(views, landmarks, n_threads) for landmarks in covers]
 
     def embedding(tau, draws, places, rows=slice(None)):
@@ -116,7 +114,7 @@ def landmark_spectral(
                 ]
             )
         of_views = nearest_center(embedding(tau, draws, view_places), centers, n_threads)
-        return _cut_of_pairs(np.tile(labels, n_views), of_views, n_clusters)
+        return _cut_of_pairs(np.resize(labels, len(of_views)), of_views, n_clusters)
 
     parts, starts, n_init = ((1,), 1, 10) if views is None else (PARTS, STARTS, 1)
     parts = sorted({min(n_parts, n_graphs) for n_parts in parts})
