@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy.cluster.hierarchy import linkage
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, diags_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
 from sklearn.metrics import pairwise_distances
@@ -10,6 +10,11 @@ from sklearn.metrics import pairwise_distances
 from skdeepcluster._kernels._degree_linkage import degree_linkage
 from skdeepcluster._kernels._hdbscan_tree import spanning_forest
 from skdeepcluster._kernels._neighbors import nearest_neighbors
+
+# Clusters with less affinity to all others than this share of what is usual are outliers.
+_WEAK_SHARE = 0.03
+# Only looked for where there are so many times more clusters than shall be left.
+_MANY = 20
 
 
 def gaussian_weights(lengths, scale=1.0):
@@ -120,10 +125,68 @@ def nearest_clusters(nearest, lengths, n_clusters):
     return components(len(nearest), joining, nearest[joining])
 
 
-def merge_to(W, labels, n_clusters, Z, *criterion):
+def outlying_merges(W, labels, n_clusters):
+    """Merges of small clusters that are hardly anybody's neighbors.
+
+    An outlier and its nearest neighbor have edges to others and none in return. Nothing would merge
+    with them, and they would be among the last clusters in place of true ones. They join the
+    cluster that their edges lead to.
+
+    Parameters
+    ----------
+    W : csr_array of shape (n_samples, n_samples), float64
+    labels : (n_samples,) array of int32
+        Of many small clusters, such as nearest neighbors.
+    n_clusters : int
+        How many are wanted at last.
+
+    Returns
+    -------
+    weak, joined : arrays of int
+        Of each merge, both clusters. None is among the former and the latter.
+    """
+    nothing = np.empty(0, np.intp)
+    n = labels.max() + 1
+    if n <= _MANY * n_clusters:
+        return nothing, nothing
+    samples = np.arange(len(labels))
+    member = csr_array((np.ones(len(labels)), (samples, labels)), shape=(len(labels), n))
+    # Of samples to clusters.
+    both = ((W @ member) * (W.T @ member)).tocoo()
+    own = labels[both.row] == both.col
+    entries = both.data[~own], (labels[both.row[~own]], both.col[~own])
+    affinity = csr_array(entries, shape=(n, n)) @ diags_array(1 / member.sum(axis=0) ** 2)
+    largest = (affinity + affinity.T).max(axis=1).toarray().ravel()
+    weak = largest <= _WEAK_SHARE * np.median(largest)
+    # An edge counts however small its weight is.
+    edges = csr_array((np.maximum(W.data, np.finfo(float).tiny), W.indices, W.indptr), W.shape)
+    edges = member.T @ (edges + edges.T) @ member @ diags_array((~weak).astype(float))
+    edges = edges[weak]
+    some = edges.max(axis=1).toarray().ravel() > 0
+    return np.flatnonzero(weak)[some], edges.argmax(axis=1)[some]
+
+
+def linkage_labels(Z, n_clusters, n_neighbors=20, criterion=(5, 1.0)):
+    """Clusters of rows by the degrees of the graph of their neighbors.
+
+    Parameters
+    ----------
+    Z : C-contiguous array of shape (n_samples, n_features), float32 or float64
+    n_clusters : int
+    n_neighbors : int
+    criterion : n_nearest, weight
+        Of `degree_linkage`.
+    """
+    W, *nearest = neighbor_graph(Z, n_neighbors)
+    labels = nearest_clusters(*nearest, n_clusters)
+    return merge_to(W, labels, n_clusters, Z, *criterion)
+
+
+def merge_to(W, labels, n_clusters, Z, *criterion, n_wanted=None):
     """Labels after merges that leave so many clusters.
 
-    Where no affinity is left, they go by edges in one direction, and then by distances.
+    Outlying clusters join others first. Where no affinity is left, merges go by edges in one
+    direction, and then by distances.
 
     Parameters
     ----------
@@ -134,11 +197,14 @@ def merge_to(W, labels, n_clusters, Z, *criterion):
         Where distances are taken.
     *criterion : n_nearest, weight
         Of `degree_linkage`.
+    n_wanted : int, optional
+        How many clusters there shall be at last, if these are not yet they.
     """
 
     def joined(edges):
         return components(labels.max() + 1, *edges.T)[labels]
 
+    labels = joined(np.transpose(outlying_merges(W, labels, n_wanted or n_clusters)))
     for graph in (W, (W + W.T) / 2):
         labels = joined(degree_linkage(graph, labels, n_clusters, *criterion)[0])
     if labels.max() >= n_clusters:

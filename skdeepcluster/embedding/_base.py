@@ -6,11 +6,13 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from sklearn.metrics import pairwise_distances_argmin
+from sklearn.preprocessing import normalize
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._encoder import EncoderBase, LabelMixin, ProbabilityMixin
+from skdeepcluster._kernels._linkage import linkage_labels
 from skdeepcluster.assignment import kmeans, landmark_spectral
 from skdeepcluster.nn import RECONSTRUCTION_LOSSES, Autoencoder
 from skdeepcluster.training import Stage, Standardizer, map_blocks
@@ -208,14 +210,16 @@ class CenteredBase(LabelMixin, PretrainedBase):
 
     Parameters
     ----------
-    init : {"spectral", "k-means"} or array of shape (n_clusters, n_components), default="spectral"
-        What the first centres come from. "k-means", as in the paper, is the best of 20 runs on the
-        embedding; it follows compact groups. "spectral" cuts neighbourhood graphs over landmarks of
-        the embedding, which follows groups of any shape, and teaches the encoder these labels for
-        `init_epochs` before the training goes on by itself.
+    init : {"spectral", "linkage", "k-means"} or array, default="spectral"
+        What the first centres come from, or they themselves, of shape (n_clusters, n_components).
+        "k-means", as in the paper, is the best of 20 runs on the embedding; it follows compact
+        groups. The others follow groups of any shape, and teach the encoder their labels for
+        `init_epochs` before the training goes on by itself: "spectral" cuts neighbourhood graphs
+        over landmarks of the embedding, "linkage" is :class:`~skdeepcluster.GraphDegreeLinkage` of
+        its rows, each scaled to length one.
 
     init_epochs : int, default=2
-        Epochs in which the labels of ``init="spectral"`` are the target.
+        Epochs in which the labels of ``init="spectral"`` or "linkage" are the target.
 
     Attributes
     ----------
@@ -228,7 +232,7 @@ class CenteredBase(LabelMixin, PretrainedBase):
 
     _parameter_constraints = {
         **PretrainedBase._parameter_constraints,
-        "init": [StrOptions({"spectral", "k-means"}), "array-like"],
+        "init": [StrOptions({"spectral", "linkage", "k-means"}), "array-like"],
         "init_epochs": [Interval(Integral, 0, None, closed="left")],
     }
 
@@ -238,8 +242,11 @@ class CenteredBase(LabelMixin, PretrainedBase):
         module.centers = torch.nn.Parameter(code.new_zeros(self.n_clusters, code.shape[1]))
         return module
 
-    def _starts_from(self, name):
-        return isinstance(self.init, str) and self.init == name
+    # Values of `init` whose labels the encoder is taught.
+    _teaching = "spectral", "linkage"
+
+    def _starts_from(self, *names):
+        return isinstance(self.init, str) and self.init in names
 
     def _place_centers(self, fit):
         """Set the first centres; returns the rows' labels."""
@@ -256,6 +263,9 @@ class CenteredBase(LabelMixin, PretrainedBase):
             return kmeans(Z, self.n_clusters, seed=fit.seed(), **fit.sums_over_rows())
         if self._starts_from("spectral"):
             labels = landmark_spectral(Z, self.n_clusters, seed=fit.seed())
+            return _means(Z, labels, self.n_clusters), labels
+        if self._starts_from("linkage"):
+            labels = linkage_labels(normalize(Z), self.n_clusters)
             return _means(Z, labels, self.n_clusters), labels
         centers = check_array(self.init, dtype=np.float32, input_name="init")
         if centers.shape != tuple(fit.module.centers.shape):

@@ -90,7 +90,7 @@ class DCN(CenteredBase):
     }
 
     def _stages(self):
-        taught = self.init_epochs if self._starts_from("spectral") else 0
+        taught = self.init_epochs if self._starts_from(*self._teaching) else 0
         training = {
             "weights": {"clustering": self.clustering_weight},
             "parameters": self._pretrained,

@@ -84,7 +84,7 @@ class DEC(ProbabilisticBase):
     }
 
     def _stages(self):
-        taught = self.init_epochs if self._starts_from("spectral") else 0
+        taught = self.init_epochs if self._starts_from(*self._teaching) else 0
         training = {"weights": self._weights(), "parameters": self._trained}
         return [
             *self._pretraining(self.pretrain_epochs, parameters=self._pretrained),
@@ -106,9 +106,9 @@ class DEC(ProbabilisticBase):
         return [*module.encoder.parameters(), module.centers]
 
     def _place_centers(self, fit):
-        """First centres; with the spectral ones, their rows' labels as the first target."""
+        """First centres; of those that teach, their rows' labels as the first target."""
         labels = super()._place_centers(fit)
-        if self._starts_from("spectral"):
+        if self._starts_from(*self._teaching):
             fit.state.target = smoothed(labels, self.n_clusters)
 
     def _sharpen_target(self, fit):

@@ -4,14 +4,15 @@ import math
 from numbers import Integral, Real
 
 import torch
+import torch.nn.functional as F
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._encoder import EncoderBase
 from skdeepcluster._kernels._linkage import merge_to, nearest_clusters, neighbor_graph
 from skdeepcluster.assignment import neighbor_vote
-from skdeepcluster.nn import mean_triplet_loss, triplet_loss
+from skdeepcluster.nn import mean_triplet_loss, pooled_conv_encoder, triplet_loss
 from skdeepcluster.training import Stage, map_blocks
 
 
@@ -129,10 +130,11 @@ class JULE(EncoderBase):
     (300, 160)
     """
 
+    encoder: object = "auto"
     n_components: int | None = 160
     merge_rate: float = 0.5
     round_epochs: int = 1
-    recluster: bool = False
+    recluster: bool = True
     n_neighbors: int = 20
     n_neighbor_clusters: int = 5
     local_weight: float = 1.0
@@ -145,6 +147,7 @@ class JULE(EncoderBase):
 
     _parameter_constraints = {
         **EncoderBase._parameter_constraints,
+        "encoder": [StrOptions({"auto", "mlp", "conv"}), "array-like", torch.nn.Module],
         "merge_rate": [Interval(Real, 0, 1, closed="right")],
         "round_epochs": [Interval(Integral, 1, None, closed="left")],
         "recluster": ["boolean"],
@@ -157,10 +160,21 @@ class JULE(EncoderBase):
     }
 
     _constraint = "unit_norm"
-    _hidden = {"mlp": (500,), "conv": (32, 64, 128)}
+    _hidden = {"mlp": (500,), "conv": (50, 50)}
+
+    def _n_means(self, shape):
+        # An empty margin is to look like the background within.
+        return shape[0] if len(shape) == 3 else None
 
     def _build(self, shape, generator):
         return self._encoder_alone(shape, generator)
+
+    def _networks(self, shape, generator):
+        name, hidden = self._architecture(shape)
+        if name != "conv":
+            return super()._networks(shape, generator)
+        n_components = self.n_components or min(10, int(torch.Size(shape).numel()))
+        return pooled_conv_encoder(shape, hidden, n_components, generator), None
 
     def _check_samples(self, samples):
         if len(samples) < 2:
@@ -174,10 +188,11 @@ class JULE(EncoderBase):
         return neighbor_graph(Z, self.n_neighbors, _openmp_effective_n_threads())
 
     def _merge(self, W, labels, n_clusters, Z):
-        return merge_to(W, labels, n_clusters, Z, self.n_neighbor_clusters, self.local_weight)
+        criterion = self.n_neighbor_clusters, self.local_weight
+        return merge_to(W, labels, n_clusters, Z, *criterion, n_wanted=self.n_clusters)
 
     def _first_clusters(self, fit):
-        rows = fit.over_all_rows(lambda x: x.flatten(1)).cpu().numpy()
+        rows = fit.over_all_rows(_compared).cpu().numpy()
         self._set_clusters(fit, nearest_clusters(*self._graph(rows)[1:], self.n_clusters))
 
     def _set_clusters(self, fit, labels):
@@ -269,3 +284,8 @@ class JULE(EncoderBase):
         device = next(self.module_.parameters()).device
         Z, labels = (part.to(device) for part in self._training_rows())
         return self._stream(X, lambda x: self._vote(self.module_, x, Z, labels)[1].int())
+
+
+def _compared(x):
+    """Rows as their neighbors are found at first: images whatever their contrast is."""
+    return F.normalize(x.flatten(1), dim=1) if x.ndim > 2 else x

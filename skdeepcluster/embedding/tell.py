@@ -40,12 +40,12 @@ class TELL(CenteredBase):
     center_step : float, default=0.1
         Length of a centre's step. Without a common length, centres jump between clusters.
 
-    init : {"spectral", "k-means", "random"} or array, default="spectral"
+    init : {"spectral", "linkage", "k-means", "random"} or array, default="spectral"
         What the first centres come from, or they themselves, of shape (n_clusters, n_components).
         "random" directions, as in the paper, which knows no pre-training either
         (``pretrain_epochs=0``) and trains for thousands of epochs; "k-means" is the best of 20 runs
-        on the embedding, "spectral" cuts neighbourhood graphs over landmarks of it, and teaches the
-        encoder these labels for `init_epochs`.
+        on the embedding; "spectral" cuts neighbourhood graphs over landmarks of it, "linkage" merges
+        neighbours in it, and both teach the encoder their labels for `init_epochs`.
 
     Attributes
     ----------
@@ -87,13 +87,13 @@ class TELL(CenteredBase):
         **CenteredBase._parameter_constraints,
         "clustering_weight": [Interval(Real, 0, None, closed="left")],
         "center_step": [Interval(Real, 0, None, closed="neither")],
-        "init": [StrOptions({"spectral", "k-means", "random"}), "array-like"],
+        "init": [StrOptions({"spectral", "linkage", "k-means", "random"}), "array-like"],
     }
 
     _constraint = "unit_norm"
 
     def _stages(self):
-        taught = self.init_epochs if self._starts_from("spectral") else 0
+        taught = self.init_epochs if self._starts_from(*self._teaching) else 0
         weights = {"clustering": self.clustering_weight}
         return [
             *self._pretraining(self.pretrain_epochs, parameters=self._pretrained),
@@ -118,7 +118,9 @@ class TELL(CenteredBase):
         else:
             centers, labels = super()._first_clusters(fit, Z)
         centers = centers / np.maximum(np.linalg.norm(centers, axis=1, keepdims=True), 1e-12)
-        return centers, labels if self._starts_from("spectral") else (Z @ centers.T).argmax(axis=1)
+        return centers, labels if self._starts_from(*self._teaching) else (Z @ centers.T).argmax(
+            axis=1
+        )
 
     def _place_centers(self, fit):
         fit.state.labels = super()._place_centers(fit)

@@ -46,12 +46,13 @@ class VaDE(ProbabilisticBase):
     reconstruction_weight : float, default=1
         Weight :math:`w` of the likelihood. For "gaussian" it is one over the variance.
 
-    init : {"spectral", "mixture", "k-means"} or array, default="spectral"
+    init : {"spectral", "linkage", "mixture", "k-means"} or array, default="spectral"
         What the first mixture comes from; an array is of shape (n_clusters, n_components).
         "mixture", as in the paper, is the best of 10 Gaussian mixtures of the embedding. The others
         are labels, of which the components take over means, variances and shares: of k-means, of
         the nearest of given centres, or "spectral", cuts of neighbourhood graphs over landmarks of
-        the embedding, which the bound is first trained with as the posterior, for `init_epochs`.
+        the embedding, and "linkage", merges of neighbours in it, both of which the bound is first
+        trained with as the posterior, for `init_epochs`.
 
     Attributes
     ----------
@@ -92,7 +93,7 @@ class VaDE(ProbabilisticBase):
         **ProbabilisticBase._parameter_constraints,
         "likelihood": [StrOptions({"gaussian", "bernoulli"})],
         "reconstruction_weight": [Interval(Real, 0, None, closed="neither")],
-        "init": [StrOptions({"spectral", "mixture", "k-means"}), "array-like"],
+        "init": [StrOptions({"spectral", "linkage", "mixture", "k-means"}), "array-like"],
     }
 
     @property
@@ -151,7 +152,7 @@ class VaDE(ProbabilisticBase):
     # -- training ----------------------------------------------------------------------------
 
     def _stages(self):
-        taught = self.init_epochs if self._starts_from("spectral") else 0
+        taught = self.init_epochs if self._starts_from(*self._teaching) else 0
         weights = {"reconstruction": self.reconstruction_weight}
         return [
             *self._pretraining(self.pretrain_epochs, parameters=self._pretrained),

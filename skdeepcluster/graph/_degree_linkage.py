@@ -21,6 +21,7 @@ from skdeepcluster._kernels._linkage import (
     gaussian_weights,
     hub_linkage,
     nearest_merges,
+    outlying_merges,
 )
 from skdeepcluster._kernels._neighbors import nearest_neighbors
 
@@ -41,8 +42,12 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         \sum_{i \in a} \frac{\sum_{j \in b} w_{ij}}{|b|} \frac{\sum_{j \in b} w_{ji}}{|b|} +
         \sum_{i \in b} \frac{\sum_{j \in a} w_{ij}}{|a|} \frac{\sum_{j \in a} w_{ji}}{|a|}.
 
-    It begins with the clusters in which each sample is with its nearest neighbor. Merged is the
-    cluster :math:`c` with the one :math:`c_1` of largest affinity for which the criterion
+    It begins with the clusters in which each sample is with its nearest neighbor. An outlier and
+    its neighbor may have edges to others and none in return; such clusters would be left at last,
+    and two true ones would merge instead. So, if there are more than ``20 * n_clusters`` to begin
+    with, those whose largest affinity is at most 3 % of the median's first join the cluster that
+    their edges lead to. Merged is then the cluster :math:`c` with the one :math:`c_1` of largest
+    affinity for which the criterion
 
     .. math:: A(c, c_1) + \frac{\lambda}{K - 1} \sum_{k=2}^K \bigl(A(c, c_1) - A(c, c_k)\bigr)
 
@@ -111,16 +116,17 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         The number of clusters.
 
     n_initial_clusters_ : int
-        The number of clusters to begin with.
+        The number of clusters to begin with, outlying ones not counted.
 
     children_ : ndarray of shape (n_samples - 1, 2)
         The clusters merged by each merge, down to a single one: numbers below `n_samples` are
         samples, and `n_samples + i` is the result of merge `i`. The first
-        `n_samples - n_initial_clusters_` merges join nearest neighbors.
+        `n_samples - n_initial_clusters_` merges join nearest neighbors, and outlying clusters to
+        others.
 
     affinities_ : ndarray of shape (n_samples - 1,)
-        The affinity of the clusters merged by each merge. nan for those of nearest neighbors, 0
-        where no affinity was left.
+        The affinity of the clusters merged by each merge. nan for those of nearest neighbors and
+        of outlying clusters, 0 where no affinity was left.
 
     distances_ : ndarray of shape (n_samples - 1,)
         Heights for a dendrogram: the distance of nearest neighbors, and then of two samples that
@@ -251,6 +257,10 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         if self.init == "nearest_neighbors":
             joining = nearest_merges(nearest, lengths)
             merges.add(joining, nearest[joining], np.nan, lengths[joining])
+            if self.n_clusters is not None:
+                labels, firsts = merges.clusters()
+                edges = np.array(outlying_merges(W, labels, self.n_clusters))
+                merges.add(*firsts[edges], np.nan, 0.0)
         self.n_initial_clusters_ = merges.n_clusters
         merges.highest = 0.0
         self._agglomerate(W, merges, top, sigma)

@@ -8,7 +8,13 @@ from skdeepcluster.nn._autoencoder import (
     mlp_autoencoder,
 )
 from skdeepcluster.nn._contrast import contrast
-from skdeepcluster.nn._encoder import conv_encoder, conv_trunk, dense_encoder, linear
+from skdeepcluster.nn._encoder import (
+    conv_encoder,
+    conv_trunk,
+    dense_encoder,
+    linear,
+    pooled_conv_encoder,
+)
 from skdeepcluster.nn._losses import (
     RECONSTRUCTION_LOSSES,
     cosine_dissimilarity,

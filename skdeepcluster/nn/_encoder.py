@@ -68,6 +68,40 @@ def conv_trunk(shape, channels, generator, smallest=1):
     return nn.Sequential(*layers), (n_in, *sides)
 
 
+def pooled_conv_encoder(shape, channels, n_components, generator):
+    """5 x 5 convolutions without padding, with maxima of 2 x 2 pixels, and a dense layer.
+
+    Maxima are taken where at least 6 pixels a side remain.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (C, H, W) of an image.
+    channels : sequence of int
+        Of each convolution.
+    n_components : int
+        Width of the code.
+    generator : torch.Generator
+
+    Returns
+    -------
+    encoder : torch.nn.Sequential
+    """
+    layers, (n_in, *sides) = [], shape
+    for n_out in channels:
+        kernel = [min(5, side) for side in sides]
+        layers += [_seeded(nn.Conv2d, n_in, n_out, kernel, generator=generator)]
+        layers += [nn.GroupNorm(math.gcd(10, n_out), n_out), nn.ReLU()]
+        sides = [side - width + 1 for side, width in zip(sides, kernel, strict=True)]
+        halved = [(side + 1) // 2 for side in sides]
+        if min(halved) >= 6:
+            layers.append(nn.MaxPool2d(2, ceil_mode=True))
+            sides = halved
+        n_in = n_out
+    shape = (n_in, *sides)
+    return nn.Sequential(*layers, *dense_encoder(shape, [], n_components, generator))
+
+
 def linear(n_in, n_out, generator):
     """A dense layer with weights from the generator."""
     return _seeded(nn.Linear, n_in, n_out, generator=generator)

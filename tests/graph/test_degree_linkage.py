@@ -175,6 +175,19 @@ def test_clusters_that_lost_their_affinity():
         model.set_params(n_clusters=3).fit(X)
 
 
+def test_outliers_do_not_take_the_place_of_clusters():
+    rng = np.random.default_rng(0)
+    centers = [(0, 0), (7, 0), (0, 7)]
+    rows = np.vstack([rng.normal(size=(300, 2)) + center for center in centers])
+    pairs = np.array([[30.0, 30], [30.1, 30], [-25, 3], [-25, 3.1]])
+    model = GraphDegreeLinkage(n_clusters=3).fit(np.vstack([rows, pairs]))
+    assert adjusted_rand_score(np.repeat([0, 1, 2], 300), model.labels_[:900]) > 0.97
+    assert len(set(model.labels_)) == 3
+    # Where few clusters begin, a pair is as good as any.
+    few = GraphDegreeLinkage(n_clusters=3, n_neighbors=5).fit(np.vstack([rows[:40], pairs]))
+    assert np.bincount(few.labels_).min() == 2
+
+
 @quiet
 def test_components_join_by_distance():
     X = np.concatenate([np.random.default_rng(0).normal(x, 1, (30, 2)) for x in (0, 100, 1000)])

@@ -7,7 +7,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import NearestNeighbors
 
-from skdeepcluster._kernels._linkage import merge_to, nearest_clusters, neighbor_graph
+from skdeepcluster._kernels._linkage import (
+    components,
+    merge_to,
+    nearest_clusters,
+    nearest_merges,
+    neighbor_graph,
+    outlying_merges,
+)
 
 seeds = st.integers(0, 2**31 - 1)
 
@@ -55,6 +62,32 @@ def test_the_next_merge_is_that_of_the_definition(seed, k, weight):
         expected = np.where(np.isin(labels, list(merged)), min(merged), labels)
         assert adjusted_rand_score(expected, after) == 1
         labels = after
+
+
+@given(seeds, st.integers(0, 5))
+@settings(max_examples=25)
+def test_outlying_clusters_join_where_their_edges_lead(seed, n_outliers):
+    rng = np.random.default_rng(seed)
+    rows = np.vstack([rng.normal(size=(150, 2)), rng.normal(size=(n_outliers, 2)) * 12])
+    W, nearest, lengths = neighbor_graph(rows, 4)
+    joining = nearest_merges(nearest, lengths)
+    labels = components(len(rows), joining, nearest[joining])
+    groups = [np.flatnonzero(labels == c) for c in range(labels.max() + 1)]
+    W_dense = W.toarray()
+    A = np.array([[affinity(W_dense, a, b) for b in groups] for a in groups])
+    np.fill_diagonal(A, 0)
+    weak = A.max(axis=1) <= 0.03 * np.median(A.max(axis=1))
+    found, joined = outlying_merges(W, labels, 1)
+    assert set(found) <= set(np.flatnonzero(weak)) and not weak[joined].any()
+    between = np.array(
+        [[(W_dense + W_dense.T)[np.ix_(a, b)].sum() for b in groups] for a in groups]
+    )
+    for c in np.flatnonzero(weak):
+        sums = np.where(weak, 0, between[c])
+        if sums.max() > 1e-100:
+            assert_allclose(sums[joined[found == c]], sums.max())
+    # Not where so few clusters are left that each may be a true one.
+    assert len(outlying_merges(W, labels, len(groups) // 20 + 1)[0]) == 0
 
 
 @given(seeds, st.integers(1, 20))
