@@ -7,23 +7,23 @@ import torch
 import torch.nn.functional as F
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
-from skdeepcluster._encoder import EncoderBase
+from skdeepcluster._encoder import EncoderBase, LabelMixin
 from skdeepcluster._kernels._linkage import merge_to, nearest_clusters, neighbor_graph
 from skdeepcluster.assignment import neighbor_vote
 from skdeepcluster.nn import mean_triplet_loss, pooled_conv_encoder, triplet_loss
 from skdeepcluster.training import Stage, map_blocks
 
 
-class JULE(EncoderBase):
+class JULE(LabelMixin, EncoderBase):
     r"""Agglomerative clustering in turns with an encoder that learns from it.
 
-    Rows begin in as many clusters as they have groups of nearest neighbors. In each round the
+    Rows begin in as many clusters as they have groups of nearest neighbors, which are those of
+    images after each is scaled to length one. In each round the
     encoder learns to bring rows of a cluster nearer to each other than to others, and then clusters
-    merge that are near in the new embedding, until `n_clusters` are left. Pick it for images, up to
-    some 20 000 of them, whose classes are curved sheets rather than balls. Wrong merges of the
-    first rounds are never undone.
+    merge that are near in the new embedding, until `n_clusters` are left. At last they are formed
+    once more from the rows up, in the embedding that was learned. Pick it for images, up to some
+    20 000 of them, whose classes are curved sheets rather than balls.
 
     With the weights :math:`w_{ij} = \exp(-\|z_i - z_j\|^2 / \sigma^2)` of edges to nearest
     neighbors and :math:`\sigma^2` their mean squared length, the affinity of clusters is
@@ -44,22 +44,27 @@ class JULE(EncoderBase):
 
     Parameters
     ----------
+    encoder : {"auto", "mlp", "conv"}, sequence of int or torch.nn.Module, default="auto"
+        Network from rows to the embedding: "auto" takes "conv" for images and "mlp" for flat rows.
+        A sequence gives the widths of an mlp's hidden layers. A module is copied with its weights.
+
     n_components : int, default=160
         Width of the embedding; None for 10, or the number of features if that is less.
 
     hidden_layer_sizes : sequence of int, default=None
-        Widths of the hidden layers of "mlp", by default (500,), or channels of the convolutions of
-        "conv", by default (32, 64, 128).
+        Widths of the hidden layers of "mlp", by default (500,), or channels of the 5 x 5
+        convolutions of "conv", by default (50, 50). Maxima of 2 x 2 pixels follow each where they
+        leave at least 6 pixels a side.
 
     merge_rate : float, default=0.5
         Share of the clusters that merge into others after each round. The paper has 0.9, and 0.2
         for faces: small ones take more rounds.
 
     round_epochs : int, default=1
-        Epochs between merges. The paper has 20, of convolutions; dense layers soon know the rows of
-        a cluster by heart.
+        Epochs between merges. The paper has 20, of a slower optimiser; an encoder that knows the
+        rows of a cluster by heart leaves few edges between them and others.
 
-    recluster : bool, default=False
+    recluster : bool, default=True
         Whether clusters are at last formed anew, from nearest neighbors on, in the embedding that
         training ended with ("RC" in the paper). Otherwise labels are those of the last round
         ("SF").
@@ -111,9 +116,10 @@ class JULE(EncoderBase):
     The cluster of a new row is a vote of its neighbors among the training rows, weighted by one
     over the distance; the paper has none. Differences to the authors' script: sums of weights are
     exact after each merge; of the nearest clusters all are seen and not only those with a smaller
-    number; the encoder has no batch normalisation, and its optimiser is Adam; gradients are those
-    of the loss. Where no affinity is left, clusters merge by edges in one direction, and then by
-    distances.
+    number; the encoder normalises groups of channels and not the batch, so that a row's embedding
+    does not depend on others, and its optimiser is Adam; gradients are those of the loss; outlying
+    clusters join others while there are many (see :class:`~skdeepcluster.GraphDegreeLinkage`).
+    Where no affinity is left, clusters merge by edges in one direction, and then by distances.
 
     References
     ----------
@@ -267,23 +273,9 @@ class JULE(EncoderBase):
     def _assess(self, module, samples):
         return self._read_out(module, samples, *self._training_rows())
 
-    def predict(self, X):
-        """The cluster of each row.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or images
-            New rows.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-            For the training rows these are `labels_`.
-        """
-        check_is_fitted(self)
-        device = next(self.module_.parameters()).device
-        Z, labels = (part.to(device) for part in self._training_rows())
-        return self._stream(X, lambda x: self._vote(self.module_, x, Z, labels)[1].int())
+    def _label(self, module, x):
+        Z, labels = (part.to(x.device) for part in self._training_rows())
+        return self._vote(module, x, Z, labels)[1]
 
 
 def _compared(x):

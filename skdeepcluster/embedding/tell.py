@@ -44,8 +44,8 @@ class TELL(CenteredBase):
         What the first centres come from, or they themselves, of shape (n_clusters, n_components).
         "random" directions, as in the paper, which knows no pre-training either
         (``pretrain_epochs=0``) and trains for thousands of epochs; "k-means" is the best of 20 runs
-        on the embedding; "spectral" cuts neighbourhood graphs over landmarks of it, "linkage" merges
-        neighbours in it, and both teach the encoder their labels for `init_epochs`.
+        on the embedding; "spectral" cuts neighbourhood graphs over landmarks of it, "linkage"
+        merges neighbours in it, and both teach the encoder their labels for `init_epochs`.
 
     Attributes
     ----------

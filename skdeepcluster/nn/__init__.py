@@ -38,5 +38,6 @@ __all__ = [
     "linear",
     "mean_triplet_loss",
     "mlp_autoencoder",
+    "pooled_conv_encoder",
     "triplet_loss",
 ]

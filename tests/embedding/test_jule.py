@@ -10,6 +10,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from skdeepcluster import JULE, GraphDegreeLinkage
 from skdeepcluster.metrics import clustering_accuracy
+from skdeepcluster.nn import pooled_conv_encoder
 
 X, y = make_blobs(300, centers=4, n_features=6, random_state=0)
 
@@ -43,7 +44,7 @@ def test_rounds(merge_rate):
 
 
 def test_without_reclustering_labels_are_those_of_the_last_round():
-    model = fit()
+    model = fit(recluster=False)
     assert_array_equal(model.labels_, model.round_labels_[-1])
 
 
@@ -119,9 +120,30 @@ def test_images_and_modules():
     images = np.random.default_rng(0).normal(size=(60, 6, 7))
     model = fit(3, images, encoder="conv", hidden_layer_sizes=(4, 6), round_epochs=1)
     assert model.transform(images).shape == (60, 8)
+    auto = fit(3, images, hidden_layer_sizes=(4, 6), round_epochs=1)
+    assert_array_equal(auto.labels_, model.labels_)
     given_module = torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.Tanh())
     model = JULE(4, encoder=given_module, round_epochs=1, random_state=0).fit(X)
     assert model.embedding_.shape == (300, 5)
+
+
+@pytest.mark.parametrize("side", [1, 3, 8, 16, 28])
+def test_convolutions_leave_pixels(side):
+    encoder = pooled_conv_encoder((2, side, side + 1), (10, 5), 7, torch.Generator())
+    halved = sum(isinstance(layer, torch.nn.MaxPool2d) for layer in encoder)
+    assert encoder(torch.zeros(3, 2, side, side + 1)).shape == (3, 7)
+    assert halved == {1: 0, 3: 0, 8: 0, 16: 1, 28: 1}[side]
+
+
+def test_contrast_of_images_is_immaterial_at_first():
+    digits = load_digits().images[:300]
+    contrast = np.random.default_rng(0).uniform(0.5, 2, size=(300, 1, 1))
+    digits = digits - digits.mean()
+    faded = digits * contrast
+    first = [fit(10, rows, max_epochs=0).round_labels_[0] for rows in (digits, faded)]
+    assert adjusted_rand_score(*first) > 0.9
+    flat = [fit(10, rows.reshape(300, -1), max_epochs=0) for rows in (digits, faded)]
+    assert adjusted_rand_score(*(model.round_labels_[0] for model in flat)) < 0.9
 
 
 def test_fewer_distinct_rows_than_clusters():
