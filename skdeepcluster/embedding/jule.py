@@ -14,6 +14,9 @@ from skdeepcluster.assignment import neighbor_vote
 from skdeepcluster.nn import mean_triplet_loss, pooled_conv_encoder, triplet_loss
 from skdeepcluster.training import Stage, map_blocks
 
+# Sides of images that a second convolution leaves something of.
+_TWO_CONVOLUTIONS = 24
+
 
 class JULE(LabelMixin, EncoderBase):
     r"""Agglomerative clustering in turns with an encoder that learns from it.
@@ -53,8 +56,8 @@ class JULE(LabelMixin, EncoderBase):
 
     hidden_layer_sizes : sequence of int, default=None
         Widths of the hidden layers of "mlp", by default (500,), or channels of the 5 x 5
-        convolutions of "conv", by default (50, 50). Maxima of 2 x 2 pixels follow each where they
-        leave at least 6 pixels a side.
+        convolutions of "conv", by default (50, 50), or (50,) for images of less than 24 pixels a
+        side. Maxima of 2 x 2 pixels follow each where they leave at least 6 pixels a side.
 
     merge_rate : float, default=0.5
         Share of the clusters that merge into others after each round. The paper has 0.9, and 0.2
@@ -179,6 +182,8 @@ class JULE(LabelMixin, EncoderBase):
         name, hidden = self._architecture(shape)
         if name != "conv":
             return super()._networks(shape, generator)
+        if self.hidden_layer_sizes is None and min(shape[1:]) < _TWO_CONVOLUTIONS:
+            hidden = hidden[:1]
         n_components = self.n_components or min(10, int(torch.Size(shape).numel()))
         return pooled_conv_encoder(shape, hidden, n_components, generator), None
 

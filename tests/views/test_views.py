@@ -140,10 +140,11 @@ def test_noise_has_its_size():
     assert view.std().item() == pytest.approx(0.25, rel=0.05)
 
 
-def test_of_many_candidates_the_nearest_is_taken():
+@pytest.mark.parametrize("d", [6, 64, 65, 300])
+def test_of_many_candidates_the_nearest_is_taken(d):
     rng = np.random.default_rng(0)
     groups = np.repeat([0, 1], 100)
-    x = torch.as_tensor(10.0 * groups[:, None] + rng.normal(size=(200, 6))).float()
+    x = torch.as_tensor(10.0 * groups[:, None] + rng.normal(size=(200, d))).float()
     view = TabularViews(noise_std=0, swap=0.5, n_candidates=30)(x, draws(x))
     far = (view - x).abs().amax(dim=1) > 7
     assert far.float().mean() < 0.01
