@@ -48,10 +48,10 @@ class DEPICT(ProbabilisticBase):
         Share of the entries that the noisy pathway sets to zero in the input of each of the
         encoder's layers but the last.
 
-    target : {"sqrt", "square"}, default="sqrt"
+    target : {"square", "sqrt"}, default="square"
         "sqrt" is the target above, of the paper. "square" has :math:`q_{ik} \propto p_{ik}^2 u_k /
         \sum_{i'} p_{i'k}`, as in the authors' code and in `DEC`: it drives probabilities to 0 and
-        1, and no longer minimises the equation.
+        1, and no longer minimises the equation. Its clusters are the better ones.
 
     prior : array-like of shape (n_clusters,), default=None
         Shares :math:`u` of the clusters, by default equal ones. The largest goes to the largest of
@@ -95,7 +95,7 @@ class DEPICT(ProbabilisticBase):
     """
 
     noise: float = 0.1
-    target: str = "sqrt"
+    target: str = "square"
     prior: object = None
     hidden_weight: float = 0.1
     init_epochs: int = 5

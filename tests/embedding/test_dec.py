@@ -44,7 +44,7 @@ def blobs():
 
 
 @both
-@pytest.mark.parametrize("init", ["spectral", "k-means"])
+@pytest.mark.parametrize("init", ["spectral", "linkage", "k-means"])
 def test_separated_groups(Estimator, init):
     X, y = make_blobs(1200, centers=4, n_features=20, center_box=(-8, 8), random_state=0)
     X = StandardScaler().fit_transform(X)

@@ -33,7 +33,7 @@ def X():
 # -- what it finds -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("init", ["spectral", "k-means"])
+@pytest.mark.parametrize("init", ["spectral", "linkage", "k-means"])
 @pytest.mark.parametrize("target", ["sqrt", "square"])
 def test_separated_groups(init, target):
     X, y = make_blobs(1200, centers=4, n_features=20, center_box=(-8, 8), random_state=0)
@@ -176,6 +176,7 @@ def test_a_prior_moves_the_sizes():
     """Of a cloud without groups, clusters take the shares that they are asked for."""
     X = np.random.RandomState(0).randn(600, 5)
     params = {"pretrain_epochs": 15, "max_epochs": 40, "tol": 0, "init": "k-means"}
+    params |= {"target": "sqrt"}
     sizes = {}
     for name, prior in (("even", None), ("uneven", [0.8, 0.1, 0.1])):
         proba = brief(prior=prior, **params).fit(X).predict_proba(X)

@@ -194,7 +194,7 @@ def test_loss_is_the_objective(X):
 # -- what it finds -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("init", ["spectral", "k-means"])
+@pytest.mark.parametrize("init", ["spectral", "linkage", "k-means"])
 def test_separated_groups(init):
     X, y = make_blobs(1200, centers=4, n_features=20, center_box=(-8, 8), random_state=0)
     X = StandardScaler().fit_transform(X)

@@ -41,7 +41,7 @@ def model(X):
 # -- what it finds -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("init", ["spectral", "mixture", "k-means"])
+@pytest.mark.parametrize("init", ["spectral", "linkage", "mixture", "k-means"])
 def test_separated_groups(init):
     X, y = make_blobs(1200, centers=4, n_features=20, center_box=(-8, 8), random_state=0)
     X = StandardScaler().fit_transform(X)
