@@ -8,7 +8,9 @@ learns to tell them apart, near ones merge in its embedding, and so on in rounds
 """
 
 # %%
-# `round_labels_` has the clusters of each round, which are unions of those of the round before.
+# `round_labels_` has the clusters of each round, which are unions of those of the round before. By
+# default `labels_` are formed anew in the embedding that was learned; ``recluster=False`` keeps those
+# of the last round.
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import LineCollection
@@ -18,7 +20,7 @@ from skdeepcluster import JULE
 from skdeepcluster.metrics import clustering_accuracy, purity
 
 X, y = load_digits(return_X_y=True)
-model = JULE(10, round_epochs=2, random_state=0).fit(X)
+model = JULE(10, recluster=False, random_state=0).fit(X)
 rounds = model.round_labels_
 for labels in rounds:
     print(f"{labels.max() + 1:4d} clusters, purity {purity(y, labels):.3f}")
