@@ -4,8 +4,12 @@ import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
+from skdeepcluster._kernels._linkage import linkage_labels
 from skdeepcluster.assignment._kmeans import kmeans, nearest_center
-from skdeepcluster.assignment._spectral import landmark_spectral
+from skdeepcluster.assignment._spectral import cut_of_pairs, landmark_spectral
+
+# Rows that are merged by their neighbours; others are where their anchors are.
+LINKED_ROWS = 10_000
 
 
 def grouped_anchors(Z, n_clusters, n_anchors, rule, views=None, seed=0):
@@ -22,7 +26,8 @@ def grouped_anchors(Z, n_clusters, n_anchors, rule, views=None, seed=0):
         How rows become clusters: by cuts of neighbourhood graphs, which follow groups of any shape
         and size; by average linkage of anchors; by k-means, which likes groups of one size.
     views : array of shape (n_views, n, n_components), optional
-        Where views of each row lie: "spectral" takes the groups that join rows with their views.
+        Where views of each row lie: "spectral" takes the groups that join rows with their views,
+        and merges of neighbours if they do so better than cuts.
     seed : int
 
     Returns
@@ -34,16 +39,27 @@ def grouped_anchors(Z, n_clusters, n_anchors, rule, views=None, seed=0):
     """
     if rule == "k-means":
         labels = kmeans(Z, n_clusters, seed=seed)[1]
-        n_anchors = n_clusters
-    elif rule == "average":
+        return _anchors_of(Z, labels, n_clusters, n_clusters, seed)
+    if rule == "average":
         centers, labels = kmeans(Z, n_anchors, n_init=1, seed=seed)
         used, labels = np.unique(labels, return_inverse=True)
         joined = np.zeros(1, dtype=int)
         if len(used) > 1:
             joined = fcluster(linkage(centers[used], "average"), n_clusters, "maxclust") - 1
-        labels = joined[labels]
-    else:
-        labels = landmark_spectral(Z, n_clusters, views=views, seed=seed)
+        return _anchors_of(Z, joined[labels], n_clusters, n_anchors, seed)
+    labels = landmark_spectral(Z, n_clusters, views=views, seed=seed)
+    cut = _anchors_of(Z, labels, n_clusters, n_anchors, seed)
+    if views is None or len(Z) <= n_clusters:
+        return cut
+    rows = np.random.RandomState(seed).permutation(len(Z))[:LINKED_ROWS]
+    linked = np.ascontiguousarray(Z[rows])
+    labels = linkage_labels(linked, n_clusters)
+    merged = _anchors_of(linked, labels, n_clusters, n_anchors, seed)
+    views = np.ascontiguousarray(views[:, rows].reshape(-1, Z.shape[1]))
+    return min(cut, merged, key=lambda found: _cut_of_views(*found, linked, views, n_clusters))
+
+
+def _anchors_of(Z, labels, n_clusters, n_anchors, seed):
     anchors, clusters = [], []
     for cluster, size in enumerate(np.bincount(labels)):
         if not size:
@@ -59,6 +75,13 @@ def grouped_anchors(Z, n_clusters, n_anchors, rule, views=None, seed=0):
     anchors = np.concatenate(anchors)
     anchors = anchors / np.maximum(np.linalg.norm(anchors, axis=1, keepdims=True), 1e-12)
     return anchors, np.array(clusters)
+
+
+def _cut_of_views(anchors, clusters, Z, views, n_clusters):
+    """How much of the graph that joins rows with their views is between clusters."""
+    n_threads = _openmp_effective_n_threads()
+    own, seen = (clusters[nearest_center(part, anchors, n_threads)] for part in (Z, views))
+    return cut_of_pairs(np.resize(own, len(seen)), seen, n_clusters)
 
 
 def moved_anchors(Z, anchors):

@@ -114,7 +114,7 @@ def landmark_spectral(
                 ]
             )
         of_views = nearest_center(embedding(tau, draws, view_places), centers, n_threads)
-        return _cut_of_pairs(np.resize(labels, len(of_views)), of_views, n_clusters)
+        return cut_of_pairs(np.resize(labels, len(of_views)), of_views, n_clusters)
 
     parts, starts, n_init = ((1,), 1, 10) if views is None else (PARTS, STARTS, 1)
     parts = sorted({min(n_parts, n_graphs) for n_parts in parts})
@@ -141,7 +141,7 @@ def landmark_spectral(
     return np.concatenate(labels)
 
 
-def _cut_of_pairs(labels, others, n_clusters):
+def cut_of_pairs(labels, others, n_clusters):
     """The normalised cut of the graph whose edges have these labels at their ends."""
     pairs = np.bincount(labels * n_clusters + others, minlength=n_clusters**2)
     pairs = pairs.reshape(n_clusters, n_clusters)

@@ -9,7 +9,7 @@ from sklearn.datasets import make_blobs, make_circles, make_moons
 from sklearn.metrics import adjusted_rand_score
 
 from skdeepcluster.assignment import landmark_spectral
-from skdeepcluster.assignment._spectral import _cut_of_pairs
+from skdeepcluster.assignment._spectral import cut_of_pairs
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -57,7 +57,7 @@ def test_views_tell_which_of_two_cuts(axis, seed):
 
 
 @given(st.integers(1, 6), st.integers(1, 50), st.integers(0, 1000))
-def test_cut_of_pairs_is_that_of_their_graph(k, n, seed):
+def testcut_of_pairs_is_that_of_their_graph(k, n, seed):
     random = np.random.RandomState(seed)
     labels, others = random.randint(0, k, (2, n))
     graph = np.zeros((2 * n, 2 * n))
@@ -68,8 +68,8 @@ def test_cut_of_pairs_is_that_of_their_graph(k, n, seed):
         inside = ends == cluster
         volume = graph[inside].sum()
         cut += graph[np.ix_(inside, ~inside)].sum() / volume if volume else 1.0
-    assert _cut_of_pairs(labels, others, k) == pytest.approx(cut)
-    assert _cut_of_pairs(labels, labels, k) == k - len(set(labels))
+    assert cut_of_pairs(labels, others, k) == pytest.approx(cut)
+    assert cut_of_pairs(labels, labels, k) == k - len(set(labels))
 
 
 @given(st.integers(1, 40), st.integers(0, 1000), st.data())
