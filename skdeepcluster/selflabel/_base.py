@@ -60,8 +60,8 @@ class SelfLabelBase(ProbabilityMixin, EncoderBase):
     final_clustering : {"spectral", "average", "k-means"}, default="spectral"
         How the embedding becomes `n_clusters` groups: by cuts of neighbourhood graphs, which find
         groups of unequal sizes and any shape (for images and views of your own also by merges of
-        neighbours, and those are taken that part fewest rows from their views); by average linkage of many centres; or by
-        k-means, which likes groups of one size.
+        neighbours, and those are taken that part fewest rows from their views); by average linkage
+        of many centres; or by k-means, which likes groups of one size.
 
     max_epochs : int, default=50
         Most epochs of the training.
