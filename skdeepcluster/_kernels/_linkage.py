@@ -6,6 +6,7 @@ from scipy.sparse import csr_array, diags_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
 from sklearn.metrics import pairwise_distances
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
 from skdeepcluster._kernels._degree_linkage import degree_linkage
 from skdeepcluster._kernels._hdbscan_tree import spanning_forest
@@ -143,7 +144,7 @@ def outlying_merges(W, labels, n_clusters):
     Returns
     -------
     weak, joined : arrays of int
-        Of each merge, both clusters. None is among the former and the latter.
+        Of each merge, both clusters; those that are joined are not weak.
     """
     nothing = np.empty(0, np.intp)
     n = labels.max() + 1
@@ -177,7 +178,7 @@ def linkage_labels(Z, n_clusters, n_neighbors=20, criterion=(5, 1.0)):
     criterion : n_nearest, weight
         Of `degree_linkage`.
     """
-    W, *nearest = neighbor_graph(Z, n_neighbors)
+    W, *nearest = neighbor_graph(Z, n_neighbors, _openmp_effective_n_threads())
     labels = nearest_clusters(*nearest, n_clusters)
     return merge_to(W, labels, n_clusters, Z, *criterion)
 

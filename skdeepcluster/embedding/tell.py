@@ -118,9 +118,9 @@ class TELL(CenteredBase):
         else:
             centers, labels = super()._first_clusters(fit, Z)
         centers = centers / np.maximum(np.linalg.norm(centers, axis=1, keepdims=True), 1e-12)
-        return centers, labels if self._starts_from(*self._teaching) else (Z @ centers.T).argmax(
-            axis=1
-        )
+        if not self._starts_from(*self._teaching):
+            labels = (Z @ centers.T).argmax(axis=1)
+        return centers, labels
 
     def _place_centers(self, fit):
         fit.state.labels = super()._place_centers(fit)
