@@ -178,6 +178,8 @@ def linkage_labels(Z, n_clusters, n_neighbors=20, criterion=(5, 1.0)):
     criterion : n_nearest, weight
         Of `degree_linkage`.
     """
+    if n_clusters == 1:
+        return np.zeros(len(Z), dtype=np.int32)
     W, *nearest = neighbor_graph(Z, n_neighbors, _openmp_effective_n_threads())
     labels = nearest_clusters(*nearest, n_clusters)
     return merge_to(W, labels, n_clusters, Z, *criterion)

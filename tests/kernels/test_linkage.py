@@ -9,6 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from skdeepcluster._kernels._linkage import (
     components,
+    linkage_labels,
     merge_to,
     nearest_clusters,
     nearest_merges,
@@ -105,3 +106,12 @@ def test_merges_leave_as_many_as_wished(seed, n_clusters):
         assert len(set(labels[first == c])) == 1
     if n_clusters == 6:
         assert adjusted_rand_score(np.repeat(np.arange(6), 8), labels) == 1
+
+
+@given(seeds, st.integers(1, 30), st.integers(1, 8), st.sampled_from([0.0, 1.0]))
+@settings(max_examples=30)
+def test_labels_of_few_or_equal_rows(seed, n, n_clusters, spread):
+    n_clusters = min(n, n_clusters)
+    Z = 1 + spread * np.random.default_rng(seed).normal(size=(n, 2)).astype(np.float32)
+    labels = linkage_labels(Z.astype(np.float32), n_clusters)
+    assert labels.shape == (n,) and set(labels) == set(range(n_clusters))
