@@ -76,8 +76,10 @@ class EncoderBase(DeepClusterer):
         """An encoder and its mirror image."""
         name, hidden = self._architecture(shape)
         make = conv_autoencoder if name == "conv" else mlp_autoencoder
-        n_components = self.n_components or min(10, int(torch.Size(shape).numel()))
-        return make(shape, hidden, n_components, generator)
+        return make(shape, hidden, self._code_width(shape), generator)
+
+    def _code_width(self, shape):
+        return self.n_components or min(10, int(torch.Size(shape).numel()))
 
     def _architecture(self, shape=None):
         """Name of the network, for rows of a shape where it is known, and its layers' sizes."""

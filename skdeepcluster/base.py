@@ -200,8 +200,12 @@ class DeepClusterer(
         """Whether rows are centred and scaled before they meet the network."""
         return True
 
+    # Whether the pixels of a channel are centred with one mean, and not each with its own.
+    _common_means = False
+
     def _n_means(self, shape):
         """Parts of a row, of equal size, that are centred with one mean each; None for entries."""
+        return shape[0] if self._common_means and len(shape) == 3 else None
 
     def _check_samples(self, samples):
         """Raise where the objective is not defined for the rows."""

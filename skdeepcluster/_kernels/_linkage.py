@@ -167,7 +167,7 @@ def outlying_merges(W, labels, n_clusters):
     return np.flatnonzero(weak)[some], edges.argmax(axis=1)[some]
 
 
-def linkage_labels(Z, n_clusters, n_neighbors=20, criterion=(5, 1.0)):
+def linkage_labels(Z, n_clusters, n_neighbors=20, *criterion):
     """Clusters of rows by the degrees of the graph of their neighbors.
 
     Parameters
@@ -175,14 +175,14 @@ def linkage_labels(Z, n_clusters, n_neighbors=20, criterion=(5, 1.0)):
     Z : C-contiguous array of shape (n_samples, n_features), float32 or float64
     n_clusters : int
     n_neighbors : int
-    criterion : n_nearest, weight
-        Of `degree_linkage`.
+    *criterion : n_nearest, weight
+        Of `degree_linkage`, by default those of JULE.
     """
     if n_clusters == 1:
         return np.zeros(len(Z), dtype=np.int32)
     W, *nearest = neighbor_graph(Z, n_neighbors, _openmp_effective_n_threads())
     labels = nearest_clusters(*nearest, n_clusters)
-    return merge_to(W, labels, n_clusters, Z, *criterion)
+    return merge_to(W, labels, n_clusters, Z, *(criterion or (5, 1.0)))
 
 
 def merge_to(W, labels, n_clusters, Z, *criterion, n_wanted=None):

@@ -60,6 +60,7 @@ def grouped_anchors(Z, n_clusters, n_anchors, rule, views=None, seed=0):
 
 
 def _anchors_of(Z, labels, n_clusters, n_anchors, seed):
+    """Anchors within the clusters of rows with labels, and the cluster of each."""
     anchors, clusters = [], []
     for cluster, size in enumerate(np.bincount(labels)):
         if not size:

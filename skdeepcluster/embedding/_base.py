@@ -242,11 +242,17 @@ class CenteredBase(LabelMixin, PretrainedBase):
         module.centers = torch.nn.Parameter(code.new_zeros(self.n_clusters, code.shape[1]))
         return module
 
-    # Values of `init` whose labels the encoder is taught.
-    _teaching = "spectral", "linkage"
+    def _starts_from(self, name):
+        return isinstance(self.init, str) and self.init == name
 
-    def _starts_from(self, *names):
-        return isinstance(self.init, str) and self.init in names
+    @property
+    def _teaches(self):
+        """Whether the encoder first learns the labels of the start."""
+        return self._starts_from("spectral") or self._starts_from("linkage")
+
+    @property
+    def _taught_epochs(self):
+        return self.init_epochs if self._teaches else 0
 
     def _place_centers(self, fit):
         """Set the first centres; returns the rows' labels."""
@@ -261,11 +267,11 @@ class CenteredBase(LabelMixin, PretrainedBase):
         """Centres and labels that `init` gives for an embedding."""
         if self._starts_from("k-means"):
             return kmeans(Z, self.n_clusters, seed=fit.seed(), **fit.sums_over_rows())
-        if self._starts_from("spectral"):
-            labels = landmark_spectral(Z, self.n_clusters, seed=fit.seed())
-            return _means(Z, labels, self.n_clusters), labels
-        if self._starts_from("linkage"):
-            labels = linkage_labels(normalize(Z), self.n_clusters)
+        if self._teaches:
+            if self._starts_from("spectral"):
+                labels = landmark_spectral(Z, self.n_clusters, seed=fit.seed())
+            else:
+                labels = linkage_labels(normalize(Z), self.n_clusters)
             return _means(Z, labels, self.n_clusters), labels
         centers = check_array(self.init, dtype=np.float32, input_name="init")
         if centers.shape != tuple(fit.module.centers.shape):

@@ -90,14 +90,19 @@ class DCN(CenteredBase):
     }
 
     def _stages(self):
-        taught = self.init_epochs if self._starts_from(*self._teaching) else 0
         training = {
             "weights": {"clustering": self.clustering_weight},
             "parameters": self._pretrained,
         }
         return [
             *self._pretraining(self.pretrain_epochs, parameters=self._pretrained),
-            Stage("initialize", self._joint, taught, begin=self._place_centers, **training),
+            Stage(
+                "initialize",
+                self._joint,
+                self._taught_epochs,
+                begin=self._place_centers,
+                **training,
+            ),
             Stage(
                 "refine",
                 self._joint,

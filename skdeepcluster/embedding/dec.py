@@ -84,11 +84,16 @@ class DEC(ProbabilisticBase):
     }
 
     def _stages(self):
-        taught = self.init_epochs if self._starts_from(*self._teaching) else 0
         training = {"weights": self._weights(), "parameters": self._trained}
         return [
             *self._pretraining(self.pretrain_epochs, parameters=self._pretrained),
-            Stage("initialize", self._self_training, taught, begin=self._place_centers, **training),
+            Stage(
+                "initialize",
+                self._self_training,
+                self._taught_epochs,
+                begin=self._place_centers,
+                **training,
+            ),
             Stage(
                 "refine",
                 self._self_training,
@@ -108,7 +113,7 @@ class DEC(ProbabilisticBase):
     def _place_centers(self, fit):
         """First centres; of those that teach, their rows' labels as the first target."""
         labels = super()._place_centers(fit)
-        if self._starts_from(*self._teaching):
+        if self._teaches:
             fit.state.target = smoothed(labels, self.n_clusters)
 
     def _sharpen_target(self, fit):

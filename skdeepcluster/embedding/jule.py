@@ -9,7 +9,12 @@ from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skdeepcluster._encoder import EncoderBase, LabelMixin
-from skdeepcluster._kernels._linkage import merge_to, nearest_clusters, neighbor_graph
+from skdeepcluster._kernels._linkage import (
+    linkage_labels,
+    merge_to,
+    nearest_clusters,
+    neighbor_graph,
+)
 from skdeepcluster.assignment import neighbor_vote
 from skdeepcluster.nn import mean_triplet_loss, pooled_conv_encoder, triplet_loss
 from skdeepcluster.training import Stage, map_blocks
@@ -21,12 +26,12 @@ _TWO_CONVOLUTIONS = 24
 class JULE(LabelMixin, EncoderBase):
     r"""Agglomerative clustering in turns with an encoder that learns from it.
 
-    Rows begin in as many clusters as they have groups of nearest neighbors, which are those of
-    images after each is scaled to length one. In each round the
-    encoder learns to bring rows of a cluster nearer to each other than to others, and then clusters
-    merge that are near in the new embedding, until `n_clusters` are left. At last they are formed
-    once more from the rows up, in the embedding that was learned. Pick it for images, up to some
-    20 000 of them, whose classes are curved sheets rather than balls.
+    Rows begin in as many clusters as they have groups of nearest neighbors; images are scaled to
+    length one for that. In each round the encoder learns to bring rows of a cluster nearer to each
+    other than to others, and then clusters merge that are near in the new embedding, until
+    `n_clusters` are left. At last they are formed once more from the rows up, in the embedding that
+    was learned. Pick it for images, up to some 20 000 of them, whose classes are curved sheets
+    rather than balls.
 
     With the weights :math:`w_{ij} = \exp(-\|z_i - z_j\|^2 / \sigma^2)` of edges to nearest
     neighbors and :math:`\sigma^2` their mean squared length, the affinity of clusters is
@@ -169,11 +174,9 @@ class JULE(LabelMixin, EncoderBase):
     }
 
     _constraint = "unit_norm"
+    # An empty margin is to look like the background within.
+    _common_means = True
     _hidden = {"mlp": (500,), "conv": (50, 50)}
-
-    def _n_means(self, shape):
-        # An empty margin is to look like the background within.
-        return shape[0] if len(shape) == 3 else None
 
     def _build(self, shape, generator):
         return self._encoder_alone(shape, generator)
@@ -184,8 +187,7 @@ class JULE(LabelMixin, EncoderBase):
             return super()._networks(shape, generator)
         if self.hidden_layer_sizes is None and min(shape[1:]) < _TWO_CONVOLUTIONS:
             hidden = hidden[:1]
-        n_components = self.n_components or min(10, int(torch.Size(shape).numel()))
-        return pooled_conv_encoder(shape, hidden, n_components, generator), None
+        return pooled_conv_encoder(shape, hidden, self._code_width(shape), generator), None
 
     def _check_samples(self, samples):
         if len(samples) < 2:
@@ -198,9 +200,13 @@ class JULE(LabelMixin, EncoderBase):
     def _graph(self, Z):
         return neighbor_graph(Z, self.n_neighbors, _openmp_effective_n_threads())
 
-    def _merge(self, W, labels, n_clusters, Z):
-        criterion = self.n_neighbor_clusters, self.local_weight
-        return merge_to(W, labels, n_clusters, Z, *criterion, n_wanted=self.n_clusters)
+    @property
+    def _criterion(self):
+        return self.n_neighbor_clusters, self.local_weight
+
+    def _merge(self, Z, labels, n_clusters):
+        W = self._graph(Z)[0]
+        return merge_to(W, labels, n_clusters, Z, *self._criterion, n_wanted=self.n_clusters)
 
     def _first_clusters(self, fit):
         rows = fit.over_all_rows(_compared).cpu().numpy()
@@ -220,7 +226,7 @@ class JULE(LabelMixin, EncoderBase):
             return False
         n_left = max(self.n_clusters, n - math.ceil(self.merge_rate * n))
         Z = fit.over_all_rows(fit.module.encode).cpu().numpy()
-        self._set_clusters(fit, self._merge(self._graph(Z)[0], labels, n_left, Z))
+        self._set_clusters(fit, self._merge(Z, labels, n_left))
         return n_left == self.n_clusters
 
     def _triplet_loss(self, fit, batch):
@@ -252,11 +258,12 @@ class JULE(LabelMixin, EncoderBase):
         Z = torch.cat(list(map_blocks(fit.module.encode, fit.samples))).cpu()
         fit.require_finite(Z.sum().item())
         embedding = Z.numpy()
-        W, *nearest = self._graph(embedding)
-        labels = fit.state.labels.int().cpu().numpy()
         if self.recluster:
-            labels = nearest_clusters(*nearest, self.n_clusters)
-        labels = self._merge(W, labels, self.n_clusters, embedding)
+            options = self.n_neighbors, *self._criterion
+            labels = linkage_labels(embedding, self.n_clusters, *options)
+        else:
+            labels = fit.state.labels.int().cpu().numpy()
+            labels = self._merge(embedding, labels, self.n_clusters)
         labels = torch.as_tensor(labels, dtype=torch.int64)
         fit.loss, fit.labels = self._read_out(fit.module, fit.samples, Z, labels)
         fit.found = {

@@ -93,11 +93,12 @@ class TELL(CenteredBase):
     _constraint = "unit_norm"
 
     def _stages(self):
-        taught = self.init_epochs if self._starts_from(*self._teaching) else 0
         weights = {"clustering": self.clustering_weight}
         return [
             *self._pretraining(self.pretrain_epochs, parameters=self._pretrained),
-            Stage("initialize", self._taught, taught, weights, begin=self._place_centers),
+            Stage(
+                "initialize", self._taught, self._taught_epochs, weights, begin=self._place_centers
+            ),
             self._refinement(self.max_epochs),
         ]
 
@@ -118,7 +119,7 @@ class TELL(CenteredBase):
         else:
             centers, labels = super()._first_clusters(fit, Z)
         centers = centers / np.maximum(np.linalg.norm(centers, axis=1, keepdims=True), 1e-12)
-        if not self._starts_from(*self._teaching):
+        if not self._teaches:
             labels = (Z @ centers.T).argmax(axis=1)
         return centers, labels
 

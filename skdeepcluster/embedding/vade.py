@@ -152,11 +152,12 @@ class VaDE(ProbabilisticBase):
     # -- training ----------------------------------------------------------------------------
 
     def _stages(self):
-        taught = self.init_epochs if self._starts_from(*self._teaching) else 0
         weights = {"reconstruction": self.reconstruction_weight}
         return [
             *self._pretraining(self.pretrain_epochs, parameters=self._pretrained),
-            Stage("initialize", self._taught, taught, weights, begin=self._place_centers),
+            Stage(
+                "initialize", self._taught, self._taught_epochs, weights, begin=self._place_centers
+            ),
             Stage(
                 "refine",
                 self._bound,

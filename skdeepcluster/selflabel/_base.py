@@ -101,6 +101,8 @@ class SelfLabelBase(ProbabilityMixin, EncoderBase):
     }
 
     _constraint = "unit_norm"
+    # Crops and turns move pixels: the background must look the same everywhere.
+    _common_means = True
     _hidden = {"mlp": (512, 512), "conv": (32, 64, 128)}
     # Whether batches have to be whole, as where rows of a batch are compared.
     _drops_rest = False
@@ -114,10 +116,6 @@ class SelfLabelBase(ProbabilityMixin, EncoderBase):
         most = max(self.n_clusters, n // 5)
         self.n_prototypes_ = min(self.n_prototypes or min(10 * self.n_clusters, most), n)
         self._n_anchors = max(self.n_clusters, self.n_prototypes_, min(MAX_ANCHORS, n // 10))
-
-    def _n_means(self, shape):
-        # Crops and turns move pixels: the background must look the same everywhere.
-        return shape[0] if len(shape) == 3 else None
 
     def _build(self, shape, generator):
         module = self._encoder_alone(shape, generator)

@@ -62,7 +62,7 @@ def test_numbers_of_anchors(n, n_clusters, more, seed, rule, n_views):
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 100), st.floats(0.1, 0.4))
 def test_groups_hold_rows_and_views_together(seed, spread):
-    """No better than those of cuts and those of merges: they are the better of both."""
+    """About as well as the better of cuts and merges."""
     Z, _ = directions([150, 90, 60], spread=spread, seed=seed)
     moved = Z + 0.1 * np.random.default_rng(seed).normal(size=(2, *Z.shape))
     views = (moved / np.linalg.norm(moved, axis=2, keepdims=True)).astype(np.float32)

@@ -57,7 +57,7 @@ def test_views_tell_which_of_two_cuts(axis, seed):
 
 
 @given(st.integers(1, 6), st.integers(1, 50), st.integers(0, 1000))
-def testcut_of_pairs_is_that_of_their_graph(k, n, seed):
+def test_cut_of_pairs_is_that_of_their_graph(k, n, seed):
     random = np.random.RandomState(seed)
     labels, others = random.randint(0, k, (2, n))
     graph = np.zeros((2 * n, 2 * n))

@@ -112,6 +112,6 @@ def test_merges_leave_as_many_as_wished(seed, n_clusters):
 @settings(max_examples=30)
 def test_labels_of_few_or_equal_rows(seed, n, n_clusters, spread):
     n_clusters = min(n, n_clusters)
-    Z = 1 + spread * np.random.default_rng(seed).normal(size=(n, 2)).astype(np.float32)
+    Z = 1 + spread * np.random.default_rng(seed).normal(size=(n, 2))
     labels = linkage_labels(Z.astype(np.float32), n_clusters)
     assert labels.shape == (n,) and set(labels) == set(range(n_clusters))
