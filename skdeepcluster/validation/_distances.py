@@ -1,0 +1,94 @@
+"""Distances that users give, or their metrics."""
+
+import numpy as np
+from scipy.sparse import csr_array, issparse
+
+# Rows of a matrix that are looked at together.
+_BLOCK_ROWS = 512
+
+
+def check_distances(D, name="Distances", *, infinite=False):
+    """Refuse entries that are no distances.
+
+    Parameters
+    ----------
+    D : ndarray of any shape or sparse matrix
+    name : str, default="Distances"
+        What they are called, at the beginning of a sentence.
+    infinite : bool, default=False
+        Whether distances may be infinite.
+
+    Raises
+    ------
+    ValueError
+        If an entry is negative, NaN, or infinite.
+    """
+    entries = D.data if issparse(D) else D
+    # NaN is neither.
+    least, largest = entries.min(initial=0), entries.max(initial=0)
+    if not least >= 0:
+        problem = f"negative or nan; found {least:.3g}"
+    elif largest == np.inf and not infinite:
+        problem = "infinite"
+    else:
+        return
+    raise ValueError(f"{name} must not be {problem}.")
+
+
+def check_distance_matrix(D, name="Distances", *, infinite=False):
+    """Refuse a matrix that cannot be one of the distances among some objects.
+
+    Parameters
+    ----------
+    D : ndarray or sparse matrix of shape (n_samples, n_samples)
+        What a sparse one does not store is not looked at.
+    name : str, default="Distances"
+        What they are called, at the beginning of a sentence.
+    infinite : bool, default=False
+        Whether distances may be infinite.
+
+    Raises
+    ------
+    ValueError
+        If the matrix is not square and symmetric with zeros on the diagonal, or has entries that
+        are negative, NaN, or infinite.
+    """
+    if D.ndim != 2 or D.shape[0] != D.shape[1]:
+        raise ValueError(f"{name} must be square; got shape {D.shape}.")
+    entries = D.data if issparse(D) else D
+    finite = entries[np.isfinite(entries)] if infinite else entries
+    check_distances(D, name, infinite=infinite)
+    tolerance = 10 * np.sqrt(np.finfo(D.dtype).eps) * finite.max(initial=0)
+    diagonal = D.diagonal().max(initial=0)
+    if diagonal > tolerance:
+        raise ValueError(f"{name} must be 0 on the diagonal; found {diagonal:.3g}.")
+    asymmetry = _sparse_asymmetry(D) if issparse(D) else _asymmetry(D)
+    if asymmetry > tolerance:
+        raise ValueError(
+            f"{name} must be symmetric; entries (i, j) and (j, i) differ by {asymmetry:.3g}."
+        )
+
+
+def _asymmetry(D):
+    largest = 0.0
+    for begin in range(0, len(D), _BLOCK_ROWS):
+        rows, columns = (
+            D[begin : begin + _BLOCK_ROWS, begin:],
+            D[begin:, begin : begin + _BLOCK_ROWS],
+        )
+        with np.errstate(invalid="ignore"):
+            differences = np.abs(rows - columns.T)
+        # Infinity minus itself; elsewhere nothing is nan any more.
+        largest = max(largest, np.nanmax(differences, initial=0))
+    return largest
+
+
+def _sparse_asymmetry(D):
+    D = csr_array(D)
+    D.sum_duplicates()
+    T = csr_array(D.T)
+    T.sort_indices()
+    if not (np.array_equal(D.indptr, T.indptr) and np.array_equal(D.indices, T.indices)):
+        return np.inf
+    with np.errstate(invalid="ignore"):
+        return np.nanmax(np.abs(D.data - T.data), initial=0)

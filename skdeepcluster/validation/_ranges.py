@@ -1,0 +1,67 @@
+"""Sizes of values: squares of their differences shall neither overflow nor vanish."""
+
+import numpy as np
+
+# Squares of differences between values of these sizes fit float32.
+FLOAT32_RANGE = 1e-15, 1e15
+# The same for float64.
+FLOAT64_RANGE = 1e-140, 1e140
+
+
+def in_range(X, *, scale=None):
+    """X in a type that holds the squares of its differences.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features), float32 or float64
+    scale : float, optional
+        The largest absolute value, if it is known.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, n_features)
+        float32 rows of very large or very small values become float64.
+
+    Raises
+    ------
+    ValueError
+        If squares overflow or vanish in float64 too.
+    """
+    scale = float(np.abs(X).max(initial=0) if scale is None else scale)
+    low, high = FLOAT32_RANGE
+    if X.dtype == np.float32 and scale > 0 and not low < scale < high:
+        X = X.astype(np.float64)
+    # Twice the largest value in each of the features.
+    largest = np.sqrt(np.finfo(X.dtype).max / max(1, X.shape[1])) / 2
+    if scale > largest or 0 < scale < FLOAT64_RANGE[0]:
+        fault = "overflow" if scale > largest else "vanish"
+        raise ValueError(
+            f"Squared distances {fault}: X has values up to {scale:.3g}. Scale X, for example by "
+            "StandardScaler."
+        )
+    return X
+
+
+def scaled_to_range(X):
+    """X divided by a power of two where squares of its differences would overflow or vanish.
+
+    The division is exact, so distances that are homogeneous in X are only multiplied by the factor.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features), float32 or float64
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, n_features)
+        Itself where nothing is to be done; always of its own dtype.
+    factor : float
+        What the result is to be multiplied by to be X again.
+    """
+    scale = float(np.abs(X).max(initial=0))
+    low, high = FLOAT32_RANGE if X.dtype == np.float32 else FLOAT64_RANGE
+    high = min(high, float(np.sqrt(np.finfo(X.dtype).max / max(1, X.shape[1])) / 4))
+    if scale == 0 or low < scale < high:
+        return X, 1.0
+    exponent = int(np.frexp(scale)[1])
+    return np.ldexp(X, -exponent), float(np.ldexp(1.0, exponent))
