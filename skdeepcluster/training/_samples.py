@@ -9,8 +9,8 @@ import torch
 from sklearn.utils import assert_all_finite
 from torch.utils.data import Dataset
 
-from skdeepcluster._inputs import is_on_disk
 from skdeepcluster.training._device import exact_convolutions
+from skdeepcluster.validation._inputs import is_on_disk
 
 # What is on disk, sparse or a Dataset is made dense in memory up to this size, and read batch by
 # batch above it.
