@@ -1,0 +1,145 @@
+"""The contract of every estimator, classical or deep.
+
+A class declares its parameters as annotated fields, each with its default and what values it may
+have. The constructor, which only stores them, scikit-learn's table of constraints and the
+signature follow from the fields, and descriptions of inherited parameters and attributes join the
+docstring.
+"""
+
+import inspect
+from dataclasses import dataclass, field
+from numbers import Integral
+from typing import dataclass_transform
+
+from sklearn.base import BaseEstimator, ClusterMixin
+
+from skdeepcluster._docstrings import complete_docstring
+from skdeepcluster._sklearn import effective_n_threads, threadpool_controller
+
+
+def param(default, *constraints, positional=False):
+    """A parameter of a constructor.
+
+    Parameters
+    ----------
+    default : object
+        A class that inherits the parameter changes its default by ``name: type = value``.
+    *constraints : objects
+        What values may be, as in scikit-learn's `_parameter_constraints`.
+    positional : bool, default=False
+        Whether the parameter may be given without its name.
+
+    Returns
+    -------
+    field : dataclasses.Field
+    """
+    return field(default=default, kw_only=not positional, metadata={"constraints": constraints})
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(param,))
+def parameters(cls):
+    """Collect the parameters of a mixin: a class that is no estimator by itself."""
+    return dataclass(cls, kw_only=True, eq=False, repr=False)
+
+
+def _declared(cls):
+    """Parameters of a constructor by name, and the classes that declare them first.
+
+    Those that may be given without their names, then a method's own, its family's and at last
+    those that all have.
+    """
+    owners = {}
+    for base in reversed(cls.__mro__):
+        for name in vars(base).get("__annotations__", {}):
+            if name in cls.__dataclass_fields__:
+                owners.setdefault(name, base)
+    rank = {base: position for position, base in enumerate(cls.__mro__)}
+    fields = cls.__dataclass_fields__
+    return sorted(owners, key=lambda name: (fields[name].kw_only, rank[owners[name]]))
+
+
+def _constraints(cls, name):
+    """What values of a parameter may be, by the nearest class that says so."""
+    for base in cls.__mro__:
+        if name in vars(base).get("__annotations__", {}):
+            said = base.__dataclass_fields__[name].metadata.get("constraints")
+            if said is not None:
+                return said[0] if said == ("no_validation",) else list(said)
+    raise TypeError(f"{cls.__name__}.{name} needs param(default, constraint, ...)")
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(param,))
+class Estimator(BaseEstimator):
+    """Root of all estimators.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, only where all are strings.
+    """
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        parameters(cls)
+        names = _declared(cls)
+        cls._parameter_constraints = {name: _constraints(cls, name) for name in names}
+        signature = inspect.signature(cls.__init__)
+        own, *_ = signature.parameters.values()
+        cls.__init__.__signature__ = signature.replace(
+            parameters=[own, *(signature.parameters[name] for name in names)]
+        )
+        if cls.__doc__:
+            cls.__doc__ = complete_docstring(cls, names)
+
+
+class Clusterer(ClusterMixin, Estimator):
+    """Root of all clusterers.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_samples,)
+        Cluster of each training row.
+    """
+
+    def fit_predict(self, X, y=None, **side):
+        """Cluster rows and return their labels.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            As in `fit`.
+        y : array-like of shape (n_samples,), default=None
+            As in `fit`.
+        **side : dict
+            Further arguments of `fit`.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Cluster of each row.
+        """
+        return self.fit(X, y, **side).labels_
+
+
+@parameters
+class ThreadsMixin:
+    """Kernels on several threads.
+
+    Parameters
+    ----------
+    n_jobs : int, default=None
+        Number of threads; None means as many as OpenMP would use, -1 all processors. The result
+        does not depend on it.
+    """
+
+    n_jobs: int | None = param(None, Integral, None)
+
+    def _n_threads(self):
+        return effective_n_threads(self.n_jobs)
+
+    def _limited_threads(self):
+        """A context in which BLAS is on one thread: the others are our own, and would wait."""
+        return threadpool_controller().limit(limits=1, user_api="blas")
