@@ -17,6 +17,7 @@ from sklearn.base import (
     ClusterMixin,
     TransformerMixin,
     _fit_context,
+    clone,
 )
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
@@ -262,7 +263,7 @@ class DeepClusterer(
         self._check_samples(samples)
         processes = tr.processes(device)
         batch_rows = min(len(samples), self.batch_size) // processes.size
-        seed = processes.agree(int(check_random_state(self.random_state).randint(2**31 - 1)))
+        seed = self._draw_seed()
         generator = torch.Generator().manual_seed(seed)
         root = self._init_callback_context(max_subtasks=len(stages()) if n_init == 1 else n_init)
         checkpoint = None
@@ -326,6 +327,13 @@ class DeepClusterer(
             return copy.deepcopy(self.module_)
 
         self._train(X, y, rows, shape, standardize, fitted, lambda: [stage], n_init=1)
+
+    def _draw_seed(self):
+        """A number from `random_state`, the same in all processes of a fit."""
+        from skdeepcluster import training as tr
+
+        processes = tr.processes(tr.resolve_device(self.device))
+        return processes.agree(int(check_random_state(self.random_state).randint(2**31 - 1)))
 
     def _n_clusters_sought(self):
         return self.n_clusters
@@ -542,6 +550,18 @@ class DeepClusterer(
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def seeded_clone(estimator, seed):
+    """An unfitted copy that leaves nothing to chance: each `random_state` that is None is set."""
+    estimator = clone(estimator)
+    unset = sorted(
+        name
+        for name, value in estimator.get_params().items()
+        if value is None and (name == "random_state" or name.endswith("__random_state"))
+    )
+    # Two of a kind, such as random projections side by side, shall not be the same.
+    return estimator.set_params(**{name: seed + i for i, name in enumerate(unset)})
 
 
 @contextlib.contextmanager
