@@ -4,7 +4,6 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -12,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster.autoencoder._base import AutoencoderBase, check_unit_interval
+from skdeepcluster.deep._clusterer import seeded_clone
 from skdeepcluster.nn import CONSTRAINTS, RECONSTRUCTION_LOSSES, cosine_dissimilarity
 from skdeepcluster.training import map_blocks
 
@@ -42,8 +42,8 @@ class AutoencoderClusterer(AutoencoderBase):
         Number of clusters of the default clusterer; a given clusterer has its own.
 
     clusterer : clusterer, default=None
-        Fitted to the code, by default ``KMeans(n_clusters, n_init=20)``. Where its `random_state`
-        is None it is derived from this estimator's.
+        Fitted to the code, by default ``KMeans(n_clusters, n_init=20)``. Where its `random_state`,
+        or that of an estimator within it, is None it is derived from this estimator's.
 
     max_epochs : int, default=60
         Most epochs of the reconstruction.
@@ -230,9 +230,7 @@ class AutoencoderClusterer(AutoencoderBase):
         """Fitted attributes of the second stage."""
         if clusterer is None:
             clusterer = KMeans(self.n_clusters, n_init=20)
-        clusterer = clone(clusterer)
-        if clusterer.get_params().get("random_state", seed) is None:
-            clusterer.set_params(random_state=seed)
+        clusterer = seeded_clone(clusterer, seed)
         labels = np.array(clusterer.fit_predict(Z))
         centers = getattr(clusterer, "cluster_centers_", None)
         if np.shape(centers)[1:] != Z.shape[1:]:

@@ -17,17 +17,25 @@ from sklearn.base import (
     ClusterMixin,
     TransformerMixin,
     _fit_context,
+    clone,
 )
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 import skdeepcluster
 from skdeepcluster._docstrings import complete_docstring
 from skdeepcluster.deep._callbacks import Task
-from skdeepcluster.validation._inputs import as_image_shape, flat_rows, is_on_disk, output_dtype
+from skdeepcluster.validation._inputs import (
+    as_image_shape,
+    check_columns,
+    flat_rows,
+    has_channels_last,
+    is_on_disk,
+    output_dtype,
+)
 
 # Parameters that decide how long a fit takes and what it says, and nothing of its result.
 _WITHOUT_EFFECT = {"checkpoint", "max_time", "verbose", "compile"}
@@ -218,7 +226,7 @@ class DeepClusterer(
 
         Parameters
         ----------
-        X : array-like, sparse matrix or torch.utils.data.Dataset
+        X : array-like, data frame, list of images, sparse matrix or torch.utils.data.Dataset
             Rows of shape (n_samples, n_features) or images of shape (n_samples, C, H, W) or
             (n_samples, H, W). Memory-mapped arrays are read batch by batch.
         y : array-like of shape (n_samples,), default=None
@@ -262,7 +270,7 @@ class DeepClusterer(
         self._check_samples(samples)
         processes = tr.processes(device)
         batch_rows = min(len(samples), self.batch_size) // processes.size
-        seed = processes.agree(int(check_random_state(self.random_state).randint(2**31 - 1)))
+        seed = self._draw_seed()
         generator = torch.Generator().manual_seed(seed)
         root = self._init_callback_context(max_subtasks=len(stages()) if n_init == 1 else n_init)
         checkpoint = None
@@ -286,7 +294,7 @@ class DeepClusterer(
             checkpoint=checkpoint,
             log=self._log if processes.rank == 0 else None,
         )
-        dtype = output_dtype(X)
+        dtype = output_dtype(rows.dtype)
 
         def fitted(fit):
             return self._fitted_attributes(fit, shape, dtype)
@@ -326,6 +334,13 @@ class DeepClusterer(
             return copy.deepcopy(self.module_)
 
         self._train(X, y, rows, shape, standardize, fitted, lambda: [stage], n_init=1)
+
+    def _draw_seed(self):
+        """A number from `random_state`, the same in all processes of a fit."""
+        from skdeepcluster import training as tr
+
+        processes = tr.processes(tr.resolve_device(self.device))
+        return processes.agree(int(check_random_state(self.random_state).randint(2**31 - 1)))
 
     def _n_clusters_sought(self):
         return self.n_clusters
@@ -433,6 +448,7 @@ class DeepClusterer(
                 )
         else:
             X, item = flat_rows(X)
+            check_columns(X)
             on_disk = not sp.issparse(X) and is_on_disk(X)
             X = validate_data(
                 self,
@@ -443,6 +459,10 @@ class DeepClusterer(
                 # Rows on disk are checked where they are first read.
                 ensure_all_finite=not on_disk,
             )
+            if X.dtype.kind == "O":  # decimals of a polars frame
+                X = check_array(X, dtype=np.float64)
+            if X.dtype.kind not in "biuf":
+                raise ValueError(f"X has dtype {X.dtype}, which is not numeric; give numbers")
             rows = tr.source(X)
         item = as_image_shape(item)
         if not reset:
@@ -464,6 +484,14 @@ class DeepClusterer(
                 f"image_shape={self.image_shape!r} has {np.prod(image_shape)} pixels, but rows of "
                 f"X have {rows.shape[1]} features; give the shape (C, H, W) or (H, W) of an image."
             )
+        # Whoever gives images and their shape too knows it.
+        if image_shape is not None and None in (item, given) and has_channels_last(image_shape):
+            warnings.warn(
+                f"Images of shape {image_shape} are taken as (C, H, W), of {image_shape[0]} "
+                "channels. If the channels are last, transpose them: X.transpose(0, 3, 1, 2). If "
+                f"they are not, images X together with image_shape={image_shape} confirm it.",
+                stacklevel=4,
+            )
         return rows, image_shape or (rows.shape[1],)
 
     def _samples(self, X):
@@ -480,9 +508,11 @@ class DeepClusterer(
         """Concatenate function(rows) over new rows."""
         from skdeepcluster.training import map_blocks
 
-        parts = map_blocks(function, self._samples(X))
+        samples = self._samples(X)
+        parts = map_blocks(function, samples)
         result = np.concatenate([part.cpu().numpy() for part in parts])
-        return result.astype(output_dtype(X)) if result.dtype.kind == "f" else result
+        dtype = output_dtype(samples.rows.dtype)
+        return result.astype(dtype) if result.dtype.kind == "f" else result
 
     # -- after fit ---------------------------------------------------------------------------
 
@@ -542,6 +572,18 @@ class DeepClusterer(
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def seeded_clone(estimator, seed):
+    """An unfitted copy that leaves nothing to chance: each `random_state` that is None is set."""
+    estimator = clone(estimator)
+    unset = sorted(
+        name
+        for name, value in estimator.get_params().items()
+        if value is None and (name == "random_state" or name.endswith("__random_state"))
+    )
+    # Two of a kind, such as random projections side by side, shall not be the same.
+    return estimator.set_params(**{name: seed + i for i, name in enumerate(unset)})
 
 
 @contextlib.contextmanager

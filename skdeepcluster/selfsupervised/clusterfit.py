@@ -6,14 +6,14 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skdeepcluster.algorithms.kmeans import kmeans
+from skdeepcluster.deep._clusterer import seeded, seeded_clone
 from skdeepcluster.nn import linear
 from skdeepcluster.selfsupervised._base import SelfLabelBase
 from skdeepcluster.training import map_blocks
@@ -26,9 +26,10 @@ class TeacherBase(SelfLabelBase):
     ----------
     teacher : transformer, callable, torch.nn.Module or array, default=None
         Where the features come from. A transformer with `transform` is used as it is if it is
-        fitted; otherwise a clone is fitted to the rows. Callables and modules take standardised
-        rows as a tensor. An array of shape (n_samples, n_teacher_features) is the features of the
-        training rows. By default the standardised rows are their own features.
+        fitted; otherwise a clone is fitted to the rows, in which each `random_state` that is None
+        is derived from this estimator's. Callables and modules take standardised rows as a tensor.
+        An array of shape (n_samples, n_teacher_features) is the features of the training rows. By
+        default the standardised rows are their own features.
 
     normalize : bool, default=True
         Whether features are scaled to length one.
@@ -56,7 +57,7 @@ class TeacherBase(SelfLabelBase):
             try:
                 check_is_fitted(teacher)
             except NotFittedError:
-                teacher = clone(teacher).fit(X)
+                teacher = seeded_clone(teacher, self._draw_seed()).fit(X)
             self._given = teacher.transform(X)
         elif teacher is not None and not callable(teacher):
             self._given = teacher
@@ -79,8 +80,9 @@ class TeacherBase(SelfLabelBase):
 
     def _check_samples(self, samples):
         super()._check_samples(samples)
-        features = self._features(samples)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        seed = self._draw_seed()
+        with seeded(self._lent_generators(samples.device), seed):
+            features = self._features(samples)
         self._taught = self._teach(features, seed)
 
     def _features(self, samples):
@@ -135,8 +137,8 @@ class ClusterFit(TeacherBase):
     Parameters
     ----------
     clusterer : clusterer with `fit_predict`, default=None
-        Instead of k-means; a clone is fitted to the features. Rows that it calls noise (-1) are not
-        trained on.
+        Instead of k-means; a clone is fitted to the features, in which each `random_state` that is
+        None is derived from this estimator's. Rows that it calls noise (-1) are not trained on.
 
     Attributes
     ----------
@@ -176,7 +178,7 @@ class ClusterFit(TeacherBase):
     def _teach(self, features, seed):
         if self.clusterer is None:
             return super()._teach(features, seed)
-        labels = np.asarray(clone(self.clusterer).fit_predict(features))
+        labels = np.asarray(seeded_clone(self.clusterer, seed).fit_predict(features))
         known = np.unique(labels[labels >= 0])
         if len(known) == 0:
             raise ValueError(f"clusterer={self.clusterer!r} finds no clusters in the features")

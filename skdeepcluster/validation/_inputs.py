@@ -7,13 +7,34 @@ from numbers import Integral
 import numpy as np
 import scipy.sparse as sp
 
+from skdeepcluster.validation import as_array
+
+
+def as_item(item):
+    """A row or an image as an array; a PIL image with its channels first."""
+    pil = sys.modules.get("PIL.Image")
+    if pil is None or not isinstance(item, pil.Image):
+        return np.asarray(as_array(item))
+    image = np.asarray(item.convert() if item.mode == "P" else item)
+    return np.moveaxis(image, -1, 0) if image.ndim == 3 else image
+
+
+def stacked(items, name):
+    """One array of items, which all have the same shape."""
+    shapes = {item.shape for item in items}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"items of {name} have different shapes, such as {min(shapes)} and {max(shapes)}; "
+            "bring them to one shape"
+        )
+    return np.stack(items)
+
 
 def flat_rows(X):
     """Two-dimensional X, and the shape of an item where it had more dimensions."""
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(X, torch.Tensor):
-        X = X.detach().cpu()
-        X = (X.float() if X.dtype == torch.bfloat16 else X).numpy()
+    X = as_array(X)
+    if isinstance(X, (list, tuple)) and len(X):
+        X = stacked([as_item(item) for item in X], "X")
     if sp.issparse(X) or getattr(X, "ndim", 2) <= 2:
         return X, None
     X = np.asanyarray(X)
@@ -23,6 +44,32 @@ def flat_rows(X):
             "(n, H, W)."
         )
     return X.reshape(len(X), -1), X.shape[1:]
+
+
+def check_columns(X):
+    """Raise for columns of a data frame that are not numbers, by name."""
+    if not all(hasattr(X, name) for name in ("columns", "dtypes", "shape")):
+        return
+    for name, dtype in zip(X.columns, X.dtypes, strict=True):
+        if getattr(dtype, "kind", "O") in "biufc":
+            continue
+        column = np.asarray(X[name])
+        reason = "dates and durations have no unit of their own"
+        if column.dtype.kind not in "mM":
+            try:
+                column.astype(np.float64)
+                continue
+            except (TypeError, ValueError) as error:
+                reason = str(error)
+        raise ValueError(
+            f"column {name!r} of X has dtype {dtype}, which is not numeric ({reason}); turn it "
+            "into numbers or leave it out"
+        )
+
+
+def has_channels_last(shape):
+    """Whether images of a shape (C, H, W) look as if they were (H, W, C)."""
+    return len(shape) == 3 and shape[2] in (1, 3, 4) and not {1, 3, 4} & set(shape[:2])
 
 
 def as_image_shape(shape):
@@ -37,9 +84,9 @@ def as_image_shape(shape):
     return (1, *shape) if len(shape) == 2 else shape
 
 
-def output_dtype(X):
-    """float32 for float32 data, float64 otherwise."""
-    return np.float32 if str(getattr(X, "dtype", "")).endswith("float32") else np.float64
+def output_dtype(dtype):
+    """float32 for float32 rows, float64 otherwise."""
+    return np.float32 if dtype == np.float32 else np.float64
 
 
 def file_mapping(X):

@@ -10,7 +10,9 @@ from sklearn.datasets import load_digits, make_blobs
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
+from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.random_projection import GaussianRandomProjection
 
 from skdeepcluster import AutoencoderClusterer
 
@@ -269,6 +271,31 @@ def test_clusters_without_rows(X):
 def test_seed_of_the_clusterer_is_the_user_s(X):
     model = brief(clusterer=KMeans(3, random_state=7)).fit(X)
     assert model.clusterer_.random_state == 7
+
+
+def projections_and_centers():
+    halves = [("one", GaussianRandomProjection(3)), ("other", GaussianRandomProjection(3))]
+    return make_pipeline(FeatureUnion(halves), KMeans(6, n_init=1, init="random"))
+
+
+def test_seed_reaches_every_step_of_the_clusterer(X):
+    np.random.seed(0)  # noqa: NPY002
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    first, second = (brief(clusterer=projections_and_centers()).fit(X) for _ in range(2))
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+    np.testing.assert_array_equal(first.labels_, second.labels_)
+    one, other = (step.components_ for _, step in first.clusterer_[0].transformer_list)
+    assert not np.allclose(one, other)
+    labels = first.labels_.copy()
+    np.testing.assert_array_equal(first.recluster().labels_, labels)
+    elsewhere = brief(clusterer=projections_and_centers(), random_state=1).fit(X)
+    assert elsewhere.clusterer_[1].random_state != first.clusterer_[1].random_state
+
+
+def test_steps_with_seeds_of_their_own_keep_them(X):
+    steps = make_pipeline(GaussianRandomProjection(3, random_state=5), KMeans(3))
+    found = brief(clusterer=steps).fit(X).clusterer_
+    assert found[0].random_state == 5 and found[1].random_state is not None
 
 
 def test_nested_parameters(X):

@@ -12,6 +12,8 @@ from sklearn.cluster import DBSCAN, KMeans
 from sklearn.datasets import make_blobs
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
+from sklearn.pipeline import make_pipeline
+from sklearn.random_projection import GaussianRandomProjection
 
 from skdeepcluster import (
     MLCD,
@@ -316,6 +318,35 @@ def test_teachers_of_all_kinds(X):
 def test_teachers_that_do_not_fit(teacher, message, X):
     with pytest.raises(ValueError, match=message):
         ClusterFit(4, teacher=teacher, **BRIEF).fit(X)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"clusterer": KMeans(8, n_init=1, init="random")},
+        {"clusterer": make_pipeline(GaussianRandomProjection(3), KMeans(8, n_init=1))},
+        {"teacher": GaussianRandomProjection(3)},
+        {"teacher": make_pipeline(PCA(4), GaussianRandomProjection(3))},
+        {"teacher": lambda x: x @ torch.randn(8, 3)},
+    ],
+    ids=["clusterer", "pipeline", "teacher", "teachers", "function"],
+)
+def test_a_seed_decides_teacher_and_clusterer_too(params, X):
+    def fit(seed):
+        return ClusterFit(4, **{**BRIEF, **params, "random_state": seed}).fit(X)
+
+    np.random.seed(0)  # noqa: NPY002
+    before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+    first = fit(0)
+    np.testing.assert_array_equal(np.random.get_state()[1], before[0])  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), before[1])
+    np.random.seed(1)  # noqa: NPY002
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        second = fit(0)
+    np.testing.assert_array_equal(second.pseudo_labels_, first.pseudo_labels_)
+    np.testing.assert_array_equal(second.transform(X), first.transform(X))
+    assert not np.array_equal(fit(1).pseudo_labels_, first.pseudo_labels_)
 
 
 def test_pseudo_labels_are_nearest_centers(X):
