@@ -15,7 +15,6 @@ _FOLDERS = {
 _FILES = {
     "_encoder": "deep._encoder",
     "_kernels._hdbscan_tree": "_kernels._trees",
-    "base": "deep._clusterer",
     "density._hdbscan": "density.hdbscan",
     "density._trees": "trees._trees",
     "embedding.jule": "selfsupervised.jule",

@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from sklearn.cluster import KMeans
 from sklearn.metrics import pairwise_distances_argmin
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepcluster.autoencoder._base import AutoencoderBase, check_unit_interval
-from skdeepcluster.deep._clusterer import seeded_clone
+from skdeepcluster._sklearn import HasMethods, Interval, StrOptions
+from skdeepcluster.base import param
+from skdeepcluster.deep import AutoencoderMixin, DeepClusterer, check_unit_interval, seeded_clone
 from skdeepcluster.nn import CONSTRAINTS, RECONSTRUCTION_LOSSES, cosine_dissimilarity
-from skdeepcluster.training import map_blocks
+from skdeepcluster.training import ReadOut, map_rows
 
 # Constraints that are penalties and not functions of the code.
 _PENALTIES = {"l1": torch.abs, "l2": torch.square}
@@ -23,7 +23,7 @@ def _clusterer_has(name):
     return lambda self: hasattr(getattr(self, "clusterer_", self.clusterer), name)
 
 
-class AutoencoderClusterer(AutoencoderBase):
+class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
     r"""Clusters the code of an autoencoder by any scikit-learn clusterer.
 
     Training knows nothing of clusters: the code can be clustered anew (`recluster`) in other ways
@@ -119,26 +119,14 @@ class AutoencoderClusterer(AutoencoderBase):
     """
 
     max_epochs: int = 60
-    clusterer: object = None
-    loss: str = "mse"
-    constraint: str = "none"
-    constraint_weight: float = 1e-3
-    center_samples: bool = False
-    validation_fraction: float = 0.0
-    patience: int = 10
-    reject_threshold: float | None = None
-
-    _parameter_constraints = {
-        **AutoencoderBase._parameter_constraints,
-        "clusterer": [HasMethods("fit_predict"), None],
-        "loss": [StrOptions(set(RECONSTRUCTION_LOSSES))],
-        "constraint": [StrOptions(set(CONSTRAINTS) | set(_PENALTIES))],
-        "constraint_weight": [Interval(Real, 0, None, closed="left")],
-        "center_samples": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "patience": [Interval(Integral, 1, None, closed="left")],
-        "reject_threshold": [Interval(Real, 0, 2, closed="both"), None],
-    }
+    clusterer: object = param(None, HasMethods("fit_predict"), None)
+    loss: str = param("mse", StrOptions(set(RECONSTRUCTION_LOSSES)))
+    constraint: str = param("none", StrOptions(set(CONSTRAINTS) | set(_PENALTIES)))
+    constraint_weight: float = param(1e-3, Interval(Real, 0, None, closed="left"))
+    center_samples: bool = param(False, "boolean")
+    validation_fraction: float = param(0.0, Interval(Real, 0, 1, closed="left"))
+    patience: int = param(10, Interval(Integral, 1, None, closed="left"))
+    reject_threshold: float | None = param(None, Interval(Real, 0, 2, closed="both"), None)
 
     @property
     def _loss(self):
@@ -148,9 +136,11 @@ class AutoencoderClusterer(AutoencoderBase):
     def _constraint(self):
         return "none" if self.constraint in _PENALTIES else self.constraint
 
-    def _centers_and_scales(self):
+    @property
+    def _scales_rows(self):
         return self.loss in ("mse", "mae")
 
+    @property
     def _n_clusters_sought(self):
         return self.n_clusters if self.clusterer is None else 0
 
@@ -162,7 +152,7 @@ class AutoencoderClusterer(AutoencoderBase):
             patience=self.patience,
         )
 
-    def _prepare(self, x):
+    def _as_loss_reads(self, x):
         """Rows as the loss reads them."""
         if self.loss != "cosine":
             return x
@@ -174,19 +164,20 @@ class AutoencoderClusterer(AutoencoderBase):
         rows = rows / torch.where(largest > 0, largest, 1.0)
         return torch.nn.functional.normalize(rows, dim=1).view_as(x)
 
-    def _check_samples(self, samples):
+    def _plan(self, samples, side):
         if self.loss == "bce":
             check_unit_interval(samples, "loss='bce'", "'mse'")
         if self.loss == "cosine":
-            for norms in map_blocks(lambda x: self._prepare(x).flatten(1).norm(dim=1), samples):
-                if (norms == 0).any():
-                    raise ValueError(
-                        "loss='cosine' is not defined for rows that are zero (after centering); "
-                        "remove them or use 'mse'"
-                    )
+            norms = map_rows(lambda x: self._as_loss_reads(x).flatten(1).norm(dim=1), samples)
+            if (norms == 0).any():
+                raise ValueError(
+                    "loss='cosine' is not defined for rows that are zero (after centering); "
+                    "remove them or use 'mse'"
+                )
+        return super()._plan(samples, side)
 
     def _reconstruct(self, fit, batch):
-        x = self._prepare(batch.x)
+        x = self._as_loss_reads(batch.x)
         z, restored = fit.module(self._corrupt(fit, batch, x))
         terms = {"reconstruction": self._reconstruction_loss(x, restored)}
         if self.constraint in _PENALTIES:
@@ -194,11 +185,11 @@ class AutoencoderClusterer(AutoencoderBase):
         return terms
 
     def _encode(self, module, x):
-        return module.encode(self._prepare(x))
+        return module.encode(self._as_loss_reads(x))
 
-    def _assess_rows(self, module, x):
+    def _evaluate_rows(self, module, x):
         """Of each row the loss, the dissimilarity of its reconstruction, and its code."""
-        x = self._prepare(x)
+        x = self._as_loss_reads(x)
         z, restored = module(x)
         errors = self._reconstruction_loss(x, restored, rows=True)
         if self.constraint in _PENALTIES:
@@ -206,25 +197,24 @@ class AutoencoderClusterer(AutoencoderBase):
         shown = restored.sigmoid() if self.loss == "bce" else restored
         return torch.cat([errors[:, None], cosine_dissimilarity(x, shown)[:, None], z], dim=1)
 
-    def _assess(self, module, samples):
-        found = torch.cat(list(map_blocks(lambda x: self._assess_rows(module, x), samples)))
+    def _evaluate(self, module, samples):
+        found = map_rows(lambda x: self._evaluate_rows(module, x), samples)
         return found[:, 0].mean(dtype=torch.float64).item(), found[:, 1:].cpu().numpy()
 
-    def _conclude(self, fit):
-        fit.loss, found = self._assess(fit.module, fit.samples)
-        fit.require_finite(fit.loss)
+    def _read_out(self, fit):
+        loss, found = self._evaluate(fit.module, fit.samples)
+        fit.require_finite(loss)
         dissimilarity, Z = found[:, 0], np.ascontiguousarray(found[:, 1:])
-        seed = fit.seed()
-        fit.found = {
+        # Kept: read out again, a fit gives the same.
+        fit.state.clusterer_seed = getattr(fit.state, "clusterer_seed", None) or fit.seed()
+        attributes = {
             "embedding_": Z,
             "reconstruction_error_": dissimilarity,
             "n_components_": Z.shape[1],
-            "_clusterer_seed": seed,
-            **self._clusters(Z, dissimilarity, self.clusterer, seed),
+            "_clusterer_seed": fit.state.clusterer_seed,
+            **self._clusters(Z, dissimilarity, self.clusterer, fit.state.clusterer_seed),
         }
-
-    def _learned(self, fit):
-        return fit.found | {"loss_": fit.loss} if hasattr(fit, "found") else None
+        return ReadOut(loss, attributes.pop("labels_"), attributes)
 
     def _clusters(self, Z, dissimilarity, clusterer, seed):
         """Fitted attributes of the second stage."""
@@ -285,7 +275,7 @@ class AutoencoderClusterer(AutoencoderBase):
         labels : ndarray of shape (n_samples,)
             -1 for rejected rows.
         """
-        found = self._stream(X, lambda x: self._assess_rows(self.module_, x)[:, 1:])
+        found = self._stream(X, lambda x: self._evaluate_rows(self.module_, x)[:, 1:])
         Z = found[:, 1:].astype(np.float32, order="C")
         if hasattr(self.clusterer_, "predict"):
             labels = np.array(self.clusterer_.predict(Z))

@@ -5,18 +5,19 @@ from numbers import Integral, Real
 
 import torch
 from sklearn.cluster import kmeans_plusplus
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
-from skdeepcluster.autoencoder._base import ProbabilisticBase
+from skdeepcluster._sklearn import Interval, StrOptions
+from skdeepcluster.base import param
+from skdeepcluster.deep import CenteredAutoencoder, ProbabilityMixin, mean_and_labels
 from skdeepcluster.nn import Autoencoder
-from skdeepcluster.training import Stage, map_blocks
+from skdeepcluster.training import Stage, cosine_decay, map_rows
 
 # Of the autoencoder, whose weights want smaller steps than memories.
 _PRETRAIN_LEARNING_RATE = 1e-3
 
 
-class ClAM(ProbabilisticBase):
+class ClAM(ProbabilityMixin, CenteredAutoencoder):
     r"""Clustering with an associative memory that completes rows.
 
     The centres :math:`\mu_j` are the memories of a dense associative memory, whose energy and
@@ -118,33 +119,27 @@ class ClAM(ProbabilisticBase):
     (150, 3)
     """
 
-    encoder: object = None
-    beta: float | str = "scale"
-    n_steps: int = 10
-    mask_ratio: float = 0.2
-    shared_mask_every: int = 3
-    init: object = "k-means"
+    encoder: object = param(None, StrOptions({"mlp", "conv"}), "array-like", nn.Module, None)
+    beta: float | str = param(
+        "scale", StrOptions({"scale"}), Interval(Real, 0, None, closed="neither")
+    )
+    n_steps: int = param(10, Interval(Integral, 1, None, closed="left"))
+    mask_ratio: float = param(0.2, Interval(Real, 0, 1, closed="neither"))
+    shared_mask_every: int = param(3, Interval(Integral, 1, None, closed="left"))
+    init: object = param(
+        "k-means", StrOptions({"k-means", "k-means++", "spectral", "random"}), "array-like"
+    )
     learning_rate: float = 0.02
     max_epochs: int = 50
     batch_size: int = 64
 
-    _parameter_constraints = {
-        **ProbabilisticBase._parameter_constraints,
-        "encoder": [StrOptions({"mlp", "conv"}), "array-like", nn.Module, None],
-        "beta": [StrOptions({"scale"}), Interval(Real, 0, None, closed="neither")],
-        "n_steps": [Interval(Integral, 1, None, closed="left")],
-        "mask_ratio": [Interval(Real, 0, 1, closed="neither")],
-        "shared_mask_every": [Interval(Integral, 1, None, closed="left")],
-        "init": [StrOptions({"k-means", "k-means++", "spectral", "random"}), "array-like"],
-    }
-
-    def _build(self, shape, generator):
+    def _build(self, shape, plan, generator):
         if self.encoder is None:
             n_features = math.prod(shape)
             module = Autoencoder(nn.Flatten(), nn.Unflatten(1, tuple(shape)), "none")
             module.centers = nn.Parameter(torch.zeros(self.n_clusters, n_features))
         else:
-            module = super()._build(shape, generator)
+            module = super()._build(shape, plan, generator)
         n_components = module.centers.shape[1]
         if n_components == 1:
             raise ValueError(
@@ -159,22 +154,13 @@ class ClAM(ProbabilisticBase):
     def _stages(self):
         stages = []
         if self.encoder is not None:
-            stages = self._pretraining(
-                self.pretrain_epochs,
-                parameters=self._pretrained,
-                learning_rate=_PRETRAIN_LEARNING_RATE,
-            )
-            if self._starts_from("spectral"):
-                stages.append(
-                    Stage(
-                        "initialize",
-                        self._taught,
-                        self.init_epochs,
-                        begin=self._place_centers,
-                        parameters=self._pretrained,
-                        learning_rate=_PRETRAIN_LEARNING_RATE,
-                    )
-                )
+            options = {
+                "parameters": self._autoencoder_parameters,
+                "learning_rate": _PRETRAIN_LEARNING_RATE,
+            }
+            stages = self._pretrain_stages(**options)
+            if self._warms_up:
+                stages.append(self._start_stage(self._warm_up, **options))
         stages.append(
             Stage(
                 "refine",
@@ -182,34 +168,31 @@ class ClAM(ProbabilisticBase):
                 self.max_epochs,
                 begin=self._place_memories,
                 parameters=lambda module: [module.centers],
-                schedule=lambda share: (1 + math.cos(math.pi * share)) / 2,
+                schedule=cosine_decay,
             )
         )
         return stages
 
     def _first_clusters(self, fit, Z):
-        if self._starts_from("random"):
+        if self._init_is("random"):
             drawn = torch.randn(fit.module.centers.shape, generator=fit.generator)
             return 0.1 + 0.1 * drawn.numpy(), [0] * len(Z)
-        if self._starts_from("k-means++"):
+        if self._init_is("k-means++"):
             return kmeans_plusplus(Z, self.n_clusters, random_state=fit.seed())[0], [0] * len(Z)
         return super()._first_clusters(fit, Z)
 
-    def _place_centers(self, fit):
-        fit.state.labels = super()._place_centers(fit)
-
-    def _taught(self, fit, batch):
+    def _warm_up(self, fit, batch):
         """The encoder moves rows to the centres of the given labels."""
         z, restored = fit.module(self._corrupt(fit, batch, batch.x))
-        held = fit.module.centers.detach()[fit.state.labels[batch.index]]
+        held = fit.module.centers.detach()[fit.state.start_labels[batch.index]]
         return {
             "reconstruction": self._reconstruction_loss(batch.x, restored),
             "clustering": (z - held).square().sum(dim=1).mean(),
         }
 
     def _place_memories(self, fit):
-        if not getattr(fit.state, "placed", False):
-            self._place_centers(fit)
+        if not fit.usable:
+            self._start(fit)
         module = fit.module
         Z = fit.over_all_rows(module.encode)
         with torch.no_grad():
@@ -260,7 +243,7 @@ class ClAM(ProbabilisticBase):
         hidden.scatter_(1, keys.topk(n_hidden, dim=1).indices, True)
         return {"completion": self._errors(fit.module, z, hidden).sum(dim=1).mean() / n_hidden}
 
-    def _assess(self, module, samples):
+    def _evaluate(self, module, samples):
         def error_and_label(x):
             z = module.encode(x).float()
             d = z.shape[1]
@@ -274,19 +257,15 @@ class ClAM(ProbabilisticBase):
             label = self._log_proba(module, x).argmax(dim=1)
             return torch.stack([error / d, label], dim=1)
 
-        found = torch.cat(list(map_blocks(error_and_label, samples)))
-        return found[:, 0].mean(dtype=torch.float64).item(), found[:, 1].int().cpu().numpy()
+        return mean_and_labels(map_rows(error_and_label, samples))
 
     def _log_proba(self, module, x):
         return self._logits(module, self._evolve(module, module.encode(x).float())).log_softmax(1)
 
-    def _learned(self, fit):
-        learned = super()._learned(fit)
-        if learned is None:
-            return None
+    def _attributes(self, fit):
         with torch.no_grad():
             decoded = fit.module.decode(fit.module.centers).flatten(1).cpu().numpy()
-        return learned | {
+        return super()._attributes(fit) | {
             "prototypes_": fit.samples.standardize.inverse(decoded),
             "beta_": fit.module.beta.item(),
         }

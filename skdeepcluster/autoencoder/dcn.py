@@ -5,14 +5,15 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.utils._param_validation import Interval
 
+from skdeepcluster._sklearn import Interval
 from skdeepcluster.algorithms.kmeans import kmeans, replace_empty
-from skdeepcluster.autoencoder._base import CenteredBase
-from skdeepcluster.training import Stage, map_blocks
+from skdeepcluster.base import param
+from skdeepcluster.deep import CenteredAutoencoder, mean_and_labels
+from skdeepcluster.training import Stage, map_rows
 
 
-class DCN(CenteredBase):
+class DCN(CenteredAutoencoder):
     r"""Deep clustering network: an autoencoder and k-means trained together.
 
     The embedding is drawn towards the centres of k-means while the decoder still has to restore the
@@ -76,33 +77,19 @@ class DCN(CenteredBase):
     (3, 8)
     """
 
-    clustering_weight: float = 1.0
-    count_init: int = 100
-    lloyd_interval: int = 10
-    tol: float = 1e-3
-
-    _parameter_constraints = {
-        **CenteredBase._parameter_constraints,
-        "clustering_weight": [Interval(Real, 0, None, closed="left")],
-        "count_init": [Interval(Integral, 0, None, closed="left")],
-        "lloyd_interval": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-    }
+    clustering_weight: float = param(1.0, Interval(Real, 0, None, closed="left"))
+    count_init: int = param(100, Interval(Integral, 0, None, closed="left"))
+    lloyd_interval: int = param(10, Interval(Integral, 1, None, closed="left"))
+    tol: float = param(1e-3, Interval(Real, 0, None, closed="left"))
 
     def _stages(self):
         training = {
             "weights": {"clustering": self.clustering_weight},
-            "parameters": self._pretrained,
+            "parameters": self._autoencoder_parameters,
         }
         return [
-            *self._pretraining(self.pretrain_epochs, parameters=self._pretrained),
-            Stage(
-                "initialize",
-                self._joint,
-                self._taught_epochs,
-                begin=self._place_centers,
-                **training,
-            ),
+            *self._pretrain_stages(),
+            self._start_stage(self._joint, **training),
             Stage(
                 "refine",
                 self._joint,
@@ -114,8 +101,13 @@ class DCN(CenteredBase):
             ),
         ]
 
-    def _place_centers(self, fit):
-        fit.state.assigned = super()._place_centers(fit)
+    def _start(self, fit):
+        super()._start(fit)
+        self._assign(fit, fit.state.start_labels)
+
+    def _assign(self, fit, labels):
+        fit.state.assigned = torch.as_tensor(labels, dtype=torch.int64, device=fit.device)
+        fit.state.counts = torch.full((self.n_clusters,), self.count_init, device=fit.device)
 
     def _joint(self, fit, batch):
         z, restored = fit.module(self._corrupt(fit, batch, batch.x))
@@ -136,8 +128,7 @@ class DCN(CenteredBase):
             centers, labels = kmeans(Z, self.n_clusters, start=centers, **sums)
         with torch.no_grad():
             fit.module.centers.copy_(torch.as_tensor(centers))
-        fit.state.assigned = torch.as_tensor(labels, dtype=torch.int64, device=fit.device)
-        fit.state.counts = torch.full((self.n_clusters,), self.count_init, device=fit.device)
+        self._assign(fit, labels)
 
     def _settle(self, fit):
         """True when hardly any label moved in an epoch."""
@@ -159,20 +150,17 @@ class DCN(CenteredBase):
         counts += n_came.long()
         centers += (came.T @ z - n_came[:, None] * centers) / counts.clamp_min(1)[:, None]
 
-    def _assess(self, module, samples):
+    def _evaluate(self, module, samples):
         def terms_and_label(x):
             z, restored = module(x)
             distance, label = _squared_distances(z, module.centers).min(dim=1)
             error = self._reconstruction_loss(x, restored, rows=True)
             return torch.stack([error + self.clustering_weight / 2 * distance, label], dim=1)
 
-        found = torch.cat(list(map_blocks(terms_and_label, samples)))
-        return found[:, 0].mean(dtype=torch.float64).item(), found[:, 1].int().cpu().numpy()
+        return mean_and_labels(map_rows(terms_and_label, samples))
 
-    def _learned(self, fit):
-        if not hasattr(fit.state, "counts"):
-            return None
-        return super()._learned(fit) | {"counts_": fit.state.counts.cpu().numpy()}
+    def _attributes(self, fit):
+        return super()._attributes(fit) | {"counts_": fit.state.counts.cpu().numpy()}
 
     def _label(self, module, x):
         return _squared_distances(module.encode(x), module.centers).argmin(dim=1)

@@ -2,19 +2,21 @@
 
 from numbers import Integral, Real
 
-import torch
-from sklearn.utils._param_validation import Interval
-
-from skdeepcluster.assignment import sharpen, sharpening_loss, student_t
-from skdeepcluster.autoencoder._base import ProbabilisticBase
+from skdeepcluster._sklearn import Interval
+from skdeepcluster.assignment import sharpening_loss, student_t
+from skdeepcluster.base import param
+from skdeepcluster.deep import (
+    CenteredAutoencoder,
+    ProbabilityMixin,
+    most_probable,
+    sharpen_target,
+    smoothed,
+)
 from skdeepcluster.nn import kl_divergence
-from skdeepcluster.training import Stage, map_blocks
-
-# Of the target that the initial labels give in the first epochs, this share is spread evenly.
-_SMOOTHING = 0.1
+from skdeepcluster.training import Stage, map_rows
 
 
-class DEC(ProbabilisticBase):
+class DEC(ProbabilityMixin, CenteredAutoencoder):
     r"""Deep embedded clustering.
 
     An autoencoder learns an embedding, in which centres are placed; then encoder and centres are
@@ -72,33 +74,20 @@ class DEC(ProbabilisticBase):
     (300, 3)
     """
 
-    alpha: float = 1.0
-    update_interval: int | None = None
-    tol: float = 1e-3
-
-    _parameter_constraints = {
-        **ProbabilisticBase._parameter_constraints,
-        "alpha": [Interval(Real, 0, None, closed="neither")],
-        "update_interval": [Interval(Integral, 1, None, closed="left"), None],
-        "tol": [Interval(Real, 0, None, closed="left")],
-    }
+    alpha: float = param(1.0, Interval(Real, 0, None, closed="neither"))
+    update_interval: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
+    tol: float = param(1e-3, Interval(Real, 0, None, closed="left"))
 
     def _stages(self):
         training = {"weights": self._weights(), "parameters": self._trained}
         return [
-            *self._pretraining(self.pretrain_epochs, parameters=self._pretrained),
-            Stage(
-                "initialize",
-                self._self_training,
-                self._taught_epochs,
-                begin=self._place_centers,
-                **training,
-            ),
+            *self._pretrain_stages(),
+            self._start_stage(self._warm_up, **training),
             Stage(
                 "refine",
                 self._self_training,
                 self.max_epochs,
-                refresh=self._sharpen_target,
+                refresh=self._sharpen,
                 every=self.update_interval,
                 **training,
             ),
@@ -110,38 +99,22 @@ class DEC(ProbabilisticBase):
     def _trained(self, module):
         return [*module.encoder.parameters(), module.centers]
 
-    def _place_centers(self, fit):
-        """First centres; of those that teach, their rows' labels as the first target."""
-        labels = super()._place_centers(fit)
-        if self._teaches:
-            fit.state.target = smoothed(labels, self.n_clusters)
+    def _sharpen(self, fit):
+        return sharpen_target(fit, self._log_proba, self.tol)
 
-    def _sharpen_target(self, fit):
-        """P from Q over all rows; True when hardly any label moved."""
-        fit.state.target = None
-        log_q = fit.over_all_rows(lambda x: self._log_proba(fit.module, x))
-        moved = fit.label_change(log_q.argmax(dim=1))
-        fit.state.target = sharpen(log_q)
-        return moved < self.tol
+    def _warm_up(self, fit, batch):
+        labels = fit.state.start_labels[batch.index]
+        return self._terms(fit, batch, smoothed(labels, self.n_clusters))
 
     def _self_training(self, fit, batch):
-        log_q = self._log_proba(fit.module, batch.x)
-        return {"kl": kl_divergence(fit.state.target[batch.index], log_q)}
+        return self._terms(fit, batch, fit.state.target[batch.index])
+
+    def _terms(self, fit, batch, target):
+        return {"kl": kl_divergence(target, self._log_proba(fit.module, batch.x))}
 
     def _log_proba(self, module, x):
         return student_t(module.encode(x), module.centers, self.alpha)
 
-    def _assess(self, module, samples):
-        log_q = torch.cat(list(map_blocks(lambda x: self._log_proba(module, x), samples)))
+    def _evaluate(self, module, samples):
+        log_q = map_rows(lambda x: self._log_proba(module, x), samples)
         return sharpening_loss(log_q), most_probable(log_q)
-
-
-def most_probable(log_q):
-    """Labels of rows, as an array."""
-    return log_q.argmax(dim=1).int().cpu().numpy()
-
-
-def smoothed(labels, n_clusters):
-    """One-hot targets with a share spread evenly."""
-    target = torch.nn.functional.one_hot(labels, n_clusters).float()
-    return target.mul_(1 - _SMOOTHING).add_(_SMOOTHING / n_clusters)

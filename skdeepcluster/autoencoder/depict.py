@@ -6,19 +6,20 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
+from skdeepcluster._sklearn import Interval, StrOptions
 from skdeepcluster.assignment import sharpen
-from skdeepcluster.autoencoder._base import ProbabilisticBase
+from skdeepcluster.base import param
+from skdeepcluster.deep import CenteredAutoencoder, ProbabilityMixin, most_probable, sharpen_target
 from skdeepcluster.nn import kl_divergence
-from skdeepcluster.training import Stage, map_blocks
+from skdeepcluster.training import Stage, map_rows
 
 # Powers of the probabilities in the targets.
 _POWERS = {"sqrt": 1, "square": 2}
 
 
-class DEPICT(ProbabilisticBase):
+class DEPICT(ProbabilityMixin, CenteredAutoencoder):
     r"""Softmax over the code of a noisy autoencoder, trained towards balanced targets.
 
     A multinomial logistic regression on the code gives probabilities of the clusters. What it says
@@ -95,27 +96,18 @@ class DEPICT(ProbabilisticBase):
     """
 
     noise: float = 0.1
-    target: str = "square"
-    prior: object = None
-    hidden_weight: float = 0.1
-    init_epochs: int = 5
-    tol: float = 1e-3
-
-    _parameter_constraints = {
-        **ProbabilisticBase._parameter_constraints,
-        "target": [StrOptions(set(_POWERS))],
-        "prior": ["array-like", None],
-        "hidden_weight": [Interval(Real, 0, None, closed="left")],
-        "init_epochs": [Interval(Integral, 0, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-    }
+    target: str = param("square", StrOptions(set(_POWERS)))
+    prior: object = param(None, "array-like", None)
+    hidden_weight: float = param(0.1, Interval(Real, 0, None, closed="left"))
+    init_epochs: int = param(5, Interval(Integral, 0, None, closed="left"))
+    tol: float = param(1e-3, Interval(Real, 0, None, closed="left"))
 
     _constraint = "tanh"
 
     # -- the two pathways --------------------------------------------------------------------
 
-    def _build(self, shape, generator):
-        module = super()._build(shape, generator)
+    def _build(self, shape, plan, generator):
+        module = super()._build(shape, plan, generator)
         module.intercept = nn.Parameter(torch.zeros(self.n_clusters, dtype=torch.float32))
         return module
 
@@ -173,14 +165,8 @@ class DEPICT(ProbabilisticBase):
     def _stages(self):
         training = {"weights": {"hidden": self.hidden_weight}}
         return [
-            *self._pretraining(self.pretrain_epochs, parameters=self._pretrained, **training),
-            Stage(
-                "initialize",
-                self._self_training,
-                self.init_epochs,
-                begin=self._place_centers,
-                **training,
-            ),
+            *self._pretrain_stages(**training),
+            self._start_stage(self._warm_up, **training),
             Stage(
                 "refine",
                 self._self_training,
@@ -193,10 +179,21 @@ class DEPICT(ProbabilisticBase):
     def _reconstruct(self, fit, batch):
         return self._noisy(fit, batch)[1]
 
+    # Labels of any start, as those of k-means.
+    @property
+    def _warmup_epochs(self):
+        return self.init_epochs
+
+    def _warm_up(self, fit, batch):
+        labels = fit.state.start_labels[batch.index]
+        return self._terms(fit, batch, F.one_hot(labels, self.n_clusters).float())
+
     def _self_training(self, fit, batch):
+        return self._terms(fit, batch, fit.state.target[batch.index])
+
+    def _terms(self, fit, batch, target):
         z, terms = self._noisy(fit, batch)
-        log_p = self._log_softmax(fit.module, z)
-        return {"kl": kl_divergence(fit.state.target[batch.index], log_p)} | terms
+        return {"kl": kl_divergence(target, self._log_softmax(fit.module, z))} | terms
 
     def _first_clusters(self, fit, Z):
         centers, labels = super()._first_clusters(fit, Z)
@@ -207,24 +204,19 @@ class DEPICT(ProbabilisticBase):
             labels, centers = number[labels], centers[np.argsort(number)]
         return centers, labels
 
-    def _place_centers(self, fit):
-        labels = super()._place_centers(fit)
+    def _start(self, fit):
+        super()._start(fit)
         with torch.no_grad():
             fit.module.centers.copy_(F.normalize(fit.module.centers, dim=1))
-        fit.state.target = F.one_hot(labels, self.n_clusters).float()
 
     def _balance(self, fit):
-        """Targets from the clean probabilities of all rows; True when hardly any label moved."""
-        fit.state.target = None
-        log_p = fit.over_all_rows(lambda x: self._log_proba(fit.module, x))
-        moved = fit.label_change(log_p.argmax(dim=1))
-        fit.state.target = self._target(log_p)
-        return moved < self.tol
+        """Targets from the clean probabilities of all rows."""
+        return sharpen_target(fit, self._log_proba, self.tol, **self._balancing(fit.device))
 
-    def _target(self, log_p):
-        """Balanced targets, in place of the log-probabilities' memory."""
-        log_prior = torch.as_tensor(np.log(self._shares()), dtype=log_p.dtype, device=log_p.device)
-        return sharpen(log_p, power=_POWERS[self.target], log_prior=log_prior)
+    def _balancing(self, device):
+        """Options of `sharpen`."""
+        log_prior = torch.as_tensor(np.log(self._shares()), dtype=torch.float32, device=device)
+        return {"power": _POWERS[self.target], "log_prior": log_prior}
 
     def _shares(self):
         if self.prior is None:
@@ -236,29 +228,28 @@ class DEPICT(ProbabilisticBase):
             )
         return prior / prior.sum()
 
-    def _check_samples(self, samples):
-        self._shares()
+    def _plan(self, samples, side):
+        self._shares()  # a prior that is none
+        return super()._plan(samples, side)
 
-    def _assess(self, module, samples):
+    def _evaluate(self, module, samples):
         def log_p_and_error(x):
             z, hidden = self._pathway(module, x)
             error, below = self._restore(module, x, z, hidden, rows=True)
             error = error + self.hidden_weight * below
             return torch.cat([self._log_softmax(module, z), error[:, None]], dim=1)
 
-        found = torch.cat(list(map_blocks(log_p_and_error, samples)))
+        found = map_rows(log_p_and_error, samples)
         log_p, error = found[:, :-1], found[:, -1]
-        target = self._target(log_p.clone())
+        target = sharpen(log_p.clone(), **self._balancing(log_p.device))
         shares = target.mean(dim=0, dtype=torch.float64).cpu().numpy()
         balance = (shares * np.log(np.maximum(shares, 1e-300) / self._shares())).sum()
         loss = kl_divergence(target, log_p).item() + balance + error.mean().item()
-        return float(loss), log_p.argmax(dim=1).int().cpu().numpy()
+        return float(loss), most_probable(log_p)
 
-    def _learned(self, fit):
-        learned = super()._learned(fit)
-        if learned is None:
-            return None
-        return learned | {"intercept_": fit.module.intercept.detach().cpu().numpy()}
+    def _attributes(self, fit):
+        intercept = fit.module.intercept.detach().cpu().numpy()
+        return super()._attributes(fit) | {"intercept_": intercept}
 
 
 def _layers(network):

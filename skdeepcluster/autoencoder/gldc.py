@@ -3,19 +3,25 @@
 from numbers import Integral, Real
 
 import torch
-from sklearn.utils._param_validation import Interval
 
+from skdeepcluster._sklearn import Interval
 from skdeepcluster.assignment import sharpening_loss, student_t
-from skdeepcluster.autoencoder.dec import most_probable
-from skdeepcluster.autoencoder.idec import IDEC
+from skdeepcluster.base import param
+from skdeepcluster.deep import (
+    CenteredAutoencoder,
+    ProbabilityMixin,
+    most_probable,
+    sharpen_target,
+    smoothed,
+)
 from skdeepcluster.nn import kl_divergence
-from skdeepcluster.training import map_blocks
+from skdeepcluster.training import Stage, map_rows
 
 # What divides distances, as a share of the batch's largest, in the exponent beside the ranks.
 _DISTANCE_SCALE = 20.0
 
 
-class GLDC(IDEC):
+class GLDC(ProbabilityMixin, CenteredAutoencoder):
     r"""Global-local deep clustering: the soft clusters of HCHC.
 
     Memberships by Student's t as in `DEC`, with its target for the whole and three terms that hold
@@ -76,6 +82,15 @@ class GLDC(IDEC):
         Standard deviation :math:`\sigma` of the noise, for standardised rows. The authors' is 0.25
         for pixels in [0, 1], which is 1 for the standardised ones of handwritten digits.
 
+    alpha : float, default=1
+        Degrees of freedom of Student's t.
+
+    update_interval : int, default=None
+        Steps between two updates of the target; by default one epoch.
+
+    tol : float, default=1e-3
+        Training ends when fewer than this share of the labels changed between two updates.
+
     Attributes
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, n_components)
@@ -108,37 +123,49 @@ class GLDC(IDEC):
     (300, 3)
     """
 
-    reconstruction_weight: float = 0.07
-    kl_weight: float = 1e-3
-    pair_weight: float = 5.0
-    pair_decay: float = 0.8
-    pair_floor: float = 0.16
-    n_neighbors: int | None = None
-    similarity_decay: float = 0.5
-    consistency_weight: float = 10.0
-    noise_std: float = 1.0
-
-    _parameter_constraints = {
-        **IDEC._parameter_constraints,
-        "kl_weight": [Interval(Real, 0, None, closed="left")],
-        "pair_weight": [Interval(Real, 0, None, closed="left")],
-        "pair_decay": [Interval(Real, 0, 1, closed="both")],
-        "pair_floor": [Interval(Real, 0, 1, closed="both")],
-        "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
-        "similarity_decay": [Interval(Real, 0, None, closed="left")],
-        "consistency_weight": [Interval(Real, 0, None, closed="left")],
-        "noise_std": [Interval(Real, 0, None, closed="left")],
-    }
+    reconstruction_weight: float = param(0.07, Interval(Real, 0, None, closed="left"))
+    kl_weight: float = param(1e-3, Interval(Real, 0, None, closed="left"))
+    pair_weight: float = param(5.0, Interval(Real, 0, None, closed="left"))
+    pair_decay: float = param(0.8, Interval(Real, 0, 1, closed="both"))
+    pair_floor: float = param(0.16, Interval(Real, 0, 1, closed="both"))
+    n_neighbors: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
+    similarity_decay: float = param(0.5, Interval(Real, 0, None, closed="left"))
+    consistency_weight: float = param(10.0, Interval(Real, 0, None, closed="left"))
+    alpha: float = param(1.0, Interval(Real, 0, None, closed="neither"))
+    update_interval: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
+    tol: float = param(1e-3, Interval(Real, 0, None, closed="left"))
+    noise_std: float = param(1.0, Interval(Real, 0, None, closed="left"))
 
     def _stages(self):
-        *first, refine = super()._stages()
-        refine.loss = self._global_local
-        refine.weights = self._weights() | {
-            "kl": self.kl_weight,
-            "pair": self.pair_weight,
-            "consistency": self.consistency_weight,
-        }
-        return [*first, refine]
+        weights = {"reconstruction": self.reconstruction_weight}
+        return [
+            *self._pretrain_stages(),
+            self._start_stage(self._warm_up, weights=weights),
+            Stage(
+                "refine",
+                self._global_local,
+                self.max_epochs,
+                refresh=self._sharpen,
+                every=self.update_interval,
+                weights=weights
+                | {
+                    "kl": self.kl_weight,
+                    "pair": self.pair_weight,
+                    "consistency": self.consistency_weight,
+                },
+            ),
+        ]
+
+    def _sharpen(self, fit):
+        return sharpen_target(fit, self._log_proba, self.tol)
+
+    def _warm_up(self, fit, batch):
+        target = smoothed(fit.state.start_labels[batch.index], self.n_clusters)
+        kl = kl_divergence(target, self._log_proba(fit.module, batch.x))
+        return {"kl": kl} | self._reconstruct(fit, batch)
+
+    def _log_proba(self, module, x):
+        return student_t(module.encode(x), module.centers, self.alpha)
 
     def _global_local(self, fit, batch):
         z, restored = fit.module(self._corrupt(fit, batch, batch.x))
@@ -164,13 +191,13 @@ class GLDC(IDEC):
         n_neighbors = self.n_neighbors or max(1, round(len(z) / self.n_clusters))
         return pair_loss(pair_targets(z, n_neighbors, self.similarity_decay), q)
 
-    def _assess(self, module, samples):
+    def _evaluate(self, module, samples):
         def row(x):
             z, restored = module(x)
             error = self._reconstruction_loss(x, restored, rows=True)
             return torch.cat([student_t(z, module.centers, self.alpha), error[:, None], z], dim=1)
 
-        found = torch.cat(list(map_blocks(row, samples)))
+        found = map_rows(row, samples)
         log_q, error, z = found.tensor_split([self.n_clusters, self.n_clusters + 1], dim=1)
         order = torch.randperm(len(found), generator=torch.Generator().manual_seed(0))
         pair = sum(

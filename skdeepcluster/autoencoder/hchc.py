@@ -1,11 +1,10 @@
 """HCHC: the soft clusters of GLDC, along a shortest cycle through them."""
 
 import numpy as np
-import torch
 
 from skdeepcluster.algorithms.circle import circle_layout, points_inside
 from skdeepcluster.autoencoder.gldc import GLDC
-from skdeepcluster.training import map_blocks
+from skdeepcluster.training import ReadOut, map_rows
 
 
 class HCHC(GLDC):
@@ -25,9 +24,6 @@ class HCHC(GLDC):
     the distances. A row is at :math:`\sum_j q_{ij} a_j`, the mean of the clusters' places
     :math:`a_j`: clear members are near the rim, rows between two neighbours near the chord,
     outliers inside.
-
-    Parameters
-    ----------
 
     Attributes
     ----------
@@ -74,20 +70,15 @@ class HCHC(GLDC):
     (300, 2)
     """
 
-    def _conclude(self, fit):
-        super()._conclude(fit)
-        q = map_blocks(lambda x: self._log_proba(fit.module, x).exp(), fit.samples)
-        q = torch.cat(list(q)).cpu().numpy().astype(np.float64)
-        fit.circle = circle_layout(q)
-        fit.places = points_inside(q, fit.circle.anchors)
-
-    def _learned(self, fit):
-        learned = super()._learned(fit)
-        if learned is None or not hasattr(fit, "circle"):
-            return learned
-        circle = fit.circle._asdict()
+    def _read_out(self, fit):
+        loss, labels, found = super()._read_out(fit)
+        q = map_rows(lambda x: self._log_proba(fit.module, x).exp(), fit.samples)
+        q = q.cpu().numpy().astype(np.float64)
+        circle = circle_layout(q)._asdict()
         circle["cycle_length"] = circle.pop("length")
-        return learned | {f"{k}_": v for k, v in circle.items()} | {"embedding_": fit.places}
+        found |= {f"{name}_": value for name, value in circle.items()}
+        found["embedding_"] = points_inside(q, circle["anchors"])
+        return ReadOut(loss, labels, found)
 
     def to_circle(self, X):
         """Places of rows in the circle, between the clusters by their memberships.

@@ -3,11 +3,13 @@
 from numbers import Real
 
 import torch
-from sklearn.utils._param_validation import Interval
 
+from skdeepcluster._sklearn import Interval
 from skdeepcluster.assignment import sharpening_loss
-from skdeepcluster.autoencoder.dec import DEC, most_probable
-from skdeepcluster.training import map_blocks
+from skdeepcluster.autoencoder.dec import DEC
+from skdeepcluster.base import param
+from skdeepcluster.deep import most_probable
+from skdeepcluster.training import map_rows
 
 
 class IDEC(DEC):
@@ -53,12 +55,7 @@ class IDEC(DEC):
     (3, 8)
     """
 
-    reconstruction_weight: float = 1.0
-
-    _parameter_constraints = {
-        **DEC._parameter_constraints,
-        "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
-    }
+    reconstruction_weight: float = param(1.0, Interval(Real, 0, None, closed="left"))
 
     def _weights(self):
         return {"reconstruction": self.reconstruction_weight}
@@ -66,15 +63,15 @@ class IDEC(DEC):
     def _trained(self, module):
         return module.parameters()
 
-    def _self_training(self, fit, batch):
-        return super()._self_training(fit, batch) | self._reconstruct(fit, batch)
+    def _terms(self, fit, batch, target):
+        return super()._terms(fit, batch, target) | self._reconstruct(fit, batch)
 
-    def _assess(self, module, samples):
+    def _evaluate(self, module, samples):
         def log_q_and_error(x):
             errors = self._reconstruction_loss(x, module(x)[1], rows=True)
             return torch.cat([self._log_proba(module, x), errors[:, None]], dim=1)
 
-        found = torch.cat(list(map_blocks(log_q_and_error, samples)))
+        found = map_rows(log_q_and_error, samples)
         log_q, errors = found[:, :-1], found[:, -1]
         loss = sharpening_loss(log_q) + self.reconstruction_weight * errors.mean().item()
         return loss, most_probable(log_q)

@@ -5,15 +5,15 @@ from numbers import Real
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
 
+from skdeepcluster._sklearn import Interval, StrOptions
 from skdeepcluster.algorithms.kmeans import replace_empty
-from skdeepcluster.autoencoder._base import CenteredBase
-from skdeepcluster.training import Stage, map_blocks
+from skdeepcluster.base import param
+from skdeepcluster.deep import CenteredAutoencoder, StreamMixin, mean_and_labels
+from skdeepcluster.training import Stage, map_rows
 
 
-class TELL(CenteredBase):
+class TELL(StreamMixin, CenteredAutoencoder):
     r"""K-means as a layer of a network, whose weights are centres to look at.
 
     Embedding and centres lie on the unit sphere, where the squared distance to a centre is linear
@@ -80,25 +80,19 @@ class TELL(CenteredBase):
     (3, 8)
     """
 
-    clustering_weight: float = 0.5
-    center_step: float = 0.1
-
-    _parameter_constraints = {
-        **CenteredBase._parameter_constraints,
-        "clustering_weight": [Interval(Real, 0, None, closed="left")],
-        "center_step": [Interval(Real, 0, None, closed="neither")],
-        "init": [StrOptions({"spectral", "linkage", "k-means", "random"}), "array-like"],
-    }
+    init: str | np.ndarray = param(
+        "spectral", StrOptions({"spectral", "linkage", "k-means", "random"}), "array-like"
+    )
+    clustering_weight: float = param(0.5, Interval(Real, 0, None, closed="left"))
+    center_step: float = param(0.1, Interval(Real, 0, None, closed="neither"))
 
     _constraint = "unit_norm"
 
     def _stages(self):
         weights = {"clustering": self.clustering_weight}
         return [
-            *self._pretraining(self.pretrain_epochs, parameters=self._pretrained),
-            Stage(
-                "initialize", self._taught, self._taught_epochs, weights, begin=self._place_centers
-            ),
+            *self._pretrain_stages(),
+            self._start_stage(self._warm_up, weights=weights),
             self._refinement(self.max_epochs),
         ]
 
@@ -114,22 +108,19 @@ class TELL(CenteredBase):
         )
 
     def _first_clusters(self, fit, Z):
-        if self._starts_from("random"):
+        if self._init_is("random"):
             centers = torch.randn(fit.module.centers.shape, generator=fit.generator).numpy()
         else:
             centers, labels = super()._first_clusters(fit, Z)
         centers = centers / np.maximum(np.linalg.norm(centers, axis=1, keepdims=True), 1e-12)
-        if not self._teaches:
+        if not self._warms_up:
             labels = (Z @ centers.T).argmax(axis=1)
         return centers, labels
 
-    def _place_centers(self, fit):
-        fit.state.labels = super()._place_centers(fit)
-
-    def _taught(self, fit, batch):
+    def _warm_up(self, fit, batch):
         """The encoder meets the centres of the given labels."""
         h, restored = fit.module(self._corrupt(fit, batch, batch.x))
-        held = fit.module.centers.detach()[fit.state.labels[batch.index]]
+        held = fit.module.centers.detach()[fit.state.start_labels[batch.index]]
         return self._terms(batch, restored, (h * held).sum(dim=1))
 
     def _in_turn(self, fit, batch):
@@ -151,7 +142,7 @@ class TELL(CenteredBase):
     def _move_centers(self, fit, batch):
         """A step of one length for all centres that have a gradient, and back to the sphere."""
         centers = fit.module.centers
-        gradient, centers.grad = centers.grad, None  # the optimiser has no part in it
+        gradient, centers.grad = centers.grad, None  # the optimizer has no part in it
         if gradient is None:
             return
         length = gradient.norm(dim=1, keepdim=True)
@@ -178,55 +169,28 @@ class TELL(CenteredBase):
     def _label(self, module, x):
         return _cosine(module.encode(x), module.centers).argmax(dim=1)
 
-    def _assess(self, module, samples):
+    def _evaluate(self, module, samples):
         def term_and_label(x):
             h, restored = module(x)
             cosine, label = _cosine(h, module.centers).max(dim=1)
             error = self._reconstruction_loss(x, restored, rows=True)
             return torch.stack([error + self.clustering_weight * (2 - 2 * cosine), label], dim=1)
 
-        found = torch.cat(list(map_blocks(term_and_label, samples)))
-        return found[:, 0].mean(dtype=torch.float64).item(), found[:, 1].int().cpu().numpy()
+        return mean_and_labels(map_rows(term_and_label, samples))
 
-    def _learned(self, fit):
-        learned = super()._learned(fit)
-        if learned is None:
-            return None
+    def _attributes(self, fit):
         with torch.no_grad():
             decoded = fit.module.decode(fit.module.centers).flatten(1).cpu().numpy()
-        return learned | {"prototypes_": fit.samples.standardize.inverse(decoded)}
+        return super()._attributes(fit) | {"prototypes_": fit.samples.standardize.inverse(decoded)}
 
-    @_fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y=None):
-        """Go on with new rows, in one pass that moves the centres and trains the autoencoder.
-
-        The first call is `fit`, whose pre-training needs rows enough. Later ones keep the network,
-        the centres and the standardisation of rows; `labels_`, `loss_` and `history_` are those of
-        the rows of the last call.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or torch.utils.data.Dataset
-            As in `fit`; later calls may have any number of rows.
-        y : object, default=None
-            Ignored.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-        """
-        if not hasattr(self, "module_"):
-            return self.fit(X)
-
-        def placed(fit):
-            fit.state.placed = True
+    def _further_stage(self):
+        def begin(fit):
+            fit.usable = True
             self._forget(fit)
 
         stage = self._refinement(epochs=1)
-        stage.begin, stage.end_epoch = placed, None
-        self._go_on(X, y, stage)
-        return self
+        stage.begin, stage.end_epoch = begin, None
+        return stage
 
 
 def _cosine(h, centers):

@@ -7,12 +7,18 @@ import torch
 import torch.nn.functional as F
 from sklearn.mixture import GaussianMixture
 from sklearn.utils import check_random_state, check_scalar
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from skdeepcluster.autoencoder._base import ProbabilisticBase, check_unit_interval
-from skdeepcluster.training import Stage, map_blocks
+from skdeepcluster._sklearn import Interval, StrOptions
+from skdeepcluster.base import param
+from skdeepcluster.deep import (
+    CenteredAutoencoder,
+    ProbabilityMixin,
+    check_unit_interval,
+    most_probable,
+)
+from skdeepcluster.training import Stage, map_rows
 
 # Of a component's variance in the embedding: the first variance of a row, small enough for its
 # draws to stay in its cluster, and the least variance that a component begins with.
@@ -21,7 +27,7 @@ _FIRST_SHARE, _LEAST_SHARE = 0.1, 1e-3
 _DECAY, _DECAY_EPOCHS = 0.9, 10
 
 
-class VaDE(ProbabilisticBase):
+class VaDE(ProbabilityMixin, CenteredAutoencoder):
     r"""Variational deep embedding: a Gaussian mixture of codes that generates the rows.
 
     A cluster is drawn, a code from its Gaussian, and a row from the code. Encoder, decoder and
@@ -86,31 +92,29 @@ class VaDE(ProbabilisticBase):
     ((5, 8), {1})
     """
 
-    likelihood: str = "gaussian"
-    reconstruction_weight: float = 1.0
-
-    _parameter_constraints = {
-        **ProbabilisticBase._parameter_constraints,
-        "likelihood": [StrOptions({"gaussian", "bernoulli"})],
-        "reconstruction_weight": [Interval(Real, 0, None, closed="neither")],
-        "init": [StrOptions({"spectral", "linkage", "mixture", "k-means"}), "array-like"],
-    }
+    init: str | np.ndarray = param(
+        "spectral", StrOptions({"spectral", "linkage", "mixture", "k-means"}), "array-like"
+    )
+    likelihood: str = param("gaussian", StrOptions({"gaussian", "bernoulli"}))
+    reconstruction_weight: float = param(1.0, Interval(Real, 0, None, closed="neither"))
 
     @property
     def _loss(self):
         return "mse" if self.likelihood == "gaussian" else "bce"
 
-    def _centers_and_scales(self):
+    @property
+    def _scales_rows(self):
         return self.likelihood == "gaussian"
 
-    def _check_samples(self, samples):
+    def _plan(self, samples, side):
         if self.likelihood == "bernoulli":
             check_unit_interval(samples, "likelihood='bernoulli'", "'gaussian'")
+        return super()._plan(samples, side)
 
     # -- the model ---------------------------------------------------------------------------
 
-    def _build(self, shape, generator):
-        module = super()._build(shape, generator)
+    def _build(self, shape, plan, generator):
+        module = super()._build(shape, plan, generator)
         n_clusters, n_components = module.centers.shape
         *_, last = _layers(module.encoder)
         n_hidden = last.in_features if isinstance(last, nn.Linear) else n_components
@@ -154,10 +158,8 @@ class VaDE(ProbabilisticBase):
     def _stages(self):
         weights = {"reconstruction": self.reconstruction_weight}
         return [
-            *self._pretraining(self.pretrain_epochs, parameters=self._pretrained),
-            Stage(
-                "initialize", self._taught, self._taught_epochs, weights, begin=self._place_centers
-            ),
+            *self._pretrain_stages(),
+            self._start_stage(self._warm_up, weights=weights),
             Stage(
                 "refine",
                 self._bound,
@@ -168,10 +170,10 @@ class VaDE(ProbabilisticBase):
         ]
 
     @torch.no_grad()
-    def _place_centers(self, fit):
+    def _start(self, fit):
         """Mixture and first posterior by one M-step from the responsibilities of the start."""
         Z = fit.over_all_rows(fit.module.encode)
-        if self._starts_from("mixture"):
+        if self._init_is("mixture"):
             mixture = GaussianMixture(
                 self.n_clusters, covariance_type="diag", n_init=10, random_state=fit.seed()
             )
@@ -192,11 +194,11 @@ class VaDE(ProbabilisticBase):
         module.log_variances.copy_(variances.log())
         module.logits.copy_((counts + 1).log())
         module.log_variance.bias.fill_((_FIRST_SHARE * (counts / len(Z)) @ variances).mean().log())
-        fit.state.labels = gamma.argmax(dim=1)
-        fit.state.placed = True
+        fit.state.start_labels = gamma.argmax(dim=1)
+        fit.usable = True
 
-    def _taught(self, fit, batch):
-        return self._bound(fit, batch, fit.state.labels[batch.index])
+    def _warm_up(self, fit, batch):
+        return self._bound(fit, batch, fit.state.start_labels[batch.index])
 
     def _bound(self, fit, batch, labels=None):
         mean, log_variance = self._posterior(fit.module, self._corrupt(fit, batch, batch.x))
@@ -212,7 +214,7 @@ class VaDE(ProbabilisticBase):
 
     # -- after fit ---------------------------------------------------------------------------
 
-    def _assess_rows(self, module, x):
+    def _evaluate_rows(self, module, x):
         """The bound and log-probabilities of the clusters, at the mean of each row's code."""
         mean, log_variance = self._posterior(module, x)
         log_gamma = F.log_softmax(self._log_joint(module, mean), dim=1)
@@ -221,18 +223,14 @@ class VaDE(ProbabilisticBase):
         loss = loss + self._divergence(module, mean, log_variance, log_gamma)
         return torch.cat([loss[:, None], log_gamma], dim=1)
 
-    def _assess(self, module, samples):
-        found = torch.cat(list(map_blocks(lambda x: self._assess_rows(module, x), samples)))
-        labels = found[:, 1:].argmax(dim=1).int().cpu().numpy()
-        return found[:, 0].mean(dtype=torch.float64).item(), labels
+    def _evaluate(self, module, samples):
+        found = map_rows(lambda x: self._evaluate_rows(module, x), samples)
+        return found[:, 0].mean(dtype=torch.float64).item(), most_probable(found[:, 1:])
 
-    def _learned(self, fit):
-        learned = super()._learned(fit)
-        if learned is None:
-            return None
+    def _attributes(self, fit):
         covariances = fit.module.log_variances.detach().exp().cpu().numpy()
         weights = F.softmax(fit.module.logits.detach().double(), dim=0).cpu().numpy()
-        return learned | {"covariances_": covariances, "weights_": weights}
+        return super()._attributes(fit) | {"covariances_": covariances, "weights_": weights}
 
     def _log_proba(self, module, x):
         return F.log_softmax(self._log_joint(module, module.encode(x)), dim=1)
@@ -250,7 +248,7 @@ class VaDE(ProbabilisticBase):
         bound : ndarray of shape (n_samples,)
             With the code at its mean and without the constant of the likelihood.
         """
-        return self._stream(X, lambda x: -self._assess_rows(self.module_, x)[:, 0])
+        return self._stream(X, lambda x: -self._evaluate_rows(self.module_, x)[:, 0])
 
     def sample(self, n_samples=1, cluster=None):
         """Draw new rows.

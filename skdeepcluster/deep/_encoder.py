@@ -1,17 +1,19 @@
-"""What the methods that train an encoder share: its description in parameters."""
+"""Encoders by their description in parameters."""
 
 import copy
+from collections.abc import Sequence
 from numbers import Integral
 
 import torch
-from sklearn.utils._param_validation import Interval, StrOptions
 
-from skdeepcluster.deep._clusterer import DeepClusterer
+from skdeepcluster._sklearn import Interval, StrOptions
+from skdeepcluster.base import param, parameters
 from skdeepcluster.nn import Encoder, conv_autoencoder, mlp_autoencoder
 
 
-class EncoderBase(DeepClusterer):
-    """Base of the methods that train an encoder.
+@parameters
+class EncoderMixin:
+    """Networks from rows to an embedding.
 
     Parameters
     ----------
@@ -35,18 +37,12 @@ class EncoderBase(DeepClusterer):
         Width of the embedding.
     """
 
-    encoder: object = "mlp"
-    hidden_layer_sizes: object = None
-    n_components: int | None = None
-    image_shape: tuple | None = None
-
-    _parameter_constraints = {
-        **DeepClusterer._parameter_constraints,
-        "encoder": [StrOptions({"mlp", "conv"}), "array-like", torch.nn.Module],
-        "hidden_layer_sizes": ["array-like", None],
-        "n_components": [Interval(Integral, 1, None, closed="left"), None],
-        "image_shape": [tuple, list, None],
-    }
+    encoder: str | Sequence[int] | torch.nn.Module = param(
+        "mlp", StrOptions({"mlp", "conv"}), "array-like", torch.nn.Module
+    )
+    hidden_layer_sizes: Sequence[int] | None = param(None, "array-like", None)
+    n_components: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
+    image_shape: tuple[int, ...] | None = param(None, tuple, list, None)
 
     # What the code is held to.
     _constraint = "none"
@@ -99,52 +95,3 @@ class EncoderBase(DeepClusterer):
                 "image_shape=(C, H, W) for flat rows"
             )
         return name, hidden
-
-
-class LabelMixin:
-    """Labels of new rows, for methods that have `_label`."""
-
-    def _label(self, module, x):
-        """Clusters of standardised rows."""
-        raise NotImplementedError
-
-    def predict(self, X):
-        """The cluster of each row.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or images
-            New rows.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-            For the training rows these are `labels_`.
-        """
-        return self._stream(X, lambda x: self._label(self.module_, x).int())
-
-
-class ProbabilityMixin(LabelMixin):
-    """Labels and memberships of new rows, for methods that have `_log_proba`."""
-
-    def _log_proba(self, module, x):
-        """Log-probabilities of standardised rows."""
-        raise NotImplementedError
-
-    def _label(self, module, x):
-        return self._log_proba(module, x).argmax(dim=1)
-
-    def predict_proba(self, X):
-        """Probabilities of the clusters.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or images
-            New rows.
-
-        Returns
-        -------
-        proba : ndarray of shape (n_samples, n_clusters)
-            Rows sum to 1, and are largest at the labels of `predict`.
-        """
-        return self._stream(X, lambda x: self._log_proba(self.module_, x).exp())

@@ -1,4 +1,4 @@
-"""What the pseudo-label methods share: encoder, views, heads, and the way from rows to labels."""
+"""What self-supervised methods share: encoder, views, heads, and the way from rows to labels."""
 
 import math
 import warnings
@@ -9,16 +9,15 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
+from skdeepcluster._sklearn import Interval, StrOptions
 from skdeepcluster.assignment import grouped_anchors, moved_anchors
-from skdeepcluster.deep._clusterer import seeded
-from skdeepcluster.deep._encoder import EncoderBase, ProbabilityMixin
+from skdeepcluster.base import param
+from skdeepcluster.deep import DeepClusterer, EncoderMixin, ProbabilityMixin, StreamMixin, seeded
 from skdeepcluster.nn import Encoder, conv_encoder, dense_encoder
-from skdeepcluster.training import Stage, map_blocks
+from skdeepcluster.training import ReadOut, Stage, cosine_decay, map_blocks, map_rows
 from skdeepcluster.views import Draws, ImageViews, TabularViews, Views
 
 # Anchors that the read-out keeps for new rows: a tenth of the rows, but not more than these.
@@ -31,8 +30,8 @@ VIEWED = 10_000
 SPREAD, RANK, GUESS = 0.01, 1.05, 0.9
 
 
-class SelfLabelBase(ProbabilityMixin, EncoderBase):
-    """Base of the methods that train an encoder by labels that they make themselves.
+class SelfSupervised(ProbabilityMixin, EncoderMixin, DeepClusterer):
+    """Base of the methods that train an encoder by views and pseudo-labels.
 
     Parameters
     ----------
@@ -84,21 +83,12 @@ class SelfLabelBase(ProbabilityMixin, EncoderBase):
         training minimised are in `history_`.
     """
 
-    encoder: object = "auto"
-    n_components: int = 64
-    n_prototypes: int | None = None
-    views: object = "auto"
-    final_clustering: str = "spectral"
+    encoder: object = param("auto", StrOptions({"auto", "mlp", "conv"}), "array-like", nn.Module)
+    n_components: int = param(64, Interval(Integral, 1, None, closed="left"))
+    n_prototypes: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
+    views: object = param("auto", StrOptions({"auto"}), callable)
+    final_clustering: str = param("spectral", StrOptions({"spectral", "average", "k-means"}))
     max_epochs: int = 50
-
-    _parameter_constraints = {
-        **EncoderBase._parameter_constraints,
-        "encoder": [StrOptions({"auto", "mlp", "conv"}), "array-like", nn.Module],
-        "n_components": [Interval(Integral, 1, None, closed="left")],
-        "n_prototypes": [Interval(Integral, 1, None, closed="left"), None],
-        "views": [StrOptions({"auto"}), callable],
-        "final_clustering": [StrOptions({"spectral", "average", "k-means"})],
-    }
 
     _constraint = "unit_norm"
     # Crops and turns move pixels: the background must look the same everywhere.
@@ -111,19 +101,24 @@ class SelfLabelBase(ProbabilityMixin, EncoderBase):
 
     # -- networks ----------------------------------------------------------------------------
 
-    def _check_samples(self, samples):
+    def _plan(self, samples, side):
         n = len(samples)
-        most = max(self.n_clusters, n // 5)
-        self.n_prototypes_ = min(self.n_prototypes or min(10 * self.n_clusters, most), n)
-        self._n_anchors = max(self.n_clusters, self.n_prototypes_, min(MAX_ANCHORS, n // 10))
+        n_prototypes = self._n_prototypes_of(n)
+        n_anchors = max(self.n_clusters, n_prototypes, min(MAX_ANCHORS, n // 10))
+        return SimpleNamespace(n_prototypes=n_prototypes, n_anchors=n_anchors, continues=False)
 
-    def _build(self, shape, generator):
+    def _n_prototypes_of(self, n_samples):
+        """Number of prototypes for so many rows."""
+        most = max(self.n_clusters, n_samples // 5)
+        return min(self.n_prototypes or min(10 * self.n_clusters, most), n_samples)
+
+    def _build(self, shape, plan, generator):
         module = self._encoder_alone(shape, generator)
         with torch.no_grad():
             width = module.eval().encode(torch.zeros(2, *shape)).shape[1]
-        module.register_buffer("anchors", torch.zeros(self._n_anchors, width))
-        module.register_buffer("anchor_clusters", torch.full((self._n_anchors,), -1))
-        self._add_heads(module, width, generator)
+        module.register_buffer("anchors", torch.zeros(plan.n_anchors, width))
+        module.register_buffer("anchor_clusters", torch.full((plan.n_anchors,), -1))
+        self._add_heads(module, width, plan, generator)
         return module
 
     def _encoder_alone(self, shape, generator):
@@ -133,7 +128,7 @@ class SelfLabelBase(ProbabilityMixin, EncoderBase):
         make = conv_encoder if name == "conv" else dense_encoder
         return Encoder(make(shape, hidden, self.n_components, generator), self._constraint)
 
-    def _add_heads(self, module, width, generator):
+    def _add_heads(self, module, width, plan, generator):
         """Give the module what else is trained, for an embedding of this width."""
 
     # -- training ----------------------------------------------------------------------------
@@ -145,7 +140,7 @@ class SelfLabelBase(ProbabilityMixin, EncoderBase):
         """Options of the stage of training."""
         options = {"schedule": cosine_decay}
         if self._drops_rest:
-            options["rows"] = self._whole_batches
+            options["batches"] = self._whole_batches
         return options
 
     def _loss_of_batch(self, fit, batch):
@@ -160,8 +155,8 @@ class SelfLabelBase(ProbabilityMixin, EncoderBase):
 
     # -- views -------------------------------------------------------------------------------
 
-    def _draw_outside(self):
-        return super()._draw_outside() or not isinstance(self._view_maker((1,)), Views)
+    def _uses_user_code(self):
+        return super()._uses_user_code() or not isinstance(self._view_maker((1,)), Views)
 
     def _view_maker(self, shape):
         if self.views == "auto":
@@ -174,7 +169,7 @@ class SelfLabelBase(ProbabilityMixin, EncoderBase):
         draws = SimpleNamespace(
             uniform=partial(fit.uniform, batch),
             normal=partial(fit.normal, batch),
-            company=partial(fit.company, batch),
+            batch_rows=partial(fit.batch_rows, batch),
         )
         whole = self._view_maker(x.shape[1:])
         local = whole.local() if n_local and isinstance(whole, Views) else whole
@@ -188,24 +183,26 @@ class SelfLabelBase(ProbabilityMixin, EncoderBase):
 
     # -- labels ------------------------------------------------------------------------------
 
-    def _conclude(self, fit):
-        Z = torch.cat(list(map_blocks(fit.module.encode, fit.samples)))
+    def _read_out(self, fit):
+        Z = map_rows(fit.module.encode, fit.samples)
         fit.require_finite(Z.sum(dtype=torch.float64).item())
         anchors, clusters = self._anchors(fit, Z.cpu().numpy())
         fit.module.anchors[: len(anchors)] = torch.as_tensor(anchors)
         fit.module.anchor_clusters.fill_(-1)[: len(clusters)] = torch.as_tensor(clusters)
-        fit.loss, fit.labels = self._assess(fit.module, fit.samples)
+        loss, labels = self._evaluate(fit.module, fit.samples)
         centers = Z.new_zeros(self.n_clusters, Z.shape[1])
-        centers.index_add_(0, torch.as_tensor(fit.labels, device=Z.device).long(), Z)
+        centers.index_add_(0, torch.as_tensor(labels, device=Z.device).long(), Z)
         centered = Z.double() - Z.mean(dim=0, dtype=torch.float64)
         variances = torch.linalg.eigvalsh(centered.T @ centered / len(Z))
         squares = variances.square().sum().item()
-        fit.found = {
+        found = {
             "cluster_centers_": F.normalize(centers, dim=1).cpu().numpy(),
             "n_components_": Z.shape[1],
             "embedding_rank_": variances.sum().item() ** 2 / squares if squares > 0 else 0.0,
+            "n_prototypes_": fit.plan.n_prototypes,
             "_spread": variances.sum().clamp_min(0).sqrt().item(),
         }
+        return ReadOut(loss, labels, found | self._attributes(fit))
 
     def _anchors(self, fit, Z):
         rule, views = self.final_clustering, None
@@ -219,29 +216,17 @@ class SelfLabelBase(ProbabilityMixin, EncoderBase):
                 ]
             )
             views = views.cpu().numpy()
-        return grouped_anchors(Z, self.n_clusters, self._n_anchors, rule, views)
+        return grouped_anchors(Z, self.n_clusters, fit.plan.n_anchors, rule, views)
 
     def _over_views(self, samples, function, seed=0):
         """Concatenate function(rows, views of them) over samples; a seed's views are the same."""
         draws = torch.Generator().manual_seed(seed)
         make = self._view_maker(samples.shape)
-        with seeded(self._lent_generators(samples.device), seed=seed):
+        with seeded(self._global_generators(samples.device), seed=seed):
             parts = map_blocks(lambda x: function(x, view_of(make, x, Draws(x, draws))), samples)
             return torch.cat(list(parts))
 
-    def _objective(self, fit):
-        self._conclude(fit)
-        return fit.loss
-
-    def _learned(self, fit):
-        found = getattr(fit, "found", None)
-        return None if found is None else found | self._own_attributes(fit)
-
-    def _own_attributes(self, fit):
-        """Fitted attributes that the method has beside those of the family."""
-        return {}
-
-    def _assess(self, module, samples):
+    def _evaluate(self, module, samples):
         def loss_and_label(x, view):
             label = self._label(module, x)
             seen = self._log_proba(module, view)
@@ -278,7 +263,7 @@ class SelfLabelBase(ProbabilityMixin, EncoderBase):
                 "clusters mean little. Try more max_epochs, a lower learning_rate, weaker views, "
                 "more n_prototypes or a larger batch_size.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
 
@@ -301,55 +286,20 @@ def view_of(make, x, draws):
     return view
 
 
-def cosine_decay(progress):
-    """From 1 to 0 along half a cosine."""
-    return 0.5 * (1 + math.cos(math.pi * progress))
+class OnlineBase(StreamMixin, SelfSupervised):
+    """Base of the methods that can go on with new rows, at a tenth of the learning rate."""
 
-
-class OnlineBase(SelfLabelBase):
-    """Base of the methods that can go on with new rows."""
-
-    # Whether rows go on from a fitted model.
-    _goes_on = False
-
-    @_fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y=None):
-        """Go on with new rows, in one pass that trains the network and moves the clusters.
-
-        It has a tenth of the learning rate. The first call is `fit`. Later ones keep the network,
-        the prototypes, the clusters with their numbers, and the standardisation of rows;
-        `labels_`, `loss_` and `history_` are those of the rows of the last call.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or torch.utils.data.Dataset
-            As in `fit`; later calls may have any number of rows.
-        y : object, default=None
-            Ignored.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-        """
-        if not hasattr(self, "module_"):
-            return self.fit(X)
+    def _further_stage(self):
         (stage,) = self._stages()
         stage.epochs, stage.schedule = 1, None
         stage.learning_rate = 0.1 * self.learning_rate
-        self._goes_on = True
-        try:
-            self._go_on(X, y, stage)
-        finally:
-            del self._goes_on
-        return self
+        return stage
 
-    def _check_samples(self, samples):
-        if not self._goes_on:
-            super()._check_samples(samples)
+    def _further_plan(self):
+        return SimpleNamespace(n_prototypes=self.n_prototypes_, continues=True)
 
     def _anchors(self, fit, Z):
-        if not self._goes_on:
+        if not fit.plan.continues:
             return super()._anchors(fit, Z)
         known = fit.module.anchor_clusters >= 0
         anchors = moved_anchors(Z, fit.module.anchors[known].cpu().numpy())

@@ -1,25 +1,25 @@
 """ClusterFit: the clusters of one representation, learned by a new network."""
 
 import copy
-from types import SimpleNamespace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from skdeepcluster._sklearn import HasMethods
 from skdeepcluster.algorithms.kmeans import kmeans
-from skdeepcluster.deep._clusterer import seeded, seeded_clone
+from skdeepcluster.base import param
+from skdeepcluster.deep import seeded, seeded_clone
 from skdeepcluster.nn import linear
-from skdeepcluster.selfsupervised._base import SelfLabelBase
-from skdeepcluster.training import map_blocks
+from skdeepcluster.selfsupervised._base import SelfSupervised
+from skdeepcluster.training import map_rows
 
 
-class TeacherBase(SelfLabelBase):
+class TeacherBase(SelfSupervised):
     """Base of the methods that learn, once, the clusters of features that exist already.
 
     Parameters
@@ -40,61 +40,48 @@ class TeacherBase(SelfLabelBase):
         Centres of the clusters of the features, where k-means finds them.
     """
 
-    teacher: object = None
-    normalize: bool = True
+    teacher: object = param(None, HasMethods("transform"), callable, nn.Module, "array-like", None)
+    normalize: bool = param(True, "boolean")
 
-    _parameter_constraints = {
-        **SelfLabelBase._parameter_constraints,
-        "teacher": [HasMethods("transform"), callable, nn.Module, "array-like", None],
-        "normalize": ["boolean"],
-    }
+    # The features' clusters stand for it.
+    _in_side = frozenset({"teacher"})
 
-    def fit(self, X, y=None):
-        # A transformer meets the rows as the user gave them.
-        self._given = None
+    def _uses_user_code(self):
+        return super()._uses_user_code() or callable(self.teacher)
+
+    def _side(self, samples, X, y, **side):
+        known = super()._side(samples, X, y, **side)
+        given = self._given_features(X)
+        seed = self._draw_seed()
+        with seeded(self._global_generators(samples.device), seed):
+            features = self._features(samples, given)
+        labels, centers = self._clusters(features, seed)
+        known.rows["label"] = torch.as_tensor(labels, dtype=torch.int64)
+        if centers is not None:
+            known.arrays["teacher_centers"] = torch.as_tensor(centers)
+        return known
+
+    def _given_features(self, X):
+        """Features that a transformer gives for the rows as the user has them, or the user's."""
         teacher = self.teacher
         if hasattr(teacher, "transform"):
             try:
                 check_is_fitted(teacher)
             except NotFittedError:
                 teacher = seeded_clone(teacher, self._draw_seed()).fit(X)
-            self._given = teacher.transform(X)
-        elif teacher is not None and not callable(teacher):
-            self._given = teacher
-        try:
-            return super().fit(X, y)
-        finally:
-            del self._given
-            vars(self).pop("_taught", None)
+            return teacher.transform(X)
+        return None if callable(teacher) else teacher
 
-    fit.__doc__ = SelfLabelBase.fit.__doc__
-
-    def _identity(self, seed):
-        settings, modules = super()._identity(seed)
-        settings |= {"teacher": None, "clusterer": repr(settings.get("clusterer"))}
-        modules.register_buffer("labels", torch.as_tensor(self._taught.labels))
-        return settings, modules
-
-    def _draw_outside(self):
-        return super()._draw_outside() or callable(self.teacher)
-
-    def _check_samples(self, samples):
-        super()._check_samples(samples)
-        seed = self._draw_seed()
-        with seeded(self._lent_generators(samples.device), seed):
-            features = self._features(samples)
-        self._taught = self._teach(features, seed)
-
-    def _features(self, samples):
+    def _features(self, samples, given):
         """The teacher's features of all rows."""
-        if self._given is not None:
-            features = check_array(self._given, dtype=np.float32, input_name="teacher's features")
+        if given is not None:
+            features = check_array(given, dtype=np.float32, input_name="teacher's features")
         else:
             teacher = self.teacher or torch.nn.Identity()
             if isinstance(teacher, nn.Module):
                 teacher = copy.deepcopy(teacher).to(samples.device).eval()
-            parts = map_blocks(lambda x: teacher(x).float().flatten(1).cpu(), samples)
-            features = check_array(torch.cat(list(parts)).numpy(), input_name="teacher's features")
+            features = map_rows(lambda x: teacher(x).float().flatten(1).cpu(), samples)
+            features = check_array(features.numpy(), input_name="teacher's features")
         if len(features) != len(samples):
             raise ValueError(
                 f"teacher gives features of {len(features)} rows, but X has {len(samples)} rows"
@@ -103,21 +90,16 @@ class TeacherBase(SelfLabelBase):
             features = features / (np.linalg.norm(features, axis=1, keepdims=True) + 1e-5)
         return np.ascontiguousarray(features)
 
-    def _teach(self, features, seed):
-        """Clusters of the features: labels, and what else is to be known."""
-        centers, labels = kmeans(
-            features, self.n_prototypes_, n_init=1, max_iter=50, seed=seed, refill=True
-        )
-        return SimpleNamespace(labels=labels.astype(np.int64), centers=centers)
+    def _clusters(self, features, seed):
+        """Labels of the features, one or several for each row, and centers if there are any."""
+        n_prototypes = self._n_prototypes_of(len(features))
+        options = {"n_init": 1, "max_iter": 50, "refill": True}
+        centers, labels = kmeans(features, n_prototypes, seed=seed, **options)
+        return labels, centers
 
-    def _labels_of(self, fit, batch):
-        if not hasattr(fit.state, "labels"):
-            fit.state.labels = torch.as_tensor(self._taught.labels, device=fit.device)
-        return fit.state.labels[batch.index]
-
-    def _own_attributes(self, fit):
-        centers = self._taught.centers
-        return {} if centers is None else {"teacher_centers_": centers}
+    def _attributes(self, fit):
+        centers = fit.side.arrays.get("teacher_centers")
+        return {} if centers is None else {"teacher_centers_": centers.cpu().numpy()}
 
 
 class ClusterFit(TeacherBase):
@@ -168,44 +150,41 @@ class ClusterFit(TeacherBase):
     (300, 64)
     """
 
-    clusterer: object = None
+    clusterer: object = param(None, HasMethods("fit_predict"), None)
 
-    _parameter_constraints = {
-        **TeacherBase._parameter_constraints,
-        "clusterer": [HasMethods("fit_predict"), None],
-    }
-
-    def _teach(self, features, seed):
+    def _clusters(self, features, seed):
         if self.clusterer is None:
-            return super()._teach(features, seed)
+            return super()._clusters(features, seed)
         labels = np.asarray(seeded_clone(self.clusterer, seed).fit_predict(features))
         known = np.unique(labels[labels >= 0])
         if len(known) == 0:
             raise ValueError(f"clusterer={self.clusterer!r} finds no clusters in the features")
-        self.n_prototypes_ = len(known)
-        labels = np.where(labels >= 0, np.searchsorted(known, labels), -1)
-        return SimpleNamespace(labels=labels, centers=None)
+        return np.where(labels >= 0, np.searchsorted(known, labels), -1), None
 
-    def _add_heads(self, module, width, generator):
-        module.head = linear(width, self.n_prototypes_, generator)
+    def _plan(self, samples, side):
+        plan = super()._plan(samples, side)
+        if self.clusterer is not None:
+            plan.n_prototypes = int(side.rows["label"].max()) + 1
+        return plan
+
+    def _add_heads(self, module, width, plan, generator):
+        module.head = linear(width, plan.n_prototypes, generator)
 
     def _logits(self, module, x):
         return module.head(module.encoder(x).relu()).float()
 
     def _loss_of_batch(self, fit, batch):
         (x,) = self._views(fit, batch, 1)
-        logits, labels = self._logits(fit.module, x), self._labels_of(fit, batch)
+        logits, labels = self._logits(fit.module, x), batch.side.label
         # A batch may be all noise.
         loss = F.cross_entropy(logits, labels, ignore_index=-1, reduction="sum")
         return {"label": loss / (labels >= 0).sum().clamp_min(1)}
 
-    def _own_attributes(self, fit):
-        told = torch.cat(
-            list(map_blocks(lambda x: self._logits(fit.module, x).argmax(dim=1), fit.samples))
-        )
-        labels = self._taught.labels
+    def _attributes(self, fit):
+        predicted = map_rows(lambda x: self._logits(fit.module, x).argmax(dim=1), fit.samples)
+        labels = fit.side.rows["label"]
         known = labels >= 0
-        return super()._own_attributes(fit) | {
-            "pseudo_labels_": labels,
-            "accuracy_": float((told.cpu().numpy() == labels)[known].mean()),
+        return super()._attributes(fit) | {
+            "pseudo_labels_": labels.cpu().numpy(),
+            "accuracy_": (predicted == labels)[known].double().mean().item(),
         }

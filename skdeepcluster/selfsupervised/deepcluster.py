@@ -6,17 +6,18 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from sklearn.metrics import normalized_mutual_info_score
-from sklearn.utils._param_validation import Interval
 
+from skdeepcluster._sklearn import Interval
 from skdeepcluster.algorithms.kmeans import kmeans, spherical_kmeans
+from skdeepcluster.base import param
 from skdeepcluster.nn import linear
-from skdeepcluster.selfsupervised._base import SelfLabelBase
+from skdeepcluster.selfsupervised._base import SelfSupervised
 
 # Steps in which a new head learns its labels, more or less.
 STEPS_OF_HEAD = 60
 
 
-class DeepCluster(SelfLabelBase):
+class DeepCluster(SelfSupervised):
     r"""Clustering of features and learning of the clusters, in turns.
 
     In each round k-means groups the whitened features, and the network learns to tell the groups
@@ -73,25 +74,19 @@ class DeepCluster(SelfLabelBase):
     (300, 64)
     """
 
-    n_whitened: int = 256
-    reassign_every: int | None = None
-
-    _parameter_constraints = {
-        **SelfLabelBase._parameter_constraints,
-        "n_whitened": [Interval(Integral, 1, None, closed="left")],
-        "reassign_every": [Interval(Integral, 1, None, closed="left"), None],
-    }
+    n_whitened: int = param(256, Interval(Integral, 1, None, closed="left"))
+    reassign_every: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
 
     _least_every = 1
 
-    def _add_heads(self, module, width, generator):
-        module.head = linear(width, self.n_prototypes_, generator)
+    def _add_heads(self, module, width, plan, generator):
+        module.head = linear(width, plan.n_prototypes, generator)
 
     def _training(self):
         return super()._training() | {
             "begin": self._new_round,
             "end_epoch": self._end_epoch,
-            "rows": self._balanced_rows,
+            "batches": self._balanced_rows,
             # Each new head begins at the full rate.
             "schedule": None,
         }
@@ -112,8 +107,8 @@ class DeepCluster(SelfLabelBase):
         before = getattr(fit.state, "labels", None)
         fit.state.similarity = 0.0
         if before is not None:
-            before = self._flat(before).cpu().numpy()
-            after = self._flat(labels).numpy()
+            before = self._flat(fit, before).cpu().numpy()
+            after = self._flat(fit, labels).numpy()
             fit.state.similarity = float(normalized_mutual_info_score(before, after))
         fit.state.labels = labels.to(fit.device)
         self._renew_heads(fit)
@@ -121,30 +116,30 @@ class DeepCluster(SelfLabelBase):
     def _group(self, fit, features):
         """Groups of the rows, by whitened features."""
         labels = kmeans(
-            features, self.n_prototypes_, n_init=1, max_iter=20, seed=fit.seed(), refill=True
+            features, fit.plan.n_prototypes, n_init=1, max_iter=20, seed=fit.seed(), refill=True
         )[1]
         return torch.as_tensor(labels, dtype=torch.int64)
 
-    def _flat(self, labels):
+    def _flat(self, fit, labels):
         """One number for the group of each row."""
         return labels
 
     def _renew_heads(self, fit):
-        fit.start_anew(fit.module.head)
+        fit.reset_parameters(fit.module.head)
 
     def _balanced_rows(self, fit):
-        return balanced_rows(self._flat(fit.state.labels).cpu(), fit.generator)
+        return balanced_rows(self._flat(fit, fit.state.labels).cpu(), fit.generator)
 
     def _loss_of_batch(self, fit, batch):
         (x,) = self._views(fit, batch, 1)
         features = fit.module.encoder(x).relu()
         return {"label": F.cross_entropy(fit.module.head(features), fit.state.labels[batch.index])}
 
-    def _own_attributes(self, fit):
-        return {"prototype_labels_": self._flat(fit.state.labels).cpu().numpy()}
+    def _attributes(self, fit):
+        return {"prototype_labels_": self._flat(fit, fit.state.labels).cpu().numpy()}
 
 
-class DeepClusterV2(SelfLabelBase):
+class DeepClusterV2(SelfSupervised):
     r"""Spherical k-means whose centres are the head that the network learns.
 
     Each epoch begins with k-means over the embeddings of the epoch before. Its centres become the
@@ -200,21 +195,13 @@ class DeepClusterV2(SelfLabelBase):
     (300, 64)
     """
 
-    temperature: float = 0.1
-    n_heads: int = 3
-    n_views: int = 2
-    kmeans_iter: int = 10
+    temperature: float = param(0.1, Interval(Real, 0, None, closed="neither"))
+    n_heads: int = param(3, Interval(Integral, 1, None, closed="left"))
+    n_views: int = param(2, Interval(Integral, 1, None, closed="left"))
+    kmeans_iter: int = param(10, Interval(Integral, 1, None, closed="left"))
 
-    _parameter_constraints = {
-        **SelfLabelBase._parameter_constraints,
-        "temperature": [Interval(Real, 0, None, closed="neither")],
-        "n_heads": [Interval(Integral, 1, None, closed="left")],
-        "n_views": [Interval(Integral, 1, None, closed="left")],
-        "kmeans_iter": [Interval(Integral, 1, None, closed="left")],
-    }
-
-    def _add_heads(self, module, width, generator):
-        prototypes = torch.zeros(self.n_heads, self.n_prototypes_, width)
+    def _add_heads(self, module, width, plan, generator):
+        prototypes = torch.zeros(self.n_heads, plan.n_prototypes, width)
         module.register_buffer("prototypes", prototypes)
 
     def _training(self):
@@ -234,7 +221,7 @@ class DeepClusterV2(SelfLabelBase):
         for head in range(self.n_heads):
             Z = fit.state.banks[head % len(fit.state.banks)].cpu().numpy()
             centers, label = spherical_kmeans(
-                Z, self.n_prototypes_, max_iter=self.kmeans_iter, seed=fit.seed()
+                Z, fit.plan.n_prototypes, max_iter=self.kmeans_iter, seed=fit.seed()
             )
             fit.module.prototypes[head] = torch.as_tensor(centers)
             labels.append(label)
@@ -249,7 +236,7 @@ class DeepClusterV2(SelfLabelBase):
         labels = fit.state.labels[:, batch.index].expand(len(z), -1, -1)
         return {"label": F.cross_entropy(logits.flatten(0, 2), labels.flatten())}
 
-    def _own_attributes(self, fit):
+    def _attributes(self, fit):
         return {
             "prototypes_": fit.module.prototypes.cpu().numpy(),
             "prototype_labels_": fit.state.labels.cpu().numpy(),

@@ -5,9 +5,10 @@ from numbers import Integral
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.utils._param_validation import Interval, StrOptions
 
+from skdeepcluster._sklearn import Interval, StrOptions
 from skdeepcluster.algorithms.kmeans import kmeans
+from skdeepcluster.base import param
 from skdeepcluster.nn import linear
 from skdeepcluster.selfsupervised.deepcluster import DeepCluster
 
@@ -68,19 +69,13 @@ class DeeperCluster(DeepCluster):
     (300, 64)
     """
 
-    n_super: int = 4
-    rotations: object = "auto"
-
-    _parameter_constraints = {
-        **DeepCluster._parameter_constraints,
-        "n_super": [Interval(Integral, 1, None, closed="left")],
-        "rotations": [StrOptions({"auto"}), "boolean"],
-    }
+    n_super: int = param(4, Interval(Integral, 1, None, closed="left"))
+    rotations: object = param("auto", StrOptions({"auto"}), "boolean")
 
     _least_every = 3
 
-    def _check_samples(self, samples):
-        super()._check_samples(samples)
+    def _plan(self, samples, side):
+        plan = super()._plan(samples, side)
         shape = samples.shape
         square = len(shape) == 3 and shape[1] == shape[2]
         if self.rotations is True and not square:
@@ -88,54 +83,55 @@ class DeeperCluster(DeepCluster):
                 f"rotations=True needs square images, got rows of shape {shape}; give images of "
                 "shape (n, C, H, W), or image_shape=(C, H, W) for flat rows"
             )
-        self._n_turns = 4 if square and self.rotations else 1
-        self._n_super = max(1, min(self.n_super, len(samples) // 20, self.n_prototypes_))
-        self._n_sub = -(-self.n_prototypes_ // self._n_super)
+        plan.n_turns = 4 if square and self.rotations else 1
+        plan.n_super = max(1, min(self.n_super, len(samples) // 20, plan.n_prototypes))
+        plan.n_sub = -(-plan.n_prototypes // plan.n_super)
+        return plan
 
-    def _add_heads(self, module, width, generator):
-        n_classes = self._n_super * self._n_turns
+    def _add_heads(self, module, width, plan, generator):
+        n_classes = plan.n_super * plan.n_turns
         module.super_head = linear(width, n_classes, generator)
-        module.sub_heads = linear(width, n_classes * self._n_sub, generator)
+        module.sub_heads = linear(width, n_classes * plan.n_sub, generator)
 
     def _renew_heads(self, fit):
-        fit.start_anew(fit.module.super_head)
-        fit.start_anew(fit.module.sub_heads)
+        fit.reset_parameters(fit.module.super_head)
+        fit.reset_parameters(fit.module.sub_heads)
 
     def _group(self, fit, features):
         options = {"n_init": 1, "max_iter": 10, "refill": True}
-        coarse = kmeans(features, self._n_super, seed=fit.seed(), **options)[1]
+        coarse = kmeans(features, fit.plan.n_super, seed=fit.seed(), **options)[1]
         fine = np.zeros_like(coarse)
-        for group in range(self._n_super):
+        for group in range(fit.plan.n_super):
             rows = coarse == group
             if rows.any():
                 members = np.ascontiguousarray(features[rows])
-                n_sub = min(self._n_sub, len(members))
+                n_sub = min(fit.plan.n_sub, len(members))
                 fine[rows] = kmeans(members, n_sub, seed=fit.seed(), **options)[1]
         return torch.as_tensor(np.stack([coarse, fine], axis=1), dtype=torch.int64)
 
-    def _flat(self, labels):
-        return labels[:, 0] * self._n_sub + labels[:, 1]
+    def _flat(self, fit, labels):
+        return labels[:, 0] * fit.plan.n_sub + labels[:, 1]
 
     def _loss_of_batch(self, fit, batch):
         (x,) = self._views(fit, batch, 1)
         coarse, fine = fit.state.labels[batch.index].T
         turn = torch.zeros_like(coarse)
-        if self._n_turns > 1:
+        if fit.plan.n_turns > 1:
             turn = (4 * fit.uniform(batch)).long()
             turned = torch.stack([torch.rot90(x, k, dims=(2, 3)) for k in range(4)])
             x = turned[turn, torch.arange(len(x), device=x.device)]
         features = fit.module.encoder(x).relu()
-        class_ = coarse * self._n_turns + turn
-        logits = fit.module.sub_heads(features).float().unflatten(1, (-1, self._n_sub))
+        class_ = coarse * fit.plan.n_turns + turn
+        logits = fit.module.sub_heads(features).float().unflatten(1, (-1, fit.plan.n_sub))
         logits = logits[torch.arange(len(x), device=x.device), class_]
         return {
             "super": F.cross_entropy(fit.module.super_head(features).float(), class_),
             "sub": F.cross_entropy(logits, fine),
         }
 
-    def _own_attributes(self, fit):
+    def _attributes(self, fit):
         labels = fit.state.labels.cpu()
-        return super()._own_attributes(fit) | {
+        return super()._attributes(fit) | {
             "super_labels_": labels[:, 0].numpy(),
-            "sub_labels_": self._flat(labels).numpy(),
+            "sub_labels_": self._flat(fit, labels).numpy(),
         }

@@ -3,9 +3,10 @@
 from numbers import Integral, Real
 
 import torch
-from sklearn.utils._param_validation import Interval, StrOptions
 
+from skdeepcluster._sklearn import Interval, StrOptions
 from skdeepcluster.algorithms.kmeans import kmeans
+from skdeepcluster.base import param
 from skdeepcluster.nn import (
     RECONSTRUCTION_LOSSES,
     Autoencoder,
@@ -79,24 +80,18 @@ class GSimCLR(SimCLR):
     """
 
     batch_size: int = 64
-    guide_epochs: int = 30
-    guide_noise: float = 0.1
-    coverage: str = "uniform"
+    guide_epochs: int = param(30, Interval(Integral, 0, None, closed="left"))
+    guide_noise: float = param(0.1, Interval(Real, 0, None, closed="left"))
+    coverage: str = param("uniform", StrOptions({"uniform", "once"}))
 
-    _parameter_constraints = {
-        **SimCLR._parameter_constraints,
-        "guide_epochs": [Interval(Integral, 0, None, closed="left")],
-        "guide_noise": [Interval(Real, 0, None, closed="left")],
-        "coverage": [StrOptions({"uniform", "once"})],
-    }
-
-    def _check_samples(self, samples):
-        super()._check_samples(samples)
+    def _plan(self, samples, side):
+        plan = super()._plan(samples, side)
         n = len(samples)
-        self.n_prototypes_ = min(self.n_prototypes or max(2, min(self.batch_size, n // 8)), n)
+        plan.n_prototypes = min(self.n_prototypes or max(2, min(self.batch_size, n // 8)), n)
+        return plan
 
-    def _build(self, shape, generator):
-        module = super()._build(shape, generator)
+    def _build(self, shape, plan, generator):
+        module = super()._build(shape, plan, generator)
         if len(shape) == 3:
             guide = conv_autoencoder(shape, (32, 64), 32, generator)
         else:
@@ -116,7 +111,7 @@ class GSimCLR(SimCLR):
     def _training(self):
         return super()._training() | {
             "begin": self._make_pseudo_labels,
-            "rows": self._one_of_each,
+            "batches": self._one_of_each,
             "parameters": lambda module: module.encoder.parameters(),
         }
 
@@ -127,14 +122,14 @@ class GSimCLR(SimCLR):
 
     def _make_pseudo_labels(self, fit):
         codes = fit.over_all_rows(fit.module.guide.encode).cpu().numpy()
-        _, labels = kmeans(codes, self.n_prototypes_, n_init=1, seed=fit.seed())
+        _, labels = kmeans(codes, fit.plan.n_prototypes, n_init=1, seed=fit.seed())
         fit.state.pseudo_labels = torch.as_tensor(labels, dtype=torch.int64)
 
     def _one_of_each(self, fit):
         labels = fit.state.pseudo_labels.cpu()
         return one_of_each(labels, self.batch_size, fit.generator, once=self.coverage == "once")
 
-    def _own_attributes(self, fit):
+    def _attributes(self, fit):
         return {"pseudo_labels_": fit.state.pseudo_labels.cpu().numpy()}
 
 

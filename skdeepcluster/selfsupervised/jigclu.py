@@ -7,14 +7,15 @@ from numbers import Real
 
 import torch
 import torch.nn.functional as F
-from sklearn.utils._param_validation import Interval
 from torch import nn
 
+from skdeepcluster._sklearn import Interval
+from skdeepcluster.base import param
 from skdeepcluster.nn import contrast, conv_trunk, dense_encoder, linear
-from skdeepcluster.selfsupervised._base import SelfLabelBase
+from skdeepcluster.selfsupervised._base import SelfSupervised
 
 
-class JigClu(SelfLabelBase):
+class JigClu(SelfSupervised):
     r"""Jigsaw clustering.
 
     The patches of a batch of images are shuffled into montages, each of patches from several
@@ -80,31 +81,22 @@ class JigClu(SelfLabelBase):
     """
 
     n_components: int = 128
-    overlap: float = 0.2
-    temperature: float = 0.3
-    clustering_weight: float = 4.3
-    location_weight: float = 1.0
-
-    _parameter_constraints = {
-        **SelfLabelBase._parameter_constraints,
-        "overlap": [Interval(Real, 0, 0.5, closed="both")],
-        "temperature": [Interval(Real, 0, None, closed="neither")],
-        "clustering_weight": [Interval(Real, 0, None, closed="left")],
-        "location_weight": [Interval(Real, 0, None, closed="left")],
-    }
+    overlap: float = param(0.2, Interval(Real, 0, 0.5, closed="both"))
+    temperature: float = param(0.3, Interval(Real, 0, None, closed="neither"))
+    clustering_weight: float = param(4.3, Interval(Real, 0, None, closed="left"))
+    location_weight: float = param(1.0, Interval(Real, 0, None, closed="left"))
 
     _drops_rest = True
 
-    def _build(self, shape, generator):
-        self._is_image = len(shape) == 3
-        if self._is_image and min(shape[1:]) < 2:
+    def _build(self, shape, plan, generator):
+        if len(shape) == 3 and min(shape[1:]) < 2:
             raise ValueError(f"JigClu cuts images in four, which {shape} is too small for")
-        return super()._build(shape, generator)
+        return super()._build(shape, plan, generator)
 
     def _encoder_alone(self, shape, generator):
         width = 2 * self.n_components
         if isinstance(self.encoder, nn.Module):
-            if not self._is_image:
+            if len(shape) != 3:
                 raise ValueError("an encoder module for JigClu takes images; rows are flat")
             trunk = copy.deepcopy(self.encoder).to("cpu", torch.float32)
             maps = trunk(torch.zeros(2, *shape))
@@ -149,7 +141,7 @@ class JigClu(SelfLabelBase):
             * F.cross_entropy(fit.module.locate(h).float(), order // n),
         }
 
-    def _own_attributes(self, fit):
+    def _attributes(self, fit):
         if isinstance(fit.module.cells, MontageCells):
             return {}
         return {"column_blocks_": [block.cpu().numpy() for block in fit.module.cells.blocks()]}

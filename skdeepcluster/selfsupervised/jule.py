@@ -5,9 +5,8 @@ from numbers import Integral, Real
 
 import torch
 import torch.nn.functional as F
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
-from sklearn.utils._param_validation import Interval, StrOptions
 
+from skdeepcluster._sklearn import Interval, StrOptions, effective_n_threads
 from skdeepcluster.algorithms.degree_linkage import (
     linkage_labels,
     merge_to,
@@ -15,15 +14,16 @@ from skdeepcluster.algorithms.degree_linkage import (
     neighbor_graph,
 )
 from skdeepcluster.assignment import neighbor_vote
-from skdeepcluster.deep._encoder import EncoderBase, LabelMixin
+from skdeepcluster.base import param
+from skdeepcluster.deep import DeepClusterer, EncoderMixin, LabelMixin
 from skdeepcluster.nn import mean_triplet_loss, pooled_conv_encoder, triplet_loss
-from skdeepcluster.training import Stage, map_blocks
+from skdeepcluster.training import ReadOut, Stage, map_rows
 
 # Sides of images that a second convolution leaves something of.
 _TWO_CONVOLUTIONS = 24
 
 
-class JULE(LabelMixin, EncoderBase):
+class JULE(LabelMixin, EncoderMixin, DeepClusterer):
     r"""Agglomerative clustering in turns with an encoder that learns from it.
 
     Rows begin in as many clusters as they have groups of nearest neighbors; images are scaled to
@@ -144,41 +144,29 @@ class JULE(LabelMixin, EncoderBase):
     (300, 160)
     """
 
-    encoder: object = "auto"
+    encoder: object = param(
+        "auto", StrOptions({"auto", "mlp", "conv"}), "array-like", torch.nn.Module
+    )
     n_components: int | None = 160
-    merge_rate: float = 0.5
-    round_epochs: int = 1
-    recluster: bool = True
-    n_neighbors: int = 20
-    n_neighbor_clusters: int = 5
-    local_weight: float = 1.0
-    positive_weight: float = 1.0
-    margin: float = 0.2
-    n_negatives: int = 5
+    merge_rate: float = param(0.5, Interval(Real, 0, 1, closed="right"))
+    round_epochs: int = param(1, Interval(Integral, 1, None, closed="left"))
+    recluster: bool = param(True, "boolean")
+    n_neighbors: int = param(20, Interval(Integral, 1, None, closed="left"))
+    n_neighbor_clusters: int = param(5, Interval(Integral, 1, None, closed="left"))
+    local_weight: float = param(1.0, Interval(Real, 0, None, closed="left"))
+    positive_weight: float = param(1.0, Interval(Real, 0, None, closed="neither"))
+    margin: float = param(0.2, Interval(Real, 0, None, closed="left"))
+    n_negatives: int = param(5, Interval(Integral, 1, None, closed="left"))
     learning_rate: float = 3e-4
     max_epochs: int = 200
     batch_size: int = 100
-
-    _parameter_constraints = {
-        **EncoderBase._parameter_constraints,
-        "encoder": [StrOptions({"auto", "mlp", "conv"}), "array-like", torch.nn.Module],
-        "merge_rate": [Interval(Real, 0, 1, closed="right")],
-        "round_epochs": [Interval(Integral, 1, None, closed="left")],
-        "recluster": ["boolean"],
-        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
-        "n_neighbor_clusters": [Interval(Integral, 1, None, closed="left")],
-        "local_weight": [Interval(Real, 0, None, closed="left")],
-        "positive_weight": [Interval(Real, 0, None, closed="neither")],
-        "margin": [Interval(Real, 0, None, closed="left")],
-        "n_negatives": [Interval(Integral, 1, None, closed="left")],
-    }
 
     _constraint = "unit_norm"
     # An empty margin is to look like the background within.
     _common_means = True
     _hidden = {"mlp": (500,), "conv": (50, 50)}
 
-    def _build(self, shape, generator):
+    def _build(self, shape, plan, generator):
         return self._encoder_alone(shape, generator)
 
     def _networks(self, shape, generator):
@@ -189,16 +177,17 @@ class JULE(LabelMixin, EncoderBase):
             hidden = hidden[:1]
         return pooled_conv_encoder(shape, hidden, self._code_width(shape), generator), None
 
-    def _check_samples(self, samples):
+    def _plan(self, samples, side):
         if len(samples) < 2:
             raise ValueError("JULE merges neighbors, which n_samples=1 does not have")
+        return super()._plan(samples, side)
 
     def _stages(self):
         hooks = {"begin": self._first_clusters, "end_epoch": self._end_round}
         return [Stage("refine", self._triplet_loss, self.max_epochs, **hooks)]
 
     def _graph(self, Z):
-        return neighbor_graph(Z, self.n_neighbors, _openmp_effective_n_threads())
+        return neighbor_graph(Z, self.n_neighbors, effective_n_threads())
 
     @property
     def _criterion(self):
@@ -241,7 +230,7 @@ class JULE(LabelMixin, EncoderBase):
         distances = torch.cdist(module.encode(x), Z, compute_mode="donot_use_mm_for_euclid_dist")
         return distances, neighbor_vote(distances, labels, self.n_clusters, self.n_neighbors)
 
-    def _read_out(self, module, samples, Z, labels):
+    def _loss_and_labels(self, module, samples, Z, labels):
         """The mean loss of rows and their labels, by those of training rows."""
         Z, labels = Z.to(samples.device), labels.to(samples.device)
 
@@ -251,11 +240,11 @@ class JULE(LabelMixin, EncoderBase):
             loss = mean_triplet_loss(distances.square(), same, *weights)
             return torch.stack([loss, label], dim=1)
 
-        found = torch.cat(list(map_blocks(loss_and_label, samples))).cpu()
+        found = map_rows(loss_and_label, samples).cpu()
         return found[:, 0].mean().item(), found[:, 1].int().numpy()
 
-    def _conclude(self, fit):
-        Z = torch.cat(list(map_blocks(fit.module.encode, fit.samples))).cpu()
+    def _read_out(self, fit):
+        Z = map_rows(fit.module.encode, fit.samples).cpu()
         fit.require_finite(Z.sum().item())
         embedding = Z.numpy()
         if self.recluster:
@@ -265,25 +254,19 @@ class JULE(LabelMixin, EncoderBase):
             labels = fit.state.labels.int().cpu().numpy()
             labels = self._merge(embedding, labels, self.n_clusters)
         labels = torch.as_tensor(labels, dtype=torch.int64)
-        fit.loss, fit.labels = self._read_out(fit.module, fit.samples, Z, labels)
-        fit.found = {
+        loss, labels = self._loss_and_labels(fit.module, fit.samples, Z, labels)
+        found = {
             "embedding_": embedding,
             "round_labels_": fit.state.rounds.int().cpu().numpy(),
             "n_components_": Z.shape[1],
         }
-
-    def _objective(self, fit):
-        self._conclude(fit)
-        return fit.loss
-
-    def _learned(self, fit):
-        return getattr(fit, "found", None)
+        return ReadOut(loss, labels, found)
 
     def _training_rows(self):
         return torch.as_tensor(self.embedding_).float(), torch.as_tensor(self.labels_).long()
 
-    def _assess(self, module, samples):
-        return self._read_out(module, samples, *self._training_rows())
+    def _evaluate(self, module, samples):
+        return self._loss_and_labels(module, samples, *self._training_rows())
 
     def _label(self, module, x):
         Z, labels = (part.to(x.device) for part in self._training_rows())

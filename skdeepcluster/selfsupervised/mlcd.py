@@ -1,14 +1,14 @@
 """MLCD: several of the nearest clusters as labels of a row."""
 
 from numbers import Integral, Real
-from types import SimpleNamespace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.utils._param_validation import Interval
 from torch import nn
 
+from skdeepcluster._sklearn import Interval
+from skdeepcluster.base import param
 from skdeepcluster.selfsupervised.clusterfit import TeacherBase
 
 
@@ -74,33 +74,24 @@ class MLCD(TeacherBase):
     (300, 64)
     """
 
-    n_positives: int = 4
-    negative_rate: float = 1.0
-    scale: float = 16.0
-    margin: float = 0.0
+    n_positives: int = param(4, Interval(Integral, 1, None, closed="left"))
+    negative_rate: float = param(1.0, Interval(Real, 0, 1, closed="right"))
+    scale: float = param(16.0, Interval(Real, 0, None, closed="neither"))
+    margin: float = param(0.0, Interval(Real, -1, 1, closed="both"))
 
-    _parameter_constraints = {
-        **TeacherBase._parameter_constraints,
-        "n_positives": [Interval(Integral, 1, None, closed="left")],
-        "negative_rate": [Interval(Real, 0, 1, closed="right")],
-        "scale": [Interval(Real, 0, None, closed="neither")],
-        "margin": [Interval(Real, -1, 1, closed="both")],
-    }
-
-    def _teach(self, features, seed):
-        taught = super()._teach(features, seed)
-        centers = taught.centers
+    def _clusters(self, features, seed):
+        _, centers = super()._clusters(features, seed)
         lengths = np.linalg.norm(centers, axis=1, keepdims=True)
         directions = centers / np.maximum(lengths, 1e-12)
-        n_positives = max(1, min(self.n_positives, self.n_prototypes_ // 10))
+        n_positives = max(1, min(self.n_positives, len(centers) // 10))
         nearest = [
             np.argsort(-(rows @ directions.T), axis=1, kind="stable")[:, :n_positives]
             for rows in np.array_split(features, -(-len(features) // 2**14))
         ]
-        return SimpleNamespace(labels=np.concatenate(nearest), centers=centers)
+        return np.concatenate(nearest), centers
 
-    def _add_heads(self, module, width, generator):
-        weights = 0.01 * torch.randn(self.n_prototypes_, width, generator=generator)
+    def _add_heads(self, module, width, plan, generator):
+        weights = 0.01 * torch.randn(plan.n_prototypes, width, generator=generator)
         module.prototypes = nn.Parameter(weights)
 
     def _loss_of_batch(self, fit, batch):
@@ -108,7 +99,7 @@ class MLCD(TeacherBase):
         with torch.autocast(z.device.type, enabled=False):
             cosine = z @ F.normalize(fit.module.prototypes, dim=1).T
         positive = torch.zeros_like(cosine, dtype=torch.bool)
-        positive.scatter_(1, self._labels_of(fit, batch), True)
+        positive.scatter_(1, batch.side.label, True)
         drawn = torch.rand(cosine.shape[1], generator=fit.generator) < self.negative_rate
         negative = ~positive & drawn.to(z.device)
         return {
@@ -116,10 +107,10 @@ class MLCD(TeacherBase):
             "negative": _log_one_plus(self.scale * cosine, negative),
         }
 
-    def _own_attributes(self, fit):
+    def _attributes(self, fit):
         prototypes = F.normalize(fit.module.prototypes.detach(), dim=1)
-        return super()._own_attributes(fit) | {
-            "positives_": self._taught.labels,
+        return super()._attributes(fit) | {
+            "positives_": fit.side.rows["label"].cpu().numpy(),
             "prototypes_": prototypes.cpu().numpy(),
         }
 

@@ -4,10 +4,11 @@ from numbers import Integral, Real
 
 import torch
 import torch.nn.functional as F
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
+from skdeepcluster._sklearn import Interval, StrOptions
 from skdeepcluster.algorithms.kmeans import kmeans
+from skdeepcluster.base import param
 from skdeepcluster.nn import linear
 from skdeepcluster.selfsupervised._base import OnlineBase
 
@@ -86,21 +87,12 @@ class ODC(OnlineBase):
     """
 
     n_components: int = 256
-    memory_momentum: float = 0.5
-    centroid_interval: int = 10
-    min_cluster_size: int | None = None
-    reweight_power: float = 0.5
-    assign: str = "dot"
+    memory_momentum: float = param(0.5, Interval(Real, 0, 1, closed="both"))
+    centroid_interval: int = param(10, Interval(Integral, 1, None, closed="left"))
+    min_cluster_size: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
+    reweight_power: float = param(0.5, Interval(Real, 0, None, closed="left"))
+    assign: str = param("dot", StrOptions({"dot", "euclidean"}))
     max_epochs: int = 100
-
-    _parameter_constraints = {
-        **OnlineBase._parameter_constraints,
-        "memory_momentum": [Interval(Real, 0, 1, closed="both")],
-        "centroid_interval": [Interval(Integral, 1, None, closed="left")],
-        "min_cluster_size": [Interval(Integral, 1, None, closed="left"), None],
-        "reweight_power": [Interval(Real, 0, None, closed="left")],
-        "assign": [StrOptions({"dot", "euclidean"})],
-    }
 
     def _encoder_alone(self, shape, generator):
         module = super()._encoder_alone(shape, generator)
@@ -110,9 +102,9 @@ class ODC(OnlineBase):
         module.encoder = nn.Sequential(module.encoder, nn.LayerNorm(width), nn.ReLU())
         return module
 
-    def _add_heads(self, module, width, generator):
-        module.classifier = linear(width, self.n_prototypes_, generator)
-        module.register_buffer("prototypes", torch.zeros(self.n_prototypes_, width))
+    def _add_heads(self, module, width, plan, generator):
+        module.classifier = linear(width, plan.n_prototypes, generator)
+        module.register_buffer("prototypes", torch.zeros(plan.n_prototypes, width))
 
     def _training(self):
         return super()._training() | {"begin": self._remember, "after_step": self._move_memory}
@@ -121,12 +113,12 @@ class ODC(OnlineBase):
         """Memory of all rows, and their labels from k-means on it or from known centroids."""
         fit.state.memory = fit.over_all_rows(fit.module.encode)
         fit.state.n_splits = 0
-        if self._goes_on:
+        if fit.plan.continues:
             fit.state.labels = self._nearest(fit, fit.state.memory)
             return
         memory = fit.state.memory.cpu().numpy()
         _, labels = kmeans(
-            memory, self.n_prototypes_, n_init=1, max_iter=20, seed=fit.seed(), refill=True
+            memory, fit.plan.n_prototypes, n_init=1, max_iter=20, seed=fit.seed(), refill=True
         )
         fit.state.labels = torch.as_tensor(labels, device=fit.device).long()
         self._move_centroids(fit)
@@ -143,7 +135,7 @@ class ODC(OnlineBase):
         return {"label": loss}
 
     def _sizes(self, fit):
-        return torch.bincount(fit.state.labels, minlength=self.n_prototypes_).float()
+        return torch.bincount(fit.state.labels, minlength=fit.plan.n_prototypes).float()
 
     @torch.no_grad()
     def _move_memory(self, fit, batch):
@@ -177,7 +169,7 @@ class ODC(OnlineBase):
 
     def _dissolve_small(self, fit):
         """Rows of groups that are too small join others, and the largest groups are halved."""
-        n, k = len(fit.samples), self.n_prototypes_
+        n, k = len(fit.samples), fit.plan.n_prototypes
         least = min(self.min_cluster_size or max(2, n // (5 * k)), n // (2 * k))
         sizes = self._sizes(fit)
         small = sizes < least
@@ -200,7 +192,7 @@ class ODC(OnlineBase):
             fit.state.n_splits += 1
             self._move_centroids(fit, torch.stack([largest, group]))
 
-    def _own_attributes(self, fit):
+    def _attributes(self, fit):
         return {
             "prototypes_": fit.module.prototypes.cpu().numpy(),
             "prototype_labels_": fit.state.labels.cpu().numpy(),

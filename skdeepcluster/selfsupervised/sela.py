@@ -7,15 +7,16 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval
 from torch import nn
 
+from skdeepcluster._sklearn import Interval
 from skdeepcluster.assignment import transport_assign
+from skdeepcluster.base import param
 from skdeepcluster.nn import linear
-from skdeepcluster.selfsupervised._base import SelfLabelBase
+from skdeepcluster.selfsupervised._base import SelfSupervised
 
 
-class SeLa(SelfLabelBase):
+class SeLa(SelfSupervised):
     r"""Self-labelling under the constraint that all labels are used equally.
 
     Labels and network minimise one cross entropy in turns. Labels of all rows are found at once, by
@@ -75,19 +76,12 @@ class SeLa(SelfLabelBase):
     (300, 64)
     """
 
-    n_heads: int = 5
-    sharpness: float = 25.0
-    n_relabels: int = 50
+    n_heads: int = param(5, Interval(Integral, 1, None, closed="left"))
+    sharpness: float = param(25.0, Interval(Real, 0, None, closed="neither"))
+    n_relabels: int = param(50, Interval(Integral, 1, None, closed="left"))
 
-    _parameter_constraints = {
-        **SelfLabelBase._parameter_constraints,
-        "n_heads": [Interval(Integral, 1, None, closed="left")],
-        "sharpness": [Interval(Real, 0, None, closed="neither")],
-        "n_relabels": [Interval(Integral, 1, None, closed="left")],
-    }
-
-    def _add_heads(self, module, width, generator):
-        heads = [linear(width, self.n_prototypes_, generator) for _ in range(self.n_heads)]
+    def _add_heads(self, module, width, plan, generator):
+        heads = [linear(width, plan.n_prototypes, generator) for _ in range(self.n_heads)]
         module.heads = nn.ModuleList(heads)
 
     def _training(self):
@@ -99,7 +93,7 @@ class SeLa(SelfLabelBase):
         }
 
     def _random_labels(self, fit):
-        n, k = len(fit.samples), self.n_prototypes_
+        n, k = len(fit.samples), fit.plan.n_prototypes
         labels = [torch.randperm(n, generator=fit.generator) % k for _ in range(self.n_heads)]
         fit.state.labels = torch.stack(labels).to(fit.device)
         fit.state.potentials = torch.zeros(self.n_heads, k, dtype=torch.float64)
@@ -149,5 +143,5 @@ class SeLa(SelfLabelBase):
         ]
         return {"label": torch.stack(losses).mean()}
 
-    def _own_attributes(self, fit):
+    def _attributes(self, fit):
         return {"prototype_labels_": fit.state.labels.cpu().numpy()}

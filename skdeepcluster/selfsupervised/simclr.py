@@ -3,13 +3,14 @@
 from numbers import Real
 
 import torch
-from sklearn.utils._param_validation import Interval
 
+from skdeepcluster._sklearn import Interval
+from skdeepcluster.base import param
 from skdeepcluster.nn import contrast
-from skdeepcluster.selfsupervised._base import SelfLabelBase
+from skdeepcluster.selfsupervised._base import SelfSupervised
 
 
-class SimCLR(SelfLabelBase):
+class SimCLR(SelfSupervised):
     r"""Contrast of views, without labels of any kind.
 
     Two views of a row are drawn together in the embedding, and away from the views of all other
@@ -52,12 +53,7 @@ class SimCLR(SelfLabelBase):
     (300, 64)
     """
 
-    temperature: float = 0.1
-
-    _parameter_constraints = {
-        **SelfLabelBase._parameter_constraints,
-        "temperature": [Interval(Real, 0, None, closed="neither")],
-    }
+    temperature: float = param(0.1, Interval(Real, 0, None, closed="neither"))
 
     _drops_rest = True
 

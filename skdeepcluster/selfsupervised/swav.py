@@ -4,10 +4,11 @@ from numbers import Integral, Real
 
 import torch
 import torch.nn.functional as F
-from sklearn.utils._param_validation import Interval
 from torch import nn
 
+from skdeepcluster._sklearn import Interval
 from skdeepcluster.assignment import transport_assign
+from skdeepcluster.base import param
 from skdeepcluster.selfsupervised._base import OnlineBase
 
 
@@ -83,30 +84,19 @@ class SwAV(OnlineBase):
     (300, 64)
     """
 
-    temperature: float | None = None
-    epsilon: float = 0.05
-    sinkhorn_iter: int = 3
-    n_views: int = 2
-    n_local_views: int = 0
-    queue_length: int | None = None
-    freeze_epochs: int = 1
+    temperature: float | None = param(None, Interval(Real, 0, None, closed="neither"), None)
+    epsilon: float = param(0.05, Interval(Real, 0, None, closed="neither"))
+    sinkhorn_iter: int = param(3, Interval(Integral, 1, None, closed="left"))
+    n_views: int = param(2, Interval(Integral, 1, None, closed="left"))
+    n_local_views: int = param(0, Interval(Integral, 0, None, closed="left"))
+    queue_length: int | None = param(None, Interval(Integral, 0, None, closed="left"), None)
+    freeze_epochs: int = param(1, Interval(Integral, 0, None, closed="left"))
     max_epochs: int = 100
-
-    _parameter_constraints = {
-        **OnlineBase._parameter_constraints,
-        "temperature": [Interval(Real, 0, None, closed="neither"), None],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "sinkhorn_iter": [Interval(Integral, 1, None, closed="left")],
-        "n_views": [Interval(Integral, 1, None, closed="left")],
-        "n_local_views": [Interval(Integral, 0, None, closed="left")],
-        "queue_length": [Interval(Integral, 0, None, closed="left"), None],
-        "freeze_epochs": [Interval(Integral, 0, None, closed="left")],
-    }
 
     _drops_rest = True
 
-    def _add_heads(self, module, width, generator):
-        prototypes = torch.randn(self.n_prototypes_, width, generator=generator)
+    def _add_heads(self, module, width, plan, generator):
+        prototypes = torch.randn(plan.n_prototypes, width, generator=generator)
         module.prototypes = nn.Parameter(F.normalize(prototypes, dim=1))
 
     def _training(self):
@@ -120,7 +110,7 @@ class SwAV(OnlineBase):
         size = min(self.batch_size, len(fit.samples))
         length = self.queue_length
         if length is None:
-            length = max(0, 2 * self.n_prototypes_ - size)
+            length = max(0, 2 * fit.plan.n_prototypes - size)
         length = -(-length // size) * size if len(fit.samples) > size else 0
         fit.state.queue = torch.zeros(
             self.n_views, length, fit.module.prototypes.shape[1], device=fit.device
@@ -163,12 +153,12 @@ class SwAV(OnlineBase):
         return plan.to(z.device)[own]
 
     def _hold_prototypes(self, fit, batch):
-        if fit.epoch < self.freeze_epochs and not self._goes_on:
+        if fit.epoch < self.freeze_epochs and not fit.plan.continues:
             fit.module.prototypes.grad = None
 
     @torch.no_grad()
     def _to_unit_length(self, fit, batch):
         fit.module.prototypes.copy_(F.normalize(fit.module.prototypes, dim=1))
 
-    def _own_attributes(self, fit):
+    def _attributes(self, fit):
         return {"prototypes_": fit.module.prototypes.detach().cpu().numpy()}

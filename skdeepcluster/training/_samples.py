@@ -272,3 +272,8 @@ def map_blocks(function, samples, begin=0, end=None, *, block_rows=BLOCK_ROWS):
         with exact_convolutions(samples.device):
             part = function(x)[: stop - start]
         yield part
+
+
+def map_rows(function, samples):
+    """function(rows) of all rows in one tensor, without gradient."""
+    return torch.cat(list(map_blocks(function, samples)))

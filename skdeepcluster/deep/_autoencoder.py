@@ -1,20 +1,16 @@
-"""What the autoencoder methods share: the networks and their pre-training."""
+"""Autoencoders: their networks, their training by reconstruction, and the way back to rows."""
 
 import copy
 from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.metrics import pairwise_distances_argmin
-from sklearn.preprocessing import normalize
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepcluster.algorithms.degree_linkage import linkage_labels
-from skdeepcluster.algorithms.kmeans import kmeans
-from skdeepcluster.algorithms.spectral import landmark_spectral
-from skdeepcluster.deep._encoder import EncoderBase, LabelMixin, ProbabilityMixin
+from skdeepcluster._sklearn import Interval
+from skdeepcluster.base import param, parameters
+from skdeepcluster.deep._encoder import EncoderMixin
 from skdeepcluster.nn import RECONSTRUCTION_LOSSES, Autoencoder
 from skdeepcluster.training import Stage, Standardizer, map_blocks
 
@@ -22,8 +18,9 @@ from skdeepcluster.training import Stage, Standardizer, map_blocks
 _LAYERWISE_NOISE = 0.2
 
 
-class AutoencoderBase(EncoderBase):
-    """Base of the methods that begin with an autoencoder.
+@parameters
+class AutoencoderMixin(EncoderMixin):
+    """An autoencoder, its reconstruction and the way back from its embedding.
 
     Parameters
     ----------
@@ -43,23 +40,16 @@ class AutoencoderBase(EncoderBase):
         the reconstruction.
     """
 
-    decoder: object = None
-    layerwise_epochs: int = 0
-    noise: float = 0.0
-
-    _parameter_constraints = {
-        **EncoderBase._parameter_constraints,
-        "decoder": [torch.nn.Module, None],
-        "layerwise_epochs": [Interval(Integral, 0, None, closed="left")],
-        "noise": [Interval(Real, 0, 1, closed="left")],
-    }
+    decoder: torch.nn.Module | None = param(None, torch.nn.Module, None)
+    layerwise_epochs: int = param(0, Interval(Integral, 0, None, closed="left"))
+    noise: float = param(0.0, Interval(Real, 0, 1, closed="left"))
 
     # What a reconstruction is measured by.
     _loss = "mse"
 
     # -- networks ----------------------------------------------------------------------------
 
-    def _build(self, shape, generator):
+    def _build(self, shape, plan, generator):
         if isinstance(self.encoder, torch.nn.Module):
             encoder, decoder = self._given_networks(shape)
         else:
@@ -94,6 +84,10 @@ class AutoencoderBase(EncoderBase):
         return encoder, decoder
 
     # -- pre-training ------------------------------------------------------------------------
+
+    def _autoencoder_parameters(self, module):
+        """What the reconstruction trains."""
+        return [*module.encoder.parameters(), *module.decoder.parameters()]
 
     def _pretraining(self, epochs, **options):
         """Stages of the reconstruction: each layer by itself if asked for, then all together."""
@@ -183,124 +177,6 @@ class AutoencoderBase(EncoderBase):
             rows = rows.sigmoid()
         rows = Standardizer(self.mean_, self.scale_).inverse(rows.flatten(1).cpu().numpy())
         return rows.astype(Z.dtype)
-
-
-class PretrainedBase(AutoencoderBase):
-    """Base of the methods that refine what an autoencoder has learned.
-
-    Parameters
-    ----------
-    pretrain_epochs : int, default=60
-        Epochs of the reconstruction that the clustering starts from.
-    """
-
-    pretrain_epochs: int = 60
-
-    _parameter_constraints = {
-        **AutoencoderBase._parameter_constraints,
-        "pretrain_epochs": [Interval(Integral, 0, None, closed="left")],
-    }
-
-    def _pretrained(self, module):
-        """What the reconstruction trains."""
-        return [*module.encoder.parameters(), *module.decoder.parameters()]
-
-
-class CenteredBase(LabelMixin, PretrainedBase):
-    """Base of the methods that place centres in the embedding.
-
-    Parameters
-    ----------
-    init : {"spectral", "linkage", "k-means"} or array, default="spectral"
-        What the first centres come from, or they themselves, of shape (n_clusters, n_components).
-        "k-means", as in the paper, is the best of 20 runs on the embedding; it follows compact
-        groups. The others follow groups of any shape, and teach the encoder their labels for
-        `init_epochs` before the training goes on by itself: "spectral" cuts neighbourhood graphs
-        over landmarks of the embedding, "linkage" is :class:`~skdeepcluster.GraphDegreeLinkage` of
-        its rows, each scaled to length one.
-
-    init_epochs : int, default=2
-        Epochs in which the labels of ``init="spectral"`` or "linkage" are the target.
-
-    Attributes
-    ----------
-    cluster_centers_ : ndarray of shape (n_clusters, n_components)
-        Centres in the embedding.
-    """
-
-    init: object = "spectral"
-    init_epochs: int = 2
-
-    _parameter_constraints = {
-        **PretrainedBase._parameter_constraints,
-        "init": [StrOptions({"spectral", "linkage", "k-means"}), "array-like"],
-        "init_epochs": [Interval(Integral, 0, None, closed="left")],
-    }
-
-    def _build(self, shape, generator):
-        module = super()._build(shape, generator)
-        code = module.encode(torch.zeros(2, *shape, dtype=torch.float32))
-        module.centers = torch.nn.Parameter(code.new_zeros(self.n_clusters, code.shape[1]))
-        return module
-
-    def _starts_from(self, name):
-        return isinstance(self.init, str) and self.init == name
-
-    @property
-    def _teaches(self):
-        """Whether the encoder first learns the labels of the start."""
-        return self._starts_from("spectral") or self._starts_from("linkage")
-
-    @property
-    def _taught_epochs(self):
-        return self.init_epochs if self._teaches else 0
-
-    def _place_centers(self, fit):
-        """Set the first centres; returns the rows' labels."""
-        Z = fit.over_all_rows(fit.module.encode).cpu().numpy()
-        centers, labels = self._first_clusters(fit, Z)
-        with torch.no_grad():
-            fit.module.centers.copy_(torch.as_tensor(centers))
-        fit.state.placed = True
-        return torch.as_tensor(labels, dtype=torch.int64, device=fit.device)
-
-    def _first_clusters(self, fit, Z):
-        """Centres and labels that `init` gives for an embedding."""
-        if self._starts_from("k-means"):
-            return kmeans(Z, self.n_clusters, seed=fit.seed(), **fit.sums_over_rows())
-        if self._teaches:
-            if self._starts_from("spectral"):
-                labels = landmark_spectral(Z, self.n_clusters, seed=fit.seed())
-            else:
-                labels = linkage_labels(normalize(Z), self.n_clusters)
-            return _means(Z, labels, self.n_clusters), labels
-        centers = check_array(self.init, dtype=np.float32, input_name="init")
-        if centers.shape != tuple(fit.module.centers.shape):
-            raise ValueError(
-                f"init has shape {centers.shape}; centers of shape "
-                f"{tuple(fit.module.centers.shape)} are required"
-            )
-        return centers, pairwise_distances_argmin(Z, centers)
-
-    def _learned(self, fit):
-        if not getattr(fit.state, "placed", False):
-            return None
-        centers = fit.module.centers.detach().cpu().numpy()
-        return {"cluster_centers_": centers, "n_components_": centers.shape[1]}
-
-
-class ProbabilisticBase(ProbabilityMixin, CenteredBase):
-    """Base of the methods that give rows probabilities of the clusters."""
-
-
-def _means(Z, labels, n_clusters):
-    """Means of the rows of each label; of a label without rows the mean of all."""
-    return np.stack(
-        [
-            Z[labels == j].mean(axis=0) if (labels == j).any() else Z.mean(axis=0)
-            for j in range(n_clusters)
-        ]
-    )
 
 
 def check_unit_interval(samples, choice, other):
