@@ -96,7 +96,9 @@ class DeepClusterer(
 
     checkpoint : str or path-like, default=None
         File that keeps the state of the fit. An interrupted fit goes on when `fit` is called again
-        with the same data and parameters, and ends as if nothing had happened.
+        with the same data and parameters, and ends as if nothing had happened. In a folder, which
+        is there or whose name ends with a separator, each fit has a file of its own, as searches
+        need.
 
     random_state : int, RandomState instance or None, default=None
         Decides weights and the order of the rows. An int makes results reproducible.
@@ -253,10 +255,13 @@ class DeepClusterer(
         def build(generator):
             return self._build(shape, generator)
 
-        self._warn(self._train(X, y, rows, shape, standardize, build, self._stages, self.n_init))
+        ended = self._train(
+            X, y, rows, shape, standardize, build, self._stages, self.n_init, self.checkpoint
+        )
+        self._warn(ended)
         return self
 
-    def _train(self, X, y, rows, shape, standardize, build, stages, n_init):
+    def _train(self, X, y, rows, shape, standardize, build, stages, n_init, path=None):
         """Set what the stages learn on rows, from the module that `build` makes.
 
         Returns whether `max_time` ended them.
@@ -274,9 +279,9 @@ class DeepClusterer(
         generator = torch.Generator().manual_seed(seed)
         root = self._init_callback_context(max_subtasks=len(stages()) if n_init == 1 else n_init)
         checkpoint = None
-        if self.checkpoint is not None:
+        if path is not None:
             checkpoint = tr.Checkpoint(
-                self.checkpoint,
+                path,
                 tr.fingerprint(rows, *self._identity(seed)),
                 writes=processes.rank == 0,
             )
