@@ -216,7 +216,7 @@ class TELL(CenteredBase):
         self : object
             The fitted estimator.
         """
-        if not hasattr(self, "module_"):
+        if not self.__sklearn_is_fitted__():
             return self.fit(X)
 
         def placed(fit):

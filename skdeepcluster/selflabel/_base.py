@@ -332,7 +332,7 @@ class OnlineBase(SelfLabelBase):
         self : object
             The fitted estimator.
         """
-        if not hasattr(self, "module_"):
+        if not self.__sklearn_is_fitted__():
             return self.fit(X)
         (stage,) = self._stages()
         stage.epochs, stage.schedule = 1, None
