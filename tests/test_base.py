@@ -178,6 +178,43 @@ def test_everything_that_needs_a_fit_says_so(estimator, X):
             method(*[X] * len(needed))
 
 
+@pytest.fixture
+def every_warning_of_torch():
+    before = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)
+    yield
+    torch.set_warn_always(before)
+
+
+@quiet
+@pytest.mark.parametrize("estimator", DEEP, ids=lambda estimator: type(estimator).__name__)
+def test_arrays_that_cannot_be_written(estimator, every_warning_of_torch, X, tmp_path):
+    X = X.astype(np.float32)
+    X.flags.writeable = False
+    model = clone(estimator)
+    params = {**BRIEF, "n_clusters": 3, "n_components": 3}
+    model.set_params(**{name: params[name] for name in params.keys() & model.get_params().keys()})
+    if "init" in model.get_params():
+        model.set_params(init=np.broadcast_to(X[0, :1], (3, 6 if isinstance(model, ClAM) else 3)))
+    if "teacher" in model.get_params():
+        model.set_params(teacher=X)
+    joblib.dump(model.fit(X), tmp_path / "model")
+    mapped = joblib.load(tmp_path / "model", mmap_mode="r")
+    assert not mapped.labels_.flags.writeable
+    for name in ("predict", "transform", "predict_proba", "score"):
+        if hasattr(model, name):
+            np.testing.assert_array_equal(getattr(mapped, name)(X), getattr(model, name)(X))
+    if hasattr(model, "inverse_transform"):
+        Z = model.transform(X)
+        Z.flags.writeable = False
+        np.testing.assert_array_equal(mapped.inverse_transform(Z), model.inverse_transform(Z))
+    for name in ("recluster", "sample"):
+        if callable(getattr(model, name, None)):
+            getattr(mapped, name)()
+    if hasattr(model, "partial_fit"):
+        mapped.partial_fit(X)
+
+
 def test_clusterer_of_another_kind_after_the_fit(X):
     params = {"hidden_layer_sizes": (8,), "max_epochs": 2, "random_state": 0}
     model = AutoencoderClusterer(clusterer=GaussianMixture(2), **params)

@@ -177,7 +177,7 @@ class AutoencoderBase(EncoderBase):
             )
         device = next(self.module_.parameters()).device
         with torch.no_grad():
-            rows = self.module_.decode(torch.as_tensor(Z, dtype=torch.float32, device=device))
+            rows = self.module_.decode(torch.tensor(Z, dtype=torch.float32, device=device))
         if self._loss == "bce":
             rows = rows.sigmoid()
         rows = Standardizer(self.mean_, self.scale_).inverse(rows.flatten(1).cpu().numpy())
@@ -259,7 +259,7 @@ class CenteredBase(LabelMixin, PretrainedBase):
         Z = fit.over_all_rows(fit.module.encode).cpu().numpy()
         centers, labels = self._first_clusters(fit, Z)
         with torch.no_grad():
-            fit.module.centers.copy_(torch.as_tensor(centers))
+            fit.module.centers.copy_(torch.tensor(centers))
         fit.state.placed = True
         return torch.as_tensor(labels, dtype=torch.int64, device=fit.device)
 

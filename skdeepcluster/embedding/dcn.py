@@ -135,7 +135,7 @@ class DCN(CenteredBase):
             centers = replace_empty(Z, centers, labels)
             centers, labels = kmeans(Z, self.n_clusters, start=centers, **sums)
         with torch.no_grad():
-            fit.module.centers.copy_(torch.as_tensor(centers))
+            fit.module.centers.copy_(torch.tensor(centers))
         fit.state.assigned = torch.as_tensor(labels, dtype=torch.int64, device=fit.device)
         fit.state.counts = torch.full((self.n_clusters,), self.count_init, device=fit.device)
 

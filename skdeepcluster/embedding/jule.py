@@ -280,7 +280,7 @@ class JULE(LabelMixin, EncoderBase):
         return getattr(fit, "found", None)
 
     def _training_rows(self):
-        return torch.as_tensor(self.embedding_).float(), torch.as_tensor(self.labels_).long()
+        return torch.tensor(self.embedding_).float(), torch.tensor(self.labels_).long()
 
     def _assess(self, module, samples):
         return self._read_out(module, samples, *self._training_rows())
