@@ -89,7 +89,9 @@ class DeepClusterer(
 
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Width of the matrix products in training; "auto" takes bfloat16 for networks large enough to
-        gain where the processor has units for it. Predictions are always made in float32.
+        gain where the processor has instructions for it (AMX or AVX512-BF16 of Intel and AMD, or a
+        GPU's). Elsewhere bfloat16 is many times slower than float32. Predictions are always made in
+        float32.
 
     compile : bool, default=False
         Whether to compile the training steps with `torch.compile`.
