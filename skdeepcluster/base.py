@@ -257,9 +257,10 @@ class DeepClusterer(
         def build(generator):
             return self._build(shape, generator)
 
-        ended = self._train(
-            X, y, rows, shape, standardize, build, self._stages, self.n_init, self.checkpoint
-        )
+        with tr.available_threads():
+            ended = self._train(
+                X, y, rows, shape, standardize, build, self._stages, self.n_init, self.checkpoint
+            )
         self._warn(ended)
         return self
 
@@ -340,7 +341,8 @@ class DeepClusterer(
         def fitted(generator):
             return copy.deepcopy(self.module_)
 
-        self._train(X, y, rows, shape, standardize, fitted, lambda: [stage], n_init=1)
+        with tr.available_threads():
+            self._train(X, y, rows, shape, standardize, fitted, lambda: [stage], n_init=1)
 
     def _draw_seed(self):
         """A number from `random_state`, the same in all processes of a fit."""
@@ -513,11 +515,12 @@ class DeepClusterer(
 
     def _stream(self, X, function):
         """Concatenate function(rows) over new rows."""
-        from skdeepcluster.training import map_blocks
+        from skdeepcluster import training as tr
 
         samples = self._samples(X)
-        parts = map_blocks(function, samples)
-        result = np.concatenate([part.cpu().numpy() for part in parts])
+        with tr.available_threads():
+            parts = [part.cpu().numpy() for part in tr.map_blocks(function, samples)]
+        result = np.concatenate(parts)
         dtype = output_dtype(samples.rows.dtype)
         return result.astype(dtype) if result.dtype.kind == "f" else result
 
@@ -556,8 +559,11 @@ class DeepClusterer(
         score : float
             The negative mean over the rows of what `fit` minimises in its last stage.
         """
+        from skdeepcluster import training as tr
+
         samples = self._samples(X)
-        return -self._assess(self.module_, samples)[0]
+        with tr.available_threads():
+            return -self._assess(self.module_, samples)[0]
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_row_shape")

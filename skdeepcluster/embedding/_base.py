@@ -15,7 +15,7 @@ from skdeepcluster._encoder import EncoderBase, LabelMixin, ProbabilityMixin
 from skdeepcluster._kernels._linkage import linkage_labels
 from skdeepcluster.assignment import kmeans, landmark_spectral
 from skdeepcluster.nn import RECONSTRUCTION_LOSSES, Autoencoder
-from skdeepcluster.training import Stage, Standardizer, map_blocks
+from skdeepcluster.training import Stage, Standardizer, available_threads, map_blocks
 
 # The rows that each layer is pre-trained to restore lose this share of their entries.
 _LAYERWISE_NOISE = 0.2
@@ -176,7 +176,7 @@ class AutoencoderBase(EncoderBase):
                 f"Z has {Z.shape[1]} columns, but the embedding has {self.n_components_}"
             )
         device = next(self.module_.parameters()).device
-        with torch.no_grad():
+        with torch.no_grad(), available_threads():
             rows = self.module_.decode(torch.tensor(Z, dtype=torch.float32, device=device))
         if self._loss == "bce":
             rows = rows.sigmoid()

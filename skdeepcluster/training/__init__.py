@@ -18,6 +18,7 @@ from skdeepcluster.training._samples import (
     source,
 )
 from skdeepcluster.training._stage import Batch, NonFiniteLossError, Stage
+from skdeepcluster.training._threads import available_threads
 
 __all__ = [
     "Batch",
@@ -29,6 +30,7 @@ __all__ = [
     "Stage",
     "Standardizer",
     "Training",
+    "available_threads",
     "fingerprint",
     "check_finite",
     "exact_convolutions",
