@@ -127,7 +127,7 @@ class DCN(CenteredAutoencoder):
             centers = replace_empty(Z, centers, labels)
             centers, labels = kmeans(Z, self.n_clusters, start=centers, **sums)
         with torch.no_grad():
-            fit.module.centers.copy_(torch.as_tensor(centers))
+            fit.module.centers.copy_(torch.tensor(centers))
         self._assign(fit, labels)
 
     def _settle(self, fit):

@@ -163,7 +163,7 @@ class TELL(StreamMixin, CenteredAutoencoder):
             labels = _cosine(H, centers).argmax(dim=1).cpu().numpy()
             centers = replace_empty(H.cpu().numpy(), centers.cpu().numpy(), labels)
             with torch.no_grad():
-                fit.module.centers.copy_(torch.as_tensor(centers))
+                fit.module.centers.copy_(torch.tensor(centers))
         self._forget(fit)
 
     def _label(self, module, x):

@@ -71,14 +71,18 @@ class DeepEstimator(CallbackSupportMixin, Estimator):
 
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Width of the matrix products in training; "auto" takes bfloat16 for networks large enough to
-        gain where the processor has units for it. Predictions are always made in float32.
+        gain where the processor has instructions for it (AMX or AVX512-BF16 of Intel and AMD, or a
+        GPU's). Elsewhere bfloat16 is many times slower than float32. Predictions are always made in
+        float32.
 
     compile : bool, default=False
         Whether to compile the training steps with `torch.compile`.
 
     checkpoint : str or path-like, default=None
         File that keeps the state of the fit. An interrupted fit goes on when `fit` is called again
-        with the same data and parameters, and ends as if nothing had happened.
+        with the same data and parameters, and ends as if nothing had happened. In a folder, which
+        is there or whose name ends with a separator, each fit has a file of its own, as searches
+        need.
 
     random_state : int, RandomState instance or None, default=None
         Decides weights and the order of the rows. An int makes results reproducible.
@@ -210,9 +214,8 @@ class DeepEstimator(CallbackSupportMixin, Estimator):
         samples = tr.Samples(rows, standardize, tr.resolve_device(self.device), shape)
         side = self._side(samples, X, y, **side)
         plan = self._plan(samples, side)
-        fit = self._train(
-            (X, y), samples, self._build, self._stages(), side=side, plan=plan, n_init=self.n_init
-        )
+        options = {"side": side, "plan": plan, "n_init": self.n_init, "path": self.checkpoint}
+        fit = self._train((X, y), samples, self._build, self._stages(), **options)
         self._warn(fit.out_of_time)
         return self
 
@@ -230,7 +233,7 @@ class DeepEstimator(CallbackSupportMixin, Estimator):
 
         self._train((X, y), samples, build, stages, side=tr.Side(), plan=plan)
 
-    def _train(self, data, samples, build, stages, *, side, plan, n_init=1):
+    def _train(self, data, samples, build, stages, *, side, plan, n_init=1, path=None):
         """Set what stages learn on rows; returns the fit."""
         device = samples.device
         processes = tr.processes(device)
@@ -251,7 +254,7 @@ class DeepEstimator(CallbackSupportMixin, Estimator):
             optimizer=self.optimizer,
             compile=self.compile,
             max_time=self.max_time,
-            checkpoint=self._checkpoint_of(samples, side, seed, processes),
+            checkpoint=self._checkpoint_of(path, samples, side, seed, processes),
             log=self._log if processes.rank == 0 else None,
         )
         dtype = output_dtype(samples.rows.dtype)
@@ -261,6 +264,7 @@ class DeepEstimator(CallbackSupportMixin, Estimator):
 
         task = Task(root, self, *data, fitted)
         with (
+            tr.available_threads(),
             torch.enable_grad(),
             task,
             tr.exact_convolutions(device),
@@ -326,12 +330,12 @@ class DeepEstimator(CallbackSupportMixin, Estimator):
 
     # -- what belongs to a fit ---------------------------------------------------------------
 
-    def _checkpoint_of(self, samples, side, seed, processes):
-        if self.checkpoint is None:
+    def _checkpoint_of(self, path, samples, side, seed, processes):
+        if path is None:
             return None
         modules = self._given_modules()
         digest = tr.fingerprint(samples.rows, self._settings(seed, modules), modules, side)
-        return tr.Checkpoint(self.checkpoint, digest, writes=processes.rank == 0)
+        return tr.Checkpoint(path, digest, writes=processes.rank == 0)
 
     def _settings(self, seed, modules):
         """What else than rows, side information and given weights decides a fit."""
@@ -384,8 +388,9 @@ class DeepEstimator(CallbackSupportMixin, Estimator):
     def _stream(self, X, function):
         """Concatenate function(rows) over new rows."""
         samples = self._new_samples(X)
-        parts = tr.map_blocks(function, samples)
-        result = np.concatenate([part.cpu().numpy() for part in parts])
+        with tr.available_threads():
+            parts = [part.cpu().numpy() for part in tr.map_blocks(function, samples)]
+        result = np.concatenate(parts)
         dtype = output_dtype(samples.rows.dtype)
         return result.astype(dtype) if result.dtype.kind == "f" else result
 
@@ -407,7 +412,9 @@ class DeepEstimator(CallbackSupportMixin, Estimator):
         score : float
             The negative mean over the rows of what `fit` minimizes in its last stage.
         """
-        return -self._evaluate(self.module_, self._new_samples(X))[0]
+        samples = self._new_samples(X)
+        with tr.available_threads():
+            return -self._evaluate(self.module_, samples)[0]
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_row_shape")

@@ -263,7 +263,7 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
         return ReadOut(loss, labels, found)
 
     def _training_rows(self):
-        return torch.as_tensor(self.embedding_).float(), torch.as_tensor(self.labels_).long()
+        return torch.tensor(self.embedding_).float(), torch.tensor(self.labels_).long()
 
     def _evaluate(self, module, samples):
         return self._loss_and_labels(module, samples, *self._training_rows())
