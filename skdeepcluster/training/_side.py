@@ -68,7 +68,8 @@ def graph_tensor(graph, dtype=torch.float32):
     -------
     graph : sparse COO Tensor of shape (n_samples, n_samples)
     """
-    graph = csr_array(graph)
+    # A copy: the user's own graph stays as it is.
+    graph = csr_array(graph, copy=True)
     graph.sum_duplicates()
     graph = graph.tocoo()
     index = torch.as_tensor(np.stack(graph.coords), dtype=torch.int64)

@@ -250,8 +250,8 @@ def test_n_init_keeps_the_lowest_objective(X):
     losses = []
 
     class Watched(TELL):
-        def _assess(self, module, samples):
-            found = super()._assess(module, samples)
+        def _evaluate(self, module, samples):
+            found = super()._evaluate(module, samples)
             losses.append(found[0])
             return found
 

@@ -24,7 +24,7 @@ from torch import nn
 
 from skdeepcluster import DCN, DEC, DEPICT, HCHC, IDEC, JULE, TELL, AutoencoderClusterer, ClAM, VaDE
 from skdeepcluster._discovery import all_estimators
-from skdeepcluster.base import DeepClusterer
+from skdeepcluster.deep import DeepClusterer
 from skdeepcluster.training import NonFiniteLossError
 
 BRIEF = {

@@ -104,9 +104,10 @@ def test_restarts_keep_the_lowest_objective():
     losses = []
 
     class Watched(JULE):
-        def _objective(self, fit):
-            losses.append(super()._objective(fit))
-            return losses[-1]
+        def _read_out(self, fit):
+            found = super()._read_out(fit)
+            losses.append(found.loss)
+            return found
 
     params = {"hidden_layer_sizes": (8,), "round_epochs": 1, "random_state": 0}
     model = Watched(4, n_init=3, **params).fit(X)

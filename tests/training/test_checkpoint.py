@@ -133,7 +133,7 @@ def test_a_fit_interrupted_after_any_file_goes_on(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["dec", "idec", "autoencoder"])
 def test_a_finished_fit_is_not_trained_again(name, tmp_path, monkeypatch):
     first = build(name, tmp_path / "state").fit(data())
-    monkeypatch.setattr("skdeepcluster.training._loop._StageRun._step", None)
+    monkeypatch.setattr("skdeepcluster.training._mover.Mover.move", None)
     assert_same_fit(build(name, tmp_path / "state").fit(data()), first)
 
 
@@ -385,7 +385,7 @@ def test_a_search_has_a_file_for_each_fit(n_jobs, tmp_path, monkeypatch):
     assert_same_fit(found.best_estimator_, plain.best_estimator_)
     files = os.listdir(tmp_path / "fits")
     assert len(files) == 2 * 4 + 1 and all(name.endswith(".pt") for name in files)
-    monkeypatch.setattr("skdeepcluster.training._loop._StageRun._step", None)
+    monkeypatch.setattr("skdeepcluster.training._mover.Mover.move", None)
     assert_same_fit(
         clone(search).set_params(n_jobs=1).fit(data()).best_estimator_, plain.best_estimator_
     )
@@ -434,7 +434,7 @@ def test_a_fit_that_ran_out_of_time_goes_on(tmp_path, monkeypatch):
         return self.fit.out_of_time
 
     with monkeypatch.context() as patch:
-        patch.setattr("skdeepcluster.training._loop._StageRun._time_is_up", deadline)
+        patch.setattr("skdeepcluster.training._stage_run.StageRun._time_is_up", deadline)
         early = build("dec", path).set_params(max_time=1e6).fit(data())
     assert len(early.history_["pretrain"]["reconstruction"]) < 13
     assert_same_fit(build("dec", path).fit(data()), expected)

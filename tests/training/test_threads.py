@@ -13,7 +13,7 @@ from sklearn.exceptions import EfficiencyWarning
 from torch import nn
 
 from skdeepcluster import DEC, SwAV
-from skdeepcluster.training import _loop, _threads, available_threads
+from skdeepcluster.training import _stage_run, _threads, available_threads
 from skdeepcluster.training._threads import Pace
 
 X = np.random.RandomState(0).randn(60, 4)
@@ -146,7 +146,7 @@ def test_a_fit_whose_steps_get_slow_says_so(monkeypatch):
             clock.now += 1 if clock.calls <= 2 * 2 else 30
         return clock.now
 
-    fake = SimpleNamespace(monotonic=_loop.time.monotonic, perf_counter=tick)
-    monkeypatch.setattr(_loop, "time", fake)
+    fake = SimpleNamespace(monotonic=_stage_run.time.monotonic, perf_counter=tick)
+    monkeypatch.setattr(_stage_run, "time", fake)
     with pytest.warns(EfficiencyWarning, match="took 60 s, 30 times"):
         DEC(2, hidden_layer_sizes=(4,), pretrain_epochs=3, **BRIEF).fit(X)
