@@ -212,8 +212,9 @@ class DeepEstimator(CallbackSupportMixin, Estimator):
             tr.check_finite(rows)
             standardize = tr.Standardizer.identity(rows)
         samples = tr.Samples(rows, standardize, tr.resolve_device(self.device), shape)
-        side = self._side(samples, X, y, **side)
-        plan = self._plan(samples, side)
+        with tr.available_threads():
+            side = self._side(samples, X, y, **side)
+            plan = self._plan(samples, side)
         options = {"side": side, "plan": plan, "n_init": self.n_init, "path": self.checkpoint}
         fit = self._train((X, y), samples, self._build, self._stages(), **options)
         self._warn(fit.out_of_time)

@@ -250,7 +250,7 @@ def test_all_kinds_of_rows(blobs, tmp_path):
         np.testing.assert_array_equal(model.predict(rows), expected.labels_, name)
         Z = model.transform(rows)
         np.testing.assert_array_equal(Z, expected.transform(X).astype(Z.dtype), name)
-        float32 = name in ("float32", "memmap")
+        float32 = name in ("float32", "memmap", "bfloat16", "TensorDataset")
         assert Z.dtype == (np.float32 if float32 else np.float64), name
         assert model.score(rows) == -model.loss_, name
     flags = X > 0

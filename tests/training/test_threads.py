@@ -12,7 +12,7 @@ import torch
 from sklearn.exceptions import EfficiencyWarning
 from torch import nn
 
-from skdeepcluster import DEC, SwAV
+from skdeepcluster import DEC, ClusterFit, SwAV
 from skdeepcluster.training import _stage_run, _threads, available_threads
 from skdeepcluster.training._threads import Pace
 
@@ -79,6 +79,14 @@ def test_fits_and_predictions_keep_to_them(Method, two_threads, monkeypatch):
         call()
         assert Counting.seen == {1}
         assert torch.get_num_threads() == 2
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_teachers_keep_to_them(two_threads, monkeypatch):
+    monkeypatch.setattr(_threads, "cpu_count", lambda: 1)
+    Counting.seen.clear()
+    ClusterFit(2, teacher=Counting(4, 3), hidden_layer_sizes=(4,), **BRIEF).fit(X)
+    assert Counting.seen == {1}
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux")
