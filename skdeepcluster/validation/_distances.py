@@ -7,7 +7,7 @@ from scipy.sparse import csr_array, issparse
 _BLOCK_ROWS = 512
 
 
-def check_distances(D, name="Distances", *, infinite=False):
+def check_distances(D, name="Distances", *, infinite=False, remedy=""):
     """Refuse entries that are no distances.
 
     Parameters
@@ -17,6 +17,8 @@ def check_distances(D, name="Distances", *, infinite=False):
         What they are called, at the beginning of a sentence.
     infinite : bool, default=False
         Whether distances may be infinite.
+    remedy : str, default=""
+        What to do about it: a sentence that ends the message.
 
     Raises
     ------
@@ -32,7 +34,7 @@ def check_distances(D, name="Distances", *, infinite=False):
         problem = "infinite"
     else:
         return
-    raise ValueError(f"{name} must not be {problem}.")
+    raise ValueError(f"{name} must not be {problem}. {remedy}".rstrip())
 
 
 def check_distance_matrix(D, name="Distances", *, infinite=False):
