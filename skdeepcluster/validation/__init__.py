@@ -6,8 +6,9 @@ from skdeepcluster.validation._metrics import (
     SPARSE_METRICS,
     complete_metric,
     metric_distances,
+    metric_rows,
 )
-from skdeepcluster.validation._ranges import in_range, scaled_to_range
+from skdeepcluster.validation._ranges import in_range, largest_value, scaled_to_range
 from skdeepcluster.validation._rows import FLOATS, as_array, check_rows
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "check_rows",
     "complete_metric",
     "in_range",
+    "largest_value",
     "metric_distances",
+    "metric_rows",
     "scaled_to_range",
 ]

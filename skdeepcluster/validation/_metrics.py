@@ -4,22 +4,27 @@ import warnings
 from numbers import Real
 
 import numpy as np
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, issparse
 from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics import euclidean_distances, pairwise_distances
 from sklearn.metrics.pairwise import (
     _VALID_METRICS,
     PAIRWISE_BOOLEAN_FUNCTIONS,
-    PAIRWISE_DISTANCE_FUNCTIONS,
 )
 
 from skdeepcluster.validation._distances import check_distances
+from skdeepcluster.validation._ranges import in_range, largest_value
 
 # SciPy has dropped wminkowski, which is minkowski with the parameter w.
 METRICS = frozenset(_VALID_METRICS) - {"wminkowski"}
-# Those that take sparse rows, beside functions.
-SPARSE_METRICS = frozenset(PAIRWISE_DISTANCE_FUNCTIONS) - {"precomputed", "nan_euclidean"}
-SPARSE_METRICS |= {"sqeuclidean"}
+# Those that take sparse rows, beside functions. Scikit-learn's haversine would take the values that
+# happen to be stored for latitude and longitude.
+SPARSE_METRICS = frozenset(
+    {"cityblock", "cosine", "euclidean", "l1", "l2", "manhattan", "sqeuclidean"}
+)
+# Those that square values.
+_SQUARES = {"euclidean", "l2", "sqeuclidean", "nan_euclidean", "correlation"}
+_SQUARES |= {"minkowski", "seuclidean", "mahalanobis"}
 
 
 def complete_metric(metric, metric_params, X):
@@ -108,6 +113,31 @@ def _inverse(V, name):
     return np.linalg.inv(V / scale).T / scale
 
 
+def metric_rows(X, metric, fitted=None):
+    """Rows in a type in which the metric can be computed.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features), float32 or float64
+    metric : str or callable
+    fitted : {ndarray, sparse matrix} of shape (n_fitted, n_features), optional
+        What they are compared with, if it is not themselves.
+
+    Returns
+    -------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        float32 rows become float64 where squares would overflow or vanish.
+
+    Raises
+    ------
+    ValueError
+        If the metric squares values, and squares overflow or vanish in float64 too.
+    """
+    if metric not in _SQUARES:
+        return X
+    return in_range(X, scale=max(largest_value(rows) for rows in (X, fitted) if rows is not None))
+
+
 def metric_distances(X, Y, metric, params, *, n_jobs=None, dtype=None, infinite=False):
     """Distances by a metric, none of them negative or NaN.
 
@@ -140,6 +170,9 @@ def metric_distances(X, Y, metric, params, *, n_jobs=None, dtype=None, infinite=
     if metric in PAIRWISE_BOOLEAN_FUNCTIONS:
         X = X.astype(bool)
         Y = X if same else Y.astype(bool)
+    if metric == "cosine":
+        X = _of_size_one(X)
+        Y = X if same else _of_size_one(Y)
     if metric == "sqeuclidean" and issparse(X):
         D = euclidean_distances(X, Y, squared=True, **params)
     else:
@@ -172,3 +205,14 @@ def _alike(X, Y, metric):
     if issparse(Y) and not issparse(X):
         return (type(Y)(X), Y) if callable(metric) else (X, Y.toarray())
     return X, Y
+
+
+def _of_size_one(X):
+    """Rows divided by powers of two: where they are normalized, short ones count as zeros."""
+    largest = abs(X).max(axis=1)
+    exponents = np.frexp(largest.toarray().ravel() if issparse(X) else largest)[1]
+    if not issparse(X):
+        return np.ldexp(X, -exponents[:, np.newaxis])
+    X = csr_array(X, copy=True)
+    X.data = np.ldexp(X.data, -np.repeat(exponents, np.diff(X.indptr)))
+    return X

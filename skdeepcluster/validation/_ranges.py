@@ -1,6 +1,7 @@
 """Sizes of values: squares of their differences shall neither overflow nor vanish."""
 
 import numpy as np
+from scipy.sparse import issparse
 
 # Squares of differences between values of these sizes fit float32.
 FLOAT32_RANGE = 1e-15, 1e15
@@ -8,18 +9,29 @@ FLOAT32_RANGE = 1e-15, 1e15
 FLOAT64_RANGE = 1e-140, 1e140
 
 
+def largest_value(X):
+    """The largest absolute value of an array or sparse matrix, NaN left out."""
+    values = X.data if issparse(X) else X
+    return float(
+        max(
+            np.fmax.reduce(values, axis=None, initial=0),
+            -np.fmin.reduce(values, axis=None, initial=0),
+        )
+    )
+
+
 def in_range(X, *, scale=None):
     """X in a type that holds the squares of its differences.
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features), float32 or float64
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features), float32 or float64
     scale : float, optional
-        The largest absolute value, if it is known.
+        The largest absolute value, if it is known, or of X and what it is compared with.
 
     Returns
     -------
-    X : ndarray of shape (n_samples, n_features)
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
         float32 rows of very large or very small values become float64.
 
     Raises
@@ -27,7 +39,7 @@ def in_range(X, *, scale=None):
     ValueError
         If squares overflow or vanish in float64 too.
     """
-    scale = float(np.abs(X).max(initial=0) if scale is None else scale)
+    scale = largest_value(X) if scale is None else scale
     low, high = FLOAT32_RANGE
     if X.dtype == np.float32 and scale > 0 and not low < scale < high:
         X = X.astype(np.float64)
@@ -58,10 +70,11 @@ def scaled_to_range(X):
     factor : float
         What the result is to be multiplied by to be X again.
     """
-    scale = float(np.abs(X).max(initial=0))
+    scale = largest_value(X)
     low, high = FLOAT32_RANGE if X.dtype == np.float32 else FLOAT64_RANGE
     high = min(high, float(np.sqrt(np.finfo(X.dtype).max / max(1, X.shape[1])) / 4))
     if scale == 0 or low < scale < high:
         return X, 1.0
-    exponent = int(np.frexp(scale)[1])
+    # The factor itself is a number, too, that both types can hold.
+    exponent = int(np.frexp(scale)[1]) - 1
     return np.ldexp(X, -exponent), float(np.ldexp(1.0, exponent))

@@ -148,6 +148,17 @@ def test_rounding_below_zero_is_zero():
     np.testing.assert_array_equal(metric_distances(rows(), rows(), metric, {}), 1 - np.eye(12))
 
 
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array])
+def test_short_and_long_rows_have_a_direction(form):
+    X = rows()
+    X[X < 0.3] = 0
+    exponents = np.array([-1070, -900, -500, -60, -50, -40, 0, 50, 500, 900, 1020, 3])
+    found = metric_distances(form(np.ldexp(X, exponents[:, np.newaxis])), X, "cosine", {})
+    # The first row has lost digits.
+    tolerance = np.array([0.1] + 11 * [1e-14])[:, np.newaxis]
+    assert (abs(found - metric_distances(X, X, "cosine", {})) < tolerance).all()
+
+
 def test_infinite_distances_may_be_allowed():
     D = metric_distances(rows(), rows(), lambda x, y: np.inf, {}, infinite=True)
     assert np.isinf(D).all()
