@@ -22,7 +22,7 @@ from sklearn.utils.parallel import _get_threadpool_controller
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdeepcluster._inputs import is_on_disk
-from skdeepcluster.hierarchy._kmeans import FLOATS, Rows, lloyd, seeds
+from skdeepcluster.hierarchy._kmeans import FLOATS, Rows, lloyd, seeds, settle
 from skdeepcluster.hierarchy._sampling import balanced_sample, members
 
 # "auto": rows in a cluster of the finest level, clusters in one of each further level, and the
@@ -278,8 +278,7 @@ class HierarchicalKMeans(
             if len(centers) < k:
                 warnings.warn(
                     f"Level {level} has {len(centers)} clusters, fewer than the {k} asked for: "
-                    "rows may repeat, or clusters lost all of theirs. Use fewer clusters or "
-                    "another start.",
+                    "rows repeat. Use fewer clusters.",
                     ConvergenceWarning,
                     stacklevel=2,
                 )
@@ -413,7 +412,7 @@ class HierarchicalKMeans(
             rows.choose_dimensions(centers)
             # The clusters known have other centers now.
             labels[:] = -1
-            rows.nearest(centers, labels, squares)
+            centers = settle(rows, centers, labels, squares)
             if stop:
                 break
         return centers, labels, squares, n_iter

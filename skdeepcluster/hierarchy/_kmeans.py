@@ -282,8 +282,59 @@ def seeds(rows, k, rng):
     return X[chosen]
 
 
+def fill_empty(rows, centers, labels, distances):
+    """Move centers without rows to the rows that are farthest from their own, one to each.
+
+    No cluster loses its last row: some stay empty only where all other rows are copies.
+
+    Parameters
+    ----------
+    rows : Rows
+    centers : (k, d) array
+    labels : (n,) array of int32
+        Output: also of the rows that are centers now.
+    distances : (n,) array
+        Squared, to the centers that the labels say. Output likewise.
+
+    Returns
+    -------
+    centers : (k, d) array
+    moved : array of int
+        The rows that are centers now.
+    left : array of int32
+        Their clusters before.
+    """
+    counts = np.bincount(labels, minlength=len(centers))
+    empty = np.flatnonzero(counts == 0)
+    moved = []
+    for row in np.argsort(-distances, kind="stable") if len(empty) else ():
+        if len(moved) == len(empty) or distances[row] == 0:
+            break
+        if counts[labels[row]] > 1:
+            counts[labels[row]] -= 1
+            moved.append(row)
+    moved = np.sort(np.array(moved, np.intp))
+    left = labels[moved]
+    if len(moved):
+        centers = centers.copy()
+        labels[moved], distances[moved] = empty[: len(moved)], 0
+        centers[labels[moved]] = rows.take(moved)
+    return centers, moved, left
+
+
+def settle(rows, centers, labels, distances):
+    """Label rows by centers, which stay where they are unless they have no rows; return these."""
+    rows.nearest(centers, labels, distances)
+    while True:
+        centers, moved, _ = fill_empty(rows, centers, labels, distances)
+        if not len(moved):
+            return centers
+        # Others may lose their rows now; but each time more rows are centers.
+        rows.nearest(centers, labels, distances)
+
+
 def lloyd(rows, centers, max_iter, tol, on_pass=None):
-    """Means of the nearest rows until they rest; one without rows stays where it is.
+    """Means of the nearest rows until they rest; one without rows moves to the farthest.
 
     Returns centres, labels, squared distances and the number of passes.
     """
@@ -301,6 +352,12 @@ def lloyd(rows, centers, max_iter, tol, on_pass=None):
         counts = rows.nearest(centers, labels, distances, sums)
         if np.array_equal(labels, before):
             return centers, labels, distances, n_iter
+        centers, filled, left = fill_empty(rows, centers, labels, distances)
+        if len(filled):
+            some = rows.take(filled).astype(np.float64)
+            np.subtract.at(sums, left, some)
+            sums[labels[filled]] = some
+            counts = np.bincount(labels, minlength=len(centers))
         means = sums / np.maximum(counts, 1)[:, np.newaxis]
         if rows.unit:
             lengths = np.linalg.norm(means, axis=1, keepdims=True)
@@ -312,5 +369,5 @@ def lloyd(rows, centers, max_iter, tol, on_pass=None):
         stop = on_pass is not None and on_pass(centers)
         if movement <= tol or stop:
             break
-    rows.nearest(centers, labels, distances)
+    centers = settle(rows, centers, labels, distances)
     return centers, labels, distances, n_iter
