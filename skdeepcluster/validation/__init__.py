@@ -8,7 +8,13 @@ from skdeepcluster.validation._metrics import (
     metric_distances,
     metric_rows,
 )
-from skdeepcluster.validation._ranges import in_range, largest_value, scaled_to_range
+from skdeepcluster.validation._ranges import (
+    dtype_in_range,
+    in_range,
+    largest_value,
+    rows_of_size_one,
+    scaled_to_range,
+)
 from skdeepcluster.validation._rows import FLOATS, as_array, check_rows
 
 __all__ = [
@@ -20,9 +26,11 @@ __all__ = [
     "check_distances",
     "check_rows",
     "complete_metric",
+    "dtype_in_range",
     "in_range",
     "largest_value",
     "metric_distances",
     "metric_rows",
+    "rows_of_size_one",
     "scaled_to_range",
 ]

@@ -4,7 +4,7 @@ import warnings
 from numbers import Real
 
 import numpy as np
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import issparse
 from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics import euclidean_distances, pairwise_distances
 from sklearn.metrics.pairwise import (
@@ -13,7 +13,7 @@ from sklearn.metrics.pairwise import (
 )
 
 from skdeepcluster.validation._distances import check_distances
-from skdeepcluster.validation._ranges import in_range, largest_value
+from skdeepcluster.validation._ranges import in_range, largest_value, rows_of_size_one
 
 # SciPy has dropped wminkowski, which is minkowski with the parameter w.
 METRICS = frozenset(_VALID_METRICS) - {"wminkowski"}
@@ -171,8 +171,8 @@ def metric_distances(X, Y, metric, params, *, n_jobs=None, dtype=None, infinite=
         X = X.astype(bool)
         Y = X if same else Y.astype(bool)
     if metric == "cosine":
-        X = _of_size_one(X)
-        Y = X if same else _of_size_one(Y)
+        X = rows_of_size_one(X)
+        Y = X if same else rows_of_size_one(Y)
     if metric == "sqeuclidean" and issparse(X):
         D = euclidean_distances(X, Y, squared=True, **params)
     else:
@@ -205,14 +205,3 @@ def _alike(X, Y, metric):
     if issparse(Y) and not issparse(X):
         return (type(Y)(X), Y) if callable(metric) else (X, Y.toarray())
     return X, Y
-
-
-def _of_size_one(X):
-    """Rows divided by powers of two: where they are normalized, short ones count as zeros."""
-    largest = abs(X).max(axis=1)
-    exponents = np.frexp(largest.toarray().ravel() if issparse(X) else largest)[1]
-    if not issparse(X):
-        return np.ldexp(X, -exponents[:, np.newaxis])
-    X = csr_array(X, copy=True)
-    X.data = np.ldexp(X.data, -np.repeat(exponents, np.diff(X.indptr)))
-    return X
