@@ -10,9 +10,10 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
+from sklearn.utils.validation import check_is_fitted, check_non_negative
 
 from skdeepcluster.algorithms.circle import N_EXACT, circle_layout, points_inside
+from skdeepcluster.validation import check_rows
 
 
 class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -124,7 +125,7 @@ class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         return tags
 
     def _validate(self, X, reset):
-        X = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
+        X = check_rows(self, X, reset=reset, accept_sparse=False)
         check_non_negative(X, f"{type(self).__name__} (memberships in clusters)")
         return X
 

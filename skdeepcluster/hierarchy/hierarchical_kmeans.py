@@ -19,10 +19,11 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.parallel import _get_threadpool_controller
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from skdeepcluster.hierarchy._kmeans import FLOATS, Rows, lloyd, seeds
+from skdeepcluster.hierarchy._kmeans import Rows, lloyd, seeds, settle
 from skdeepcluster.hierarchy._sampling import balanced_sample, members
+from skdeepcluster.validation import FLOATS, as_array, check_rows, largest_value
 from skdeepcluster.validation._inputs import is_on_disk
 
 # "auto": rows in a cluster of the finest level, clusters in one of each further level, and the
@@ -58,7 +59,7 @@ class HierarchicalKMeans(
 
     Parameters
     ----------
-    n_clusters : "auto", int or list of int, default="auto"
+    n_clusters : "auto", int or array-like of int, default="auto"
         The numbers of clusters from the finest level to the coarsest, decreasing. "auto" has a
         cluster for 20 rows, and for 4 clusters of the level before, as long as there are 20. An
         int is plain k-means: one level, without resampling.
@@ -66,7 +67,7 @@ class HierarchicalKMeans(
     n_resamples : int, default=10
         How often each level is clustered anew from members of its clusters.
 
-    sample_size : "auto", int, list of int or None, default="auto"
+    sample_size : "auto", int, array-like of int or None, default="auto"
         How many members of each cluster are taken then, on all levels or on each. "auto" means
         half the mean number of members. A level with None or 1 is not resampled.
 
@@ -166,12 +167,16 @@ class HierarchicalKMeans(
     """
 
     _parameter_constraints: dict = {
-        "n_clusters": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), list],
+        "n_clusters": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+            "array-like",
+        ],
         "n_resamples": [Interval(Integral, 0, None, closed="left")],
         "sample_size": [
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
-            list,
+            "array-like",
             None,
         ],
         "resample_strategy": [StrOptions({"closest", "random"})],
@@ -278,8 +283,7 @@ class HierarchicalKMeans(
             if len(centers) < k:
                 warnings.warn(
                     f"Level {level} has {len(centers)} clusters, fewer than the {k} asked for: "
-                    "rows may repeat, or clusters lost all of theirs. Use fewer clusters or "
-                    "another start.",
+                    "rows repeat. Use fewer clusters.",
                     ConvergenceWarning,
                     stacklevel=2,
                 )
@@ -290,20 +294,24 @@ class HierarchicalKMeans(
         return _get_threadpool_controller().limit(limits=1, user_api="blas")
 
     def _validate(self, X, reset):
+        X = as_array(X)
         on_disk = is_on_disk(X)
         # What is on disk is checked, and converted, as it is read.
-        return validate_data(
+        return check_rows(
             self,
             X,
             reset=reset,
             dtype="numeric" if on_disk else FLOATS,
             order=None if on_disk else "C",
+            accept_sparse=False,
             ensure_all_finite=not on_disk,
         )
 
-    def _rows(self, X):
+    def _rows(self, X, centers=None):
+        """Rows of a type that holds distances among them, or to centers."""
         n_threads = _openmp_effective_n_threads(self.n_jobs)
-        return Rows(X, n_threads, unit=self.metric == "cosine")
+        scale = 0.0 if centers is None else largest_value(centers)
+        return Rows(X, n_threads, unit=self.metric == "cosine", scale=scale)
 
     def _numbers_of_clusters(self, n):
         numbers = self.n_clusters
@@ -313,6 +321,7 @@ class HierarchicalKMeans(
                 numbers.append(-(-numbers[-1] // COARSER))
         elif isinstance(numbers, Integral):
             numbers = [numbers]
+        numbers = _listed(numbers)
         if (
             not numbers
             or not all(isinstance(k, Integral) and k >= 1 for k in numbers)
@@ -333,8 +342,9 @@ class HierarchicalKMeans(
         if isinstance(sizes, str):
             members = [n, *numbers[:-1]]
             return [max(1, m // (2 * k)) for m, k in zip(members, numbers, strict=True)]
-        if not isinstance(sizes, list):
+        if sizes is None or isinstance(sizes, Integral):
             sizes = [sizes] * len(numbers)
+        sizes = _listed(sizes)
         if len(sizes) != len(numbers) or not all(
             size is None or (isinstance(size, Integral) and size >= 1) for size in sizes
         ):
@@ -358,7 +368,7 @@ class HierarchicalKMeans(
         """Centers to begin with on the finest level, if there are any."""
         if isinstance(self.init, str):
             return None
-        centers = check_array(self.init, dtype=FLOATS, input_name="init")
+        centers = check_array(as_array(self.init), dtype=FLOATS, input_name="init")
         if centers.shape != (k, n_features):
             raise ValueError(
                 f"init has shape {centers.shape}, which should be ({k}, {n_features}): a center "
@@ -413,7 +423,7 @@ class HierarchicalKMeans(
             rows.choose_dimensions(centers)
             # The clusters known have other centers now.
             labels[:] = -1
-            rows.nearest(centers, labels, squares)
+            centers = settle(rows, centers, labels, squares)
             if stop:
                 break
         return centers, labels, squares, n_iter
@@ -437,7 +447,7 @@ class HierarchicalKMeans(
     def _nearest(self, X, centers):
         """Labels and squared distances of the nearest centers."""
         with self._limited_threads():
-            rows = self._rows(X)
+            rows = self._rows(X, centers)
             labels = np.full(len(X), -1, np.int32)
             squares = np.empty(len(X), rows.dtype)
             rows.choose_dimensions(centers)
@@ -492,9 +502,10 @@ class HierarchicalKMeans(
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
+        rows = self._rows(X, self.cluster_centers_)
+        centers = self.cluster_centers_.astype(rows.dtype, copy=False)
         distances = [
-            pairwise_distances(rows, self.cluster_centers_, metric=self.metric)
-            for _, rows in self._rows(X).blocks()
+            pairwise_distances(block, centers, metric=self.metric) for _, block in rows.blocks()
         ]
         return np.concatenate(distances).astype(X.dtype if X.dtype in FLOATS else np.float64)
 
@@ -550,3 +561,9 @@ class HierarchicalKMeans(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _listed(numbers):
+    """A list of what a sequence, array or tensor holds; empty if that is not one by one."""
+    numbers = as_array(numbers)
+    return list(numbers) if np.ndim(numbers) == 1 else []

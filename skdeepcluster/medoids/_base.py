@@ -17,29 +17,38 @@ from sklearn.base import (
 )
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import pairwise_distances, pairwise_distances_argmin_min
-from sklearn.metrics.pairwise import _VALID_METRICS
-from sklearn.utils import check_array
+from sklearn.utils import check_array, gen_batches
+from sklearn.utils._chunking import get_chunk_n_rows
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.parallel import _get_threadpool_controller
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skdeepcluster.medoids._distances import (
     Condensed,
     Euclidean,
     Matrix,
     Metric,
-    check_matrix,
     exact_euclidean,
     nearest_center,
 )
+from skdeepcluster.validation import (
+    FLOATS,
+    METRICS,
+    as_array,
+    check_distance_matrix,
+    check_distances,
+    check_rows,
+    complete_metric,
+    in_range,
+    metric_distances,
+    metric_rows,
+    scaled_to_range,
+)
 
-FLOATS = [np.float64, np.float32]
 # Metrics of the Euclidean kernels, and whether their distances are squared.
 EUCLIDEAN = {"euclidean": False, "l2": False, "sqeuclidean": True}
-# Squares of differences between values of these sizes fit float32.
-FLOAT32_RANGE = 1e-15, 1e15
+PRECOMPUTED = "Precomputed distances"
 
 
 class Solution(NamedTuple):
@@ -64,7 +73,7 @@ class BaseMedoids(
 
     _parameter_constraints: dict = {
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
-        "metric": [StrOptions(set(_VALID_METRICS) | {"precomputed"}), callable],
+        "metric": [StrOptions(METRICS | {"precomputed"}), callable],
         "metric_params": [dict, None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
@@ -74,26 +83,24 @@ class BaseMedoids(
 
     def _validate(self, X, reset):
         if self.metric != "precomputed":
-            X = validate_data(
+            return check_rows(
                 self,
                 X,
                 reset=reset,
-                dtype=FLOATS,
-                order="C",
-                accept_sparse="csr",
+                dtype=FLOATS if reset else self.cluster_centers_.dtype,
                 ensure_all_finite="allow-nan" if self.metric == "nan_euclidean" else True,
             )
-            return X if reset else X.astype(self.cluster_centers_.dtype, copy=False)
+        X = as_array(X)
         if reset and not issparse(X) and np.ndim(X) == 1:
             X = check_array(X, ensure_2d=False, dtype=FLOATS, input_name="X")
             is_valid_y(X, throw=True, name="X")
-            if X.min() < 0:
-                raise ValueError(f"Precomputed distances must not be negative; found {X.min()}.")
+            check_distances(X, PRECOMPUTED)
             return X
         # The entries are checked together with the symmetry.
-        return validate_data(
-            self, X, reset=reset, dtype=FLOATS, order="C", ensure_all_finite=not reset
-        )
+        X = check_rows(self, X, reset=reset, accept_sparse=False, ensure_all_finite=not reset)
+        if not reset:
+            check_distances(X, PRECOMPUTED)
+        return X
 
     def _source(self, X):
         """Where the distances among the rows of X come from."""
@@ -103,20 +110,23 @@ class BaseMedoids(
             self.n_features_in_ = source.n
             return source
         if self.metric == "precomputed":
-            if X.shape[0] != X.shape[1]:
-                raise ValueError(f"Precomputed distances must be square; X has shape {X.shape}.")
-            check_matrix(X, "Precomputed distances", n_threads)
+            check_distance_matrix(X, PRECOMPUTED, n_threads=n_threads)
             return Matrix(X, n_threads)
         if self._is_euclidean(X):
-            return Euclidean(check_range(X), EUCLIDEAN[self.metric], n_threads)
-        return Metric(X, self.metric, self.metric_params or {}, n_threads)
+            squared = EUCLIDEAN[self.metric]
+            # Distances are in units of X, which may be small or large; squared ones have to fit.
+            X, self._unit = (in_range(X), 1.0) if squared else scaled_to_range(X)
+            return Euclidean(X, squared, n_threads)
+        X = metric_rows(X, self.metric)
+        self._metric_params = complete_metric(self.metric, self.metric_params, X)
+        return Metric(X, self.metric, self._metric_params, n_threads)
 
     def _is_euclidean(self, X):
         return self.metric in EUCLIDEAN and not self.metric_params and not issparse(X)
 
     def _check_weights(self, sample_weight, n, k, name="n_clusters"):
         weights = _check_sample_weight(
-            sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True
+            as_array(sample_weight), np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True
         )
         n_objects = np.count_nonzero(weights)
         if n_objects < k:
@@ -224,20 +234,55 @@ class BaseMedoids(
 
     # ---------------------------------------------------------------- use
 
+    def _for_kernel(self, X):
+        """Rows and medoids as the Euclidean kernels take them, and the kernels' other arguments."""
+        X = X.toarray() if issparse(X) else X
+        centers = self.cluster_centers_
+        if self._unit != 1:
+            X, centers = (rows.astype(np.float64) / self._unit for rows in (X, centers))
+        X = metric_rows(X, self.metric, centers)
+        n_threads = _openmp_effective_n_threads(self.n_jobs)
+        return X, centers.astype(X.dtype, copy=False), EUCLIDEAN[self.metric], n_threads
+
+    def _to_medoids_by_blocks(self, X):
+        """The distances of all rows to the medoids, of some after the other."""
+        n, n_features = X.shape
+        row_bytes = 8 * max(n_features, self.cluster_centers_.shape[0])
+        for rows in gen_batches(n, get_chunk_n_rows(row_bytes, max_n_rows=n)):
+            yield self._to_medoids(X[rows])
+
+    def _to_medoids(self, X):
+        """Distances to the medoids, in the type of X if they are sure to fit."""
+        dtype = None if self.metric == "sqeuclidean" else X.dtype
+        if self._is_euclidean(self.cluster_centers_):
+            X, centers, *options = self._for_kernel(X)
+            D = self._unit * exact_euclidean(centers, X, *options).T
+            return np.ascontiguousarray(D, dtype)
+        X = metric_rows(X, self.metric, self.cluster_centers_)
+        n_threads = _openmp_effective_n_threads(self.n_jobs)
+        return metric_distances(
+            X,
+            self.cluster_centers_.astype(X.dtype, copy=False),
+            self.metric,
+            self._metric_params,
+            n_jobs=n_threads,
+            dtype=dtype,
+        )
+
     def _nearest(self, X):
         """Labels and distances of rows of features, or of distances to the training objects."""
         if self.metric == "precomputed":
             D = X[:, self.medoid_indices_]
+            labels = D.argmin(axis=1).astype(np.int32)
+            return labels, D[np.arange(len(D)), labels]
+        if self._is_euclidean(self.cluster_centers_) and not issparse(X):
+            labels, distances = nearest_center(*self._for_kernel(X))
+            return labels, self._unit * distances
+        found = []
+        for D in self._to_medoids_by_blocks(X):
             labels = D.argmin(axis=1)
-            return labels.astype(np.int32), D[np.arange(len(D)), labels]
-        centers = self.cluster_centers_
-        if self._is_euclidean(X):
-            n_threads = _openmp_effective_n_threads(self.n_jobs)
-            return nearest_center(check_range(X), centers, EUCLIDEAN[self.metric], n_threads)
-        labels, distances = pairwise_distances_argmin_min(
-            X, centers, metric=self.metric, metric_kwargs=self.metric_params
-        )
-        return labels.astype(np.int32), distances
+            found.append((labels.astype(np.int32), D[np.arange(len(D)), labels]))
+        return tuple(map(np.concatenate, zip(*found, strict=True)))
 
     def predict(self, X):
         """Assign each row to the cluster of its nearest medoid.
@@ -274,15 +319,7 @@ class BaseMedoids(
         X = self._validate(X, reset=False)
         if self.metric == "precomputed":
             return X[:, self.medoid_indices_]
-        if self._is_euclidean(X):
-            n_threads = _openmp_effective_n_threads(self.n_jobs)
-            checked = check_range(X)
-            centers = self.cluster_centers_.astype(checked.dtype, copy=False)
-            D = exact_euclidean(centers, checked, EUCLIDEAN[self.metric], n_threads).T
-            return np.ascontiguousarray(D, X.dtype)
-        params = self.metric_params or {}
-        D = pairwise_distances(X, self.cluster_centers_, metric=self.metric, **params)
-        return D.astype(X.dtype, copy=False)
+        return np.concatenate(list(self._to_medoids_by_blocks(X)))
 
     def score(self, X, y=None, sample_weight=None):
         """Minus the sum of distances to the nearest medoids.
@@ -304,7 +341,7 @@ class BaseMedoids(
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        weights = _check_sample_weight(as_array(sample_weight), X, dtype=np.float64)
         return -float(np.dot(weights, self._nearest(X)[1].astype(np.float64)))
 
     def __sklearn_tags__(self):
@@ -314,14 +351,3 @@ class BaseMedoids(
         tags.input_tags.allow_nan = self.metric == "nan_euclidean"
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def check_range(X):
-    """X in a type that holds the squares of its differences."""
-    scale = np.abs(X).max()
-    low, high = FLOAT32_RANGE
-    if X.dtype == np.float32 and scale > 0 and not low < scale < high:
-        X = X.astype(np.float64)
-    if scale > np.sqrt(np.finfo(X.dtype).max / X.shape[1]) / 2:
-        raise ValueError(f"Distances overflow: X has values up to {scale:.3g}. Scale X.")
-    return X

@@ -10,11 +10,12 @@ from functools import cached_property
 
 import numpy as np
 from scipy.spatial.distance import num_obs_y
-from sklearn.metrics import euclidean_distances, pairwise_distances
+from sklearn.metrics import euclidean_distances
 from sklearn.utils.extmath import randomized_svd, row_norms
 
 from skdeepcluster._kernels import _medoids
 from skdeepcluster._kernels._distance import argmin_sqeuclidean
+from skdeepcluster.validation import check_distance_matrix, metric_distances
 
 # The most that a block of rows may have: bytes, and rows, which a search looks at together.
 BLOCK_BYTES = 2**27
@@ -128,33 +129,37 @@ class Metric(Source):
         self.metric_params = metric_params
         if callable(metric):
             # Only a few: a call takes long. Two arrays, as one would be taken to be symmetric.
-            few = X[np.linspace(0, self.n - 1, min(self.n, 32)).astype(np.intp)]
-            check_matrix(self._pairwise(few, few.copy()), f"Distances by {metric!r}", n_threads)
-
-    def between(self, chosen, others):
-        return self._pairwise(self.X[chosen], self.X[others])
+            few = np.linspace(0, self.n - 1, min(self.n, 32)).astype(np.intp)
+            self._check_matrix(self._pairwise(self.X[few], self.X[few]))
 
     def _pairwise(self, X, Y):
-        n_jobs = None if callable(self.metric) else self.n_threads
-        D = pairwise_distances(X, Y, metric=self.metric, n_jobs=n_jobs, **self.metric_params)
-        return np.ascontiguousarray(D, self.dtype)
+        return metric_distances(
+            X, Y, self.metric, self.metric_params, n_jobs=self.n_threads, dtype=self.dtype
+        )
+
+    def _check_matrix(self, D):
+        check_distance_matrix(D, f"Distances by metric={self.metric!r}", n_threads=self.n_threads)
+        return D
+
+    def between(self, chosen, others):
+        chosen, others = np.asarray(chosen), np.asarray(others)
+        D = self._pairwise(self.X[chosen], self.X[others])
+        # Rounding may have left something of the distance of an object to itself.
+        D[chosen[:, np.newaxis] == others] = 0
+        return D
 
     def rows(self, chosen):
         rows = self._pairwise(self.X[chosen], self.X)
-        # Rounding may have left something of the distance of an object to itself.
         rows[np.arange(len(chosen)), chosen] = 0
-        if not (rows.min() >= 0 and rows.max() < np.inf):
-            raise ValueError(
-                f"metric={self.metric!r} gave a distance that is negative, infinite or nan; use "
-                "another metric, or precomputed distances without such entries."
-            )
         return rows, np.arange(len(chosen))
+
+    def subset(self, chosen):
+        return Matrix(self._check_matrix(self.between(chosen, chosen)), self.n_threads)
 
     def matrix(self):
         D = self._pairwise(self.X, self.X)
         np.fill_diagonal(D, 0)
-        check_matrix(D, f"Distances by {self.metric!r}", self.n_threads)
-        return Matrix(D, self.n_threads)
+        return Matrix(self._check_matrix(D), self.n_threads)
 
 
 class Euclidean(Source):
@@ -311,20 +316,3 @@ def cheapest_dimension(centered, axes, reach):
         return n_dimensions + DISTANCE_COST * n_features * near.mean()
 
     return min([n_features, *(r for r in DIMENSIONS if r <= len(axes))], key=cost)
-
-
-def check_matrix(D, name, n_threads):
-    """Refuse a square matrix that cannot be one of distances."""
-    largest, asymmetry, diagonal = _medoids.inspect(D, n_threads)
-    tolerance = 10 * np.sqrt(np.finfo(D.dtype).eps) * largest
-    if np.isnan(largest):
-        problem = "an entry that is negative, infinite or nan"
-    elif asymmetry > tolerance:
-        problem = f"entries (i, j) and (j, i) that differ by {asymmetry:.3g}"
-    elif diagonal > tolerance:
-        problem = f"an entry of {diagonal:.3g} on the diagonal"
-    else:
-        return
-    raise ValueError(
-        f"{name} must be symmetric, not negative, finite and 0 on the diagonal; found {problem}."
-    )

@@ -3,13 +3,14 @@
 import numpy as np
 
 from skdeepcluster.medoids._search import Search
+from skdeepcluster.validation import as_array
 
 
 def check_init(init, k, weights):
     """A name, or the indices of k different objects of positive weight."""
     if isinstance(init, str):
         return init
-    medoids = np.asarray(init)
+    medoids = np.asarray(as_array(init))
     if medoids.shape != (k,) or medoids.dtype.kind not in "iu":
         raise ValueError(
             f"init must hold n_clusters={k} indices; it has shape {medoids.shape} and dtype "

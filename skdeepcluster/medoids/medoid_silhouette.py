@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdeepcluster.medoids._base import BaseMedoids, Solution
 from skdeepcluster.medoids._init import check_init, initial_medoids, one_medoid
 from skdeepcluster.medoids._search import Search, eager
+from skdeepcluster.validation import as_array
 
 
 class BaseMedoidSilhouette(BaseMedoids):
@@ -50,7 +51,7 @@ class BaseMedoidSilhouette(BaseMedoids):
             return 0.0
         nearest = np.partition(distances, 1, axis=1)[:, :2].astype(np.float64)
         ratio = np.divide(*nearest.T, out=np.zeros(len(nearest)), where=nearest[:, 1] > 0)
-        return float(1 - np.average(ratio, weights=sample_weight))
+        return float(1 - np.average(ratio, weights=as_array(sample_weight)))
 
 
 class FasterMSC(BaseMedoidSilhouette):

@@ -126,7 +126,7 @@ class SeLa(SelfSupervised):
                 cost,
                 reg=1 / self.sharpness,
                 init=potentials,
-                tol=1e-3 / self.sharpness,
+                tol=1e-3,
                 max_iter=200,
                 output="labels",
             )

@@ -1,15 +1,36 @@
 """What may come in: rows, distances and sizes of values, each checked in one place and wording."""
 
 from skdeepcluster.validation._distances import check_distance_matrix, check_distances
-from skdeepcluster.validation._ranges import in_range, scaled_to_range
+from skdeepcluster.validation._metrics import (
+    METRICS,
+    SPARSE_METRICS,
+    complete_metric,
+    metric_distances,
+    metric_rows,
+)
+from skdeepcluster.validation._ranges import (
+    dtype_in_range,
+    in_range,
+    largest_value,
+    rows_of_size_one,
+    scaled_to_range,
+)
 from skdeepcluster.validation._rows import FLOATS, as_array, check_rows
 
 __all__ = [
     "FLOATS",
+    "METRICS",
+    "SPARSE_METRICS",
     "as_array",
     "check_distance_matrix",
     "check_distances",
     "check_rows",
+    "complete_metric",
+    "dtype_in_range",
     "in_range",
+    "largest_value",
+    "metric_distances",
+    "metric_rows",
+    "rows_of_size_one",
     "scaled_to_range",
 ]

@@ -3,11 +3,13 @@
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
+from skdeepcluster._kernels import _medoids
+
 # Rows of a matrix that are looked at together.
 _BLOCK_ROWS = 512
 
 
-def check_distances(D, name="Distances", *, infinite=False):
+def check_distances(D, name="Distances", *, infinite=False, remedy=""):
     """Refuse entries that are no distances.
 
     Parameters
@@ -17,6 +19,8 @@ def check_distances(D, name="Distances", *, infinite=False):
         What they are called, at the beginning of a sentence.
     infinite : bool, default=False
         Whether distances may be infinite.
+    remedy : str, default=""
+        What to do about it: a sentence that ends the message.
 
     Raises
     ------
@@ -32,10 +36,10 @@ def check_distances(D, name="Distances", *, infinite=False):
         problem = "infinite"
     else:
         return
-    raise ValueError(f"{name} must not be {problem}.")
+    raise ValueError(f"{name} must not be {problem}. {remedy}".rstrip())
 
 
-def check_distance_matrix(D, name="Distances", *, infinite=False):
+def check_distance_matrix(D, name="Distances", *, infinite=False, n_threads=1):
     """Refuse a matrix that cannot be one of the distances among some objects.
 
     Parameters
@@ -46,6 +50,7 @@ def check_distance_matrix(D, name="Distances", *, infinite=False):
         What they are called, at the beginning of a sentence.
     infinite : bool, default=False
         Whether distances may be infinite.
+    n_threads : int, default=1
 
     Raises
     ------
@@ -55,18 +60,28 @@ def check_distance_matrix(D, name="Distances", *, infinite=False):
     """
     if D.ndim != 2 or D.shape[0] != D.shape[1]:
         raise ValueError(f"{name} must be square; got shape {D.shape}.")
-    entries = D.data if issparse(D) else D
-    finite = entries[np.isfinite(entries)] if infinite else entries
-    check_distances(D, name, infinite=infinite)
-    tolerance = 10 * np.sqrt(np.finfo(D.dtype).eps) * finite.max(initial=0)
-    diagonal = D.diagonal().max(initial=0)
+    largest, asymmetry, diagonal = _sizes(D, n_threads)
+    # There are entries that need another look.
+    if not largest < np.inf:
+        check_distances(D, name, infinite=infinite)
+        entries = D.data if issparse(D) else D
+        largest = entries[np.isfinite(entries)].max(initial=0)
+        asymmetry = _sparse_asymmetry(D) if issparse(D) else _asymmetry(D)
+    tolerance = 10 * np.sqrt(np.finfo(D.dtype).eps) * largest
     if diagonal > tolerance:
         raise ValueError(f"{name} must be 0 on the diagonal; found {diagonal:.3g}.")
-    asymmetry = _sparse_asymmetry(D) if issparse(D) else _asymmetry(D)
     if asymmetry > tolerance:
         raise ValueError(
             f"{name} must be symmetric; entries (i, j) and (j, i) differ by {asymmetry:.3g}."
         )
+
+
+def _sizes(D, n_threads):
+    """The largest entry, or nan if not all are distances; the asymmetry; the largest of i to i."""
+    if not issparse(D):
+        return _medoids.inspect(np.ascontiguousarray(D), n_threads)
+    largest = D.data.max(initial=0) if D.data.min(initial=0) >= 0 else np.nan
+    return largest, _sparse_asymmetry(D), D.diagonal().max(initial=0)
 
 
 def _asymmetry(D):

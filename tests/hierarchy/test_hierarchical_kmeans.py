@@ -321,6 +321,31 @@ def test_callbacks_can_end_a_fit():
     assert model.predict(DIGITS).max() < 60
 
 
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n=st.integers(2, 120),
+    d=st.integers(1, 4),
+    grid=st.sampled_from([None, 3, 10]),
+    share=st.floats(0, 1),
+    max_iter=st.sampled_from([1, 2, 50]),
+    init=st.sampled_from(["k-means++", "random", "far"]),
+    strategy=st.sampled_from(["closest", "random"]),
+    dtype=st.sampled_from([np.float32, np.float64]),
+)
+def test_no_cluster_is_empty(seed, n, d, grid, share, max_iter, init, strategy, dtype):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_t(1.5, size=(n, d)).astype(dtype)
+    X = X if grid is None else np.clip(np.round(X * grid / 2), -grid, grid)
+    n_distinct = len(np.unique(X, axis=0))
+    numbers = sorted({1 + int(share * (n_distinct - 1)), 1 + int(share * n_distinct / 4)})[::-1]
+    if init == "far":
+        init = rng.normal(size=(numbers[0], d)) * 1e3
+    params = {"max_iter": max_iter, "init": init, "resample_strategy": strategy}
+    model = HierarchicalKMeans(numbers, n_resamples=2, random_state=seed, **params).fit(X)
+    assert [len(centers) for centers in model.centers_per_level_] == numbers
+    assert all(sizes.all() for sizes in model.sizes_)
+
+
 # -------------------------------------------------------------------- bad input
 
 

@@ -213,17 +213,6 @@ def test_near_copies_are_told_apart_far_from_the_origin():
         assert_array_equal(model.labels_ == model.labels_[0], [True] * 3 + [False] * 2)
 
 
-@pytest.mark.parametrize("scale", [1e-30, 1e30])
-def test_extreme_scales_of_float32(blobs, scale):
-    X = (blobs / 10).astype(np.float32)
-    expected = KMedoids(6, random_state=0).fit(X)
-    model = KMedoids(6, random_state=0).fit(X * np.float32(scale))
-    assert_array_equal(model.labels_, expected.labels_)
-    assert_array_equal(model.predict(X * np.float32(scale)), expected.labels_)
-    with pytest.raises(ValueError, match="Distances overflow.*Scale X"):
-        KMedoids(2).fit(X.astype(np.float64) * 1e200)
-
-
 def test_weights_count_like_copies_and_zero_like_absence(blobs):
     rng = np.random.default_rng(0)
     X, weights = blobs[:100], rng.integers(0, 4, 100)

@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial.distance import squareform
 from sklearn.base import BaseEstimator
 
 from skdeepcluster.validation import (
@@ -67,6 +68,30 @@ def test_infinity_in_one_direction_only():
 def test_distance_to_itself():
     with pytest.raises(ValueError, match="diagonal; found 1"):
         check_distance_matrix(distances() + np.eye(6))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [1, 5, 64, 65, 200])
+@pytest.mark.parametrize(
+    "entry, problem", [(np.nan, "nan"), (np.inf, "infinite"), (-1.0, "negative"), (7.0, "differ")]
+)
+def test_any_bad_entry_is_found(dtype, n, entry, problem):
+    rng = np.random.default_rng(n)
+    D = squareform(rng.random(n * (n - 1) // 2)).astype(dtype) if n > 1 else np.zeros((1, 1), dtype)
+    check_distance_matrix(D, "D", n_threads=2)
+    check_distance_matrix(-D * 0, "D", n_threads=2)
+    i, j = rng.integers(n, size=2)
+    D[i, j] = entry
+    problem = "diagonal" if i == j and entry == 7 else problem
+    with pytest.raises(ValueError, match=f"D must .*{problem}"):
+        check_distance_matrix(D, "D", n_threads=2)
+
+
+def test_rounding_is_no_asymmetry():
+    D = squareform(np.random.default_rng(0).random(4950)).astype(np.float32)
+    D[np.triu_indices(100, 1)] *= 1 + 1e-6
+    D[3, 3] = 1e-6
+    check_distance_matrix(D)
 
 
 def test_rectangle():
