@@ -11,12 +11,13 @@ from torch.utils.data import Dataset
 
 from skdeepcluster._inputs import is_on_disk
 from skdeepcluster.training._device import exact_convolutions
+from skdeepcluster.training._products import independent_rows
 
 # What is on disk, sparse or a Dataset is made dense in memory up to this size, and read batch by
 # batch above it.
 MAX_LOADED_BYTES = 2**28
-# Rows of every forward pass without gradient. The last block is padded to it, so that a row meets
-# the same matrix product, with the same rounding, in whatever company it comes.
+# Rows of every forward pass without gradient. The last block is padded to it: the libraries that
+# torch computes with choose their algorithms, and with them the rounding, by the shape of a block.
 BLOCK_ROWS = 256
 # Batches read ahead of the one that trains.
 READ_AHEAD = 3
@@ -238,7 +239,8 @@ class Samples:
 def map_blocks(function, samples, begin=0, end=None, *, block_rows=BLOCK_ROWS):
     """Yield function(rows) for consecutive blocks of rows, without gradient.
 
-    Each block has `block_rows` rows, the last one padded: what a row yields depends on no other.
+    What a row yields depends on no other: each block has `block_rows` rows, the last one padded,
+    and products are those of `independent_rows`.
     """
     end = len(samples) if end is None else end
     for start, stop in _ranges(begin, end, block_rows):
@@ -247,6 +249,7 @@ def map_blocks(function, samples, begin=0, end=None, *, block_rows=BLOCK_ROWS):
             padded = x.new_zeros((block_rows, *x.shape[1:]))
             padded[: stop - start] = x
             x = padded
-        with exact_convolutions(samples.device):
+        on_cpu = samples.device.type == "cpu"
+        with independent_rows() if on_cpu else exact_convolutions(samples.device):
             part = function(x)[: stop - start]
         yield part
