@@ -14,7 +14,7 @@ import torch
 from _common import Table, hardware
 
 from skdeepcluster import SwAV
-from skdeepcluster.selflabel import _base
+from skdeepcluster.selfsupervised import _base
 from skdeepcluster.views import Draws, ImageViews, TabularViews
 
 BATCH, STEPS, ROUNDS = 256, 20, 5

@@ -5,45 +5,58 @@ Importing the package imports no family and thus no torch: a name is resolved wh
 
 import lazy_loader as _lazy
 
+from skdeepcluster import _moved
+
 __version__ = "0.1.0.dev0"
 
-# Each family and its public names: the one place where a method is made public.
-_FAMILIES = {
-    "density": ["HDBSCAN"],
-    "embedding": [
-        "AutoencoderClusterer",
-        "ClAM",
-        "DCN",
-        "DEC",
-        "DEPICT",
-        "GLDC",
-        "HCHC",
-        "IDEC",
-        "JULE",
-        "TELL",
-        "VaDE",
-    ],
-    "explain": ["HamiltonianCycleMap"],
-    "graph": ["GraphDegreeLinkage"],
-    "hierarchy": ["HierarchicalKMeans", "balanced_sample"],
-    "interval": ["IntervalClustering"],
-    "medoids": ["CLARA", "CLARANS", "DynMSC", "FasterMSC", "KMedoids"],
-    "selflabel": [
-        "ClusterFit",
-        "DeepCluster",
-        "DeepClusterV2",
-        "DeeperCluster",
-        "GSimCLR",
-        "JigClu",
-        "MLCD",
-        "ODC",
-        "SeLa",
-        "SimCLR",
-        "SwAV",
-    ],
+# Each family, its files and their public names: the one place where a method is made public.
+_METHODS = {
+    "autoencoder": {
+        "autoencoder": ["AutoencoderClusterer"],
+        "clam": ["ClAM"],
+        "dcn": ["DCN"],
+        "dec": ["DEC"],
+        "depict": ["DEPICT"],
+        "gldc": ["GLDC"],
+        "hchc": ["HCHC"],
+        "idec": ["IDEC"],
+        "tell": ["TELL"],
+        "vade": ["VaDE"],
+    },
+    "density": {"hdbscan": ["HDBSCAN"]},
+    "explain": {"hamiltonian_cycle": ["HamiltonianCycleMap"]},
+    "graph": {"degree_linkage": ["GraphDegreeLinkage"]},
+    "hierarchy": {
+        "hierarchical_kmeans": ["HierarchicalKMeans"],
+        "_sampling": ["balanced_sample"],
+    },
+    "medoids": {
+        "clara": ["CLARA"],
+        "clarans": ["CLARANS"],
+        "kmedoids": ["KMedoids"],
+        "medoid_silhouette": ["DynMSC", "FasterMSC"],
+    },
+    "partition": {"interval": ["IntervalClustering"]},
+    "selfsupervised": {
+        "clusterfit": ["ClusterFit"],
+        "deepcluster": ["DeepCluster", "DeepClusterV2"],
+        "deepercluster": ["DeeperCluster"],
+        "gsimclr": ["GSimCLR"],
+        "jigclu": ["JigClu"],
+        "jule": ["JULE"],
+        "mlcd": ["MLCD"],
+        "odc": ["ODC"],
+        "sela": ["SeLa"],
+        "simclr": ["SimCLR"],
+        "swav": ["SwAV"],
+    },
 }
 
 # Subpackages whose public names stay in their own namespace.
 _SUBPACKAGES = ["assignment", "displays", "metrics", "views"]
 
-__getattr__, __dir__, __all__ = _lazy.attach(__name__, _SUBPACKAGES, _FAMILIES)
+_FILES = {f"{family}.{file}": n for family, files in _METHODS.items() for file, n in files.items()}
+
+__getattr__, __dir__, __all__ = _lazy.attach(__name__, _SUBPACKAGES, _FILES)
+
+_moved.install()

@@ -13,7 +13,7 @@ import skdeepcluster
 
 def _public_objects():
     """Pairs of full public name and object; those of subpackages keep their namespace."""
-    for names in skdeepcluster._FAMILIES.values():
+    for names in skdeepcluster._FILES.values():
         for name in names:
             yield name, getattr(skdeepcluster, name)
     for subpackage in skdeepcluster._SUBPACKAGES:

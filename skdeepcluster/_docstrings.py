@@ -2,7 +2,8 @@
 
 import inspect
 import re
-from dataclasses import fields
+
+SECTIONS = ("Parameters", "Attributes")
 
 
 def _entries(doc, section):
@@ -12,34 +13,48 @@ def _entries(doc, section):
         return {}, None
     parts = re.split(r"^(?=\S)", match[1], flags=re.M)
     entries = {part.split(" :")[0].strip(): part.strip() for part in parts if part.strip()}
-    return entries, match.span(1)
+    return entries, match.span()
 
 
-def complete_docstring(cls, root):
+def _place(doc, section):
+    """Where a section is to be inserted: before those that follow it in numpydoc's order."""
+    later = ("Attributes",) if section == "Parameters" else ()
+    titles = "|".join([*later, "See Also", "Notes", "References", "Examples"])
+    match = re.search(rf"^(?:{titles})\n-+\n", doc, re.M)
+    return match.start() if match else len(doc)
+
+
+def complete_docstring(cls, names):
     """The docstring of a class with the parameters and attributes that it inherits.
 
     Parameters
     ----------
     cls : type
-        A dataclass; its fields order the parameters.
-    root : type
-        The most basic class to inherit descriptions from.
+    names : iterable of str
+        Parameters of its constructor, in order.
 
     Returns
     -------
     doc : str
     """
     doc = inspect.cleandoc(cls.__doc__)
-    for section in ("Parameters", "Attributes"):
-        known = {}
-        for base in reversed(cls.__mro__):
-            if issubclass(base, root) and base.__doc__ and base is not cls:
-                known |= _entries(inspect.cleandoc(base.__doc__), section)[0]
+    for section in SECTIONS:
         own, span = _entries(doc, section)
-        known |= own
+        known = dict(own)
+        for base in cls.__mro__[1:]:
+            inherited = vars(base).get("__doc__")
+            if inherited and base.__module__.partition(".")[0] == "skdeepcluster":
+                known = known | {
+                    name: text
+                    for name, text in _entries(inspect.cleandoc(inherited), section)[0].items()
+                    if name not in known
+                }
         if section == "Parameters":
-            known = {f.name: known[f.name] for f in fields(cls) if f.name in known}
-        if span is not None:
-            text = "\n\n".join(known.values())
-            doc = f"{doc[: span[0]]}{text}\n\n{doc[span[1] :]}"
+            known = {name: known[name] for name in names if name in known}
+        if not known:
+            continue
+        begin, end = span or (_place(doc, section),) * 2
+        before, after = doc[:begin].rstrip(), doc[end:].lstrip()
+        text = "\n\n".join(known.values())
+        doc = f"{before}\n\n{section}\n{'-' * len(section)}\n{text}\n\n{after}".rstrip()
     return doc.rstrip() + "\n"

@@ -1,5 +1,6 @@
 """The package as a whole: what importing costs, what is public, what is shipped."""
 
+import importlib
 import os
 import re
 import subprocess
@@ -31,7 +32,8 @@ def imported_by(module):
 
 def test_importing_the_package_imports_nothing_heavy():
     imported = imported_by("skdeepcluster")
-    assert {name for name in imported if name.startswith("skdeepcluster.")} == set()
+    ours = {name for name in imported if name.startswith("skdeepcluster.")}
+    assert ours == {"skdeepcluster._moved"}
     assert imported.isdisjoint({"torch", "sklearn", "scipy", "numpy", "matplotlib"})
 
 
@@ -48,15 +50,24 @@ def test_every_public_name_resolves():
         skdeepcluster.KMedians  # noqa: B018
 
 
-def test_public_objects_live_below_the_family_that_lists_them():
-    for family, names in skdeepcluster._FAMILIES.items():
+def test_public_objects_live_in_the_file_that_lists_them():
+    for file, names in skdeepcluster._FILES.items():
         for name in names:
-            assert getattr(skdeepcluster, name).__module__.startswith(f"skdeepcluster.{family}.")
+            assert getattr(skdeepcluster, name).__module__ == f"skdeepcluster.{file}"
+
+
+@pytest.mark.parametrize("family", skdeepcluster._METHODS)
+def test_families_are_lazy_and_offer_their_names(family):
+    assert "torch" not in imported_by(f"skdeepcluster.{family}")
+    module = importlib.import_module(f"skdeepcluster.{family}")
+    assert module.__all__ == sorted(
+        name for n in skdeepcluster._METHODS[family].values() for name in n
+    )
 
 
 def test_discovery_finds_what_is_public():
     found = {name for name, _ in all_estimators() + all_functions()}
-    assert found >= {name for names in skdeepcluster._FAMILIES.values() for name in names}
+    assert found >= {name for names in skdeepcluster._FILES.values() for name in names}
     assert "metrics.clustering_accuracy" in found
     assert "displays.EmbeddingDisplay" in dict(all_displays())
     assert "views.ImageViews" in dict(all_views())

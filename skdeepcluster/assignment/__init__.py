@@ -1,4 +1,4 @@
-"""Scores to labels: transport of rows to clusters, soft assignments, and first centers."""
+"""Scores to labels: transport of rows to clusters, soft assignments, anchors and votes."""
 
 import lazy_loader as _lazy
 
@@ -7,8 +7,6 @@ __getattr__, __dir__, _ = _lazy.attach(
     __name__,
     submod_attrs={
         "_anchors": ["grouped_anchors", "moved_anchors"],
-        "_kmeans": ["kmeans", "replace_empty", "spherical_kmeans"],
-        "_spectral": ["landmark_spectral"],
         "_student_t": ["sharpen", "sharpening_loss", "student_t"],
         "_transport": ["TransportResult", "doubly_stochastic", "transport_assign"],
         "_vote": ["neighbor_vote"],

@@ -4,9 +4,9 @@ import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
-from skdeepcluster._kernels._linkage import linkage_labels
-from skdeepcluster.assignment._kmeans import kmeans, nearest_center
-from skdeepcluster.assignment._spectral import cut_of_pairs, landmark_spectral
+from skdeepcluster.algorithms.degree_linkage import linkage_labels
+from skdeepcluster.algorithms.kmeans import kmeans, nearest_center
+from skdeepcluster.algorithms.spectral import cut_of_pairs, landmark_spectral
 
 # Rows that are merged by their neighbours; others are where their anchors are.
 LINKED_ROWS = 10_000

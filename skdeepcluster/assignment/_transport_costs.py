@@ -6,8 +6,8 @@ import sys
 import numpy as np
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
-from skdeepcluster._inputs import file_mapping
 from skdeepcluster._kernels._transport import sweep
+from skdeepcluster.validation._inputs import file_mapping
 
 BLOCK_BYTES = 2**26
 # Column sums below are formed again from logarithms: their terms have begun to vanish.

@@ -1,5 +1,7 @@
 """Clustering by density: clusters of any shape and number, and noise."""
 
-from ._hdbscan import HDBSCAN
+from lazy_loader import attach as _attach
 
-__all__ = ["HDBSCAN"]
+from skdeepcluster import _METHODS
+
+__getattr__, __dir__, __all__ = _attach(__name__, submod_attrs=_METHODS["density"])

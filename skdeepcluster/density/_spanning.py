@@ -8,10 +8,10 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.metrics import pairwise_distances
 from sklearn.preprocessing import normalize
 
-from .._kernels._boruvka import nearest_reachable, spanning_tree
-from .._kernels._hdbscan_blocks import lighter_edges, nearest
-from .._kernels._hdbscan_tree import Dendrogram, single_linkage, spanning_forest
-from .._kernels._kdtree import KDTree
+from skdeepcluster._kernels._boruvka import nearest_reachable, spanning_tree
+from skdeepcluster._kernels._hdbscan_blocks import lighter_edges, nearest
+from skdeepcluster._kernels._kdtree import KDTree
+from skdeepcluster._kernels._trees import Dendrogram, single_linkage, spanning_forest
 
 # Entries of a block of distances, and rows that are filtered by one state of the forest.
 BLOCK_ENTRIES = 2**22

@@ -4,13 +4,13 @@ A display stores the numbers it draws as attributes and draws them in `plot`, wh
 matplotlib.
 """
 
-from ._circle_map import CircleMapDisplay
-from ._cluster_size import ClusterSizeDisplay
-from ._confusion import MatchedConfusionDisplay
-from ._embedding import EmbeddingDisplay
-from ._loss_curve import LossCurveDisplay
-from ._silhouette import SilhouetteDisplay
-from ._trees import CondensedTreeDisplay, DendrogramDisplay
+from skdeepcluster.displays._circle_map import CircleMapDisplay
+from skdeepcluster.displays._cluster_size import ClusterSizeDisplay
+from skdeepcluster.displays._confusion import MatchedConfusionDisplay
+from skdeepcluster.displays._embedding import EmbeddingDisplay
+from skdeepcluster.displays._loss_curve import LossCurveDisplay
+from skdeepcluster.displays._silhouette import SilhouetteDisplay
+from skdeepcluster.displays._trees import CondensedTreeDisplay, DendrogramDisplay
 
 __all__ = [
     "CircleMapDisplay",

@@ -3,8 +3,8 @@ from sklearn.utils import check_array
 from sklearn.utils._plotting import _validate_style_kwargs
 from sklearn.utils.validation import check_is_fitted, check_non_negative
 
-from .._kernels._circle import circle_layout, points_at, points_inside
-from ._common import label_color, new_axes
+from skdeepcluster.algorithms.circle import circle_layout, points_at, points_inside
+from skdeepcluster.displays._common import label_color, new_axes
 
 
 class CircleMapDisplay:

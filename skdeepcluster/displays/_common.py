@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from ..metrics._scorers import _last_step
+from skdeepcluster.metrics._scorers import _last_step
 
 # M. A. Petroff, "Accessible color sequences for data visualization", arXiv:2107.02270. The two
 # greys come last, since grey also stands for noise.

@@ -1,8 +1,8 @@
 import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay
 
-from ..metrics._matching import _matched_contingency
-from ._common import estimator_labels, new_axes
+from skdeepcluster.displays._common import estimator_labels, new_axes
+from skdeepcluster.metrics._matching import _matched_contingency
 
 
 class MatchedConfusionDisplay:

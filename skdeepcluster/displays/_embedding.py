@@ -6,15 +6,15 @@ from sklearn.decomposition import PCA
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._plotting import _validate_style_kwargs
 
-from ..metrics._matching import _check_labels
-from ..metrics._scorers import _embed, _last_step
-from ._common import (
+from skdeepcluster.displays._common import (
     NOISE_COLOR,
     estimator_labels,
     label_colors,
     legend_beside,
     new_axes,
 )
+from skdeepcluster.metrics._matching import _check_labels
+from skdeepcluster.metrics._scorers import _embed, _last_step
 
 
 def _plane(Z, centers, reducer):

@@ -2,8 +2,8 @@ import numpy as np
 from sklearn.utils._plotting import _validate_style_kwargs
 from sklearn.utils.validation import check_is_fitted
 
-from ..metrics._scorers import _last_step
-from ._common import label_color, legend_beside, new_axes
+from skdeepcluster.displays._common import label_color, legend_beside, new_axes
+from skdeepcluster.metrics._scorers import _last_step
 
 
 class LossCurveDisplay:

@@ -3,9 +3,9 @@ from sklearn.metrics import silhouette_samples
 from sklearn.utils import _safe_indexing, check_consistent_length, check_random_state
 from sklearn.utils._plotting import _validate_style_kwargs
 
-from ..metrics._matching import _check_labels
-from ..metrics._scorers import _flat, _last_step
-from ._common import estimator_labels, label_colors, new_axes
+from skdeepcluster.displays._common import estimator_labels, label_colors, new_axes
+from skdeepcluster.metrics._matching import _check_labels
+from skdeepcluster.metrics._scorers import _flat, _last_step
 
 
 class SilhouetteDisplay:

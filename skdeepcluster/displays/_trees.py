@@ -3,9 +3,9 @@ from scipy.cluster.hierarchy import dendrogram, is_valid_linkage
 from sklearn.utils._plotting import _validate_style_kwargs
 from sklearn.utils.validation import check_is_fitted
 
-from .._kernels._hdbscan_tree import Dendrogram, select
-from ..metrics._scorers import _last_step
-from ._common import NOISE_COLOR, label_color, new_axes
+from skdeepcluster._kernels._trees import Dendrogram, select
+from skdeepcluster.displays._common import NOISE_COLOR, label_color, new_axes
+from skdeepcluster.metrics._scorers import _last_step
 
 # Steps with which the outline of a cluster narrows; more cannot be seen.
 N_STEPS = 200

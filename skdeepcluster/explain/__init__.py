@@ -1,5 +1,7 @@
 """What clusters are like: layouts and descriptions of a clustering that is there."""
 
-from skdeepcluster.explain._hamiltonian import HamiltonianCycleMap
+from lazy_loader import attach as _attach
 
-__all__ = ["HamiltonianCycleMap"]
+from skdeepcluster import _METHODS
+
+__getattr__, __dir__, __all__ = _attach(__name__, submod_attrs=_METHODS["explain"])

@@ -1,5 +1,7 @@
 """Clustering of graphs, given or of nearest neighbors."""
 
-from skdeepcluster.graph._degree_linkage import GraphDegreeLinkage
+from lazy_loader import attach as _attach
 
-__all__ = ["GraphDegreeLinkage"]
+from skdeepcluster import _METHODS
+
+__getattr__, __dir__, __all__ = _attach(__name__, submod_attrs=_METHODS["graph"])

@@ -1,6 +1,7 @@
 """Hierarchies of clusters, and samples that are spread evenly over them."""
 
-from skdeepcluster.hierarchy._hierarchical_kmeans import HierarchicalKMeans
-from skdeepcluster.hierarchy._sampling import balanced_sample
+from lazy_loader import attach as _attach
 
-__all__ = ["HierarchicalKMeans", "balanced_sample"]
+from skdeepcluster import _METHODS
+
+__getattr__, __dir__, __all__ = _attach(__name__, submod_attrs=_METHODS["hierarchy"])

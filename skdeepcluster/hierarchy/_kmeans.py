@@ -8,8 +8,8 @@ from sklearn import get_config
 from sklearn.utils import assert_all_finite
 from sklearn.utils.extmath import row_norms
 
-from skdeepcluster._inputs import is_on_disk
 from skdeepcluster._kernels import _kmeans
+from skdeepcluster.validation._inputs import is_on_disk
 
 FLOATS = [np.float64, np.float32]
 # What is read at once from a file, in bytes.

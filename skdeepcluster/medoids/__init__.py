@@ -1,8 +1,7 @@
 """Clusters around medoids: swap searches for k-medoids and for the medoid silhouette."""
 
-from skdeepcluster.medoids._clara import CLARA
-from skdeepcluster.medoids._clarans import CLARANS
-from skdeepcluster.medoids._kmedoids import KMedoids
-from skdeepcluster.medoids._medoid_silhouette import DynMSC, FasterMSC
+from lazy_loader import attach as _attach
 
-__all__ = ["CLARA", "CLARANS", "DynMSC", "FasterMSC", "KMedoids"]
+from skdeepcluster import _METHODS
+
+__getattr__, __dir__, __all__ = _attach(__name__, submod_attrs=_METHODS["medoids"])

@@ -3,10 +3,10 @@
 What :mod:`sklearn.metrics` has (mutual information, Rand index, silhouette) is used from there.
 """
 
-from ._calibration import expected_calibration_error
-from ._matching import best_match, clustering_accuracy, purity
-from ._probes import knn_score, linear_probe_score
-from ._scorers import (
+from skdeepcluster.metrics._calibration import expected_calibration_error
+from skdeepcluster.metrics._matching import best_match, clustering_accuracy, purity
+from skdeepcluster.metrics._probes import knn_score, linear_probe_score
+from skdeepcluster.metrics._scorers import (
     calinski_harabasz_scorer,
     clustering_accuracy_scorer,
     davies_bouldin_scorer,

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from ._matching import _check_labels, best_match
+from skdeepcluster.metrics._matching import _check_labels, best_match
 
 
 @validate_params(

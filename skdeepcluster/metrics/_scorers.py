@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from ._matching import clustering_accuracy
+from skdeepcluster.metrics._matching import clustering_accuracy
 
 # Lower than any index, yet finite with a finite square: a search can average it and take its
 # standard deviation, which infinity would turn into NaN.

@@ -4,10 +4,19 @@ A method hands over a module and a list of stages; everything that all methods s
 once. Nothing in this room knows scikit-learn's estimators.
 """
 
+from skdeepcluster.training._batches import (
+    Items,
+    all_rows,
+    edges_of,
+    events_of,
+    pairs_of,
+    rows_with_neighbors,
+    sets_of,
+)
 from skdeepcluster.training._checkpoint import Checkpoint, fingerprint
 from skdeepcluster.training._device import Precision, exact_convolutions, resolve_device
 from skdeepcluster.training._distributed import processes
-from skdeepcluster.training._fit import Fit
+from skdeepcluster.training._fit import Fit, ReadOut
 from skdeepcluster.training._loop import Training
 from skdeepcluster.training._samples import (
     Samples,
@@ -15,26 +24,43 @@ from skdeepcluster.training._samples import (
     check_finite,
     is_dataset,
     map_blocks,
+    map_rows,
     source,
 )
-from skdeepcluster.training._stage import Batch, NonFiniteLossError, Stage
+from skdeepcluster.training._schedules import cosine_decay, ramp
+from skdeepcluster.training._side import Side, graph_tensor
+from skdeepcluster.training._stage import Batch, NonFiniteLossError, Stage, Step
 
 __all__ = [
     "Batch",
     "Checkpoint",
     "Fit",
+    "Items",
     "NonFiniteLossError",
     "Precision",
+    "ReadOut",
     "Samples",
+    "Side",
     "Stage",
     "Standardizer",
+    "Step",
     "Training",
-    "fingerprint",
+    "all_rows",
     "check_finite",
+    "cosine_decay",
+    "edges_of",
+    "events_of",
     "exact_convolutions",
+    "fingerprint",
+    "graph_tensor",
     "is_dataset",
     "map_blocks",
+    "map_rows",
+    "pairs_of",
     "processes",
+    "ramp",
     "resolve_device",
+    "rows_with_neighbors",
+    "sets_of",
     "source",
 ]

@@ -15,7 +15,7 @@ from skdeepcluster.training._samples import _ranges, _statistics_rows
 COST_RATIO = 20
 
 
-def fingerprint(rows, settings, module=None):
+def fingerprint(rows, settings, module=None, side=None):
     """A digest of data, settings and given weights, equal only for the same fit.
 
     Parameters
@@ -25,6 +25,8 @@ def fingerprint(rows, settings, module=None):
         Everything beside the data that decides the result.
     module : torch.nn.Module or None
         With weights that the caller chose.
+    side : Side or None
+        What is known beside the rows.
     """
     digest = hashlib.sha256()
     for name, value in sorted(settings.items()):
@@ -40,6 +42,9 @@ def fingerprint(rows, settings, module=None):
     for name, tensor in module.state_dict().items() if module is not None else ():
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    for name, values in side.digest() if side is not None else ():
+        digest.update(name.encode())
+        digest.update(values)
     return digest.hexdigest()
 
 

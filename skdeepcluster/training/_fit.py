@@ -2,14 +2,34 @@
 
 import math
 from types import SimpleNamespace
+from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from skdeepcluster.training._samples import map_blocks
 from skdeepcluster.training._stage import NonFiniteLossError
 
-# Rows at a time in a pass over the training set, where no row has to be independent of company.
+# Rows at a time in a pass over the training set, where rows may depend on each other.
 PASS_ROWS = 2048
+
+
+class ReadOut(NamedTuple):
+    """What a fit ends with.
+
+    Attributes
+    ----------
+    loss : float
+        The objective, a mean over the training rows.
+    labels : ndarray of shape (n_samples,) or None
+        Of the training rows; None for what is no clusterer.
+    attributes : dict of str to object
+        Fitted attributes beside those that all estimators have.
+    """
+
+    loss: float
+    labels: np.ndarray | None
+    attributes: dict
 
 
 class Fit:
@@ -26,6 +46,14 @@ class Fit:
     generator : torch.Generator
         On the CPU; the source of all randomness.
     processes : Processes
+    side : Side
+        What is known beside the rows.
+    plan : object
+        What the method decided before the network was made.
+    usable : bool
+        Whether the model can predict yet; a stage that makes it so sets it.
+    read_out : ReadOut or None
+        After the last stage.
     epoch, step : int
         Within the stage, from 0.
     """
@@ -35,12 +63,15 @@ class Fit:
         self.training = training
         self.generator = training.generator
         self.processes = training.processes
+        self.side, self.plan = training.side, training.plan
+        self.batch_size = training.batch_size
         self.precision = training.precision_of(module)
         self.state = SimpleNamespace()
         self.history = {}
         self.epoch = self.step = 0
         self.out_of_time = False
-        self.optimizer = None
+        self.usable, self.read_out = False, None
+        self.optimizers = []
 
     @property
     def device(self):
@@ -82,7 +113,7 @@ class Fit:
         weighted = part.detach() + (part - part.detach()) * (len(index) / max(1, len(own)))
         return index, whole.index_copy(0, own, weighted)
 
-    def company(self, batch):
+    def batch_rows(self, batch):
         """All rows of a batch, and where among them are those of this process."""
         _, whole = self.whole_batch(batch, batch.x)
         places = torch.arange(len(whole), device=whole.device)
@@ -127,14 +158,14 @@ class Fit:
 
         return {"share": slice(*self.processes.share_of_rows(len(self.samples))), "total": total}
 
-    def start_anew(self, layer):
-        """Give a layer of matrices and biases fresh weights, and its optimiser no memory of it."""
+    def reset_parameters(self, layer):
+        """Give a layer of matrices and biases fresh weights, and its optimizer no memory of it."""
         with torch.no_grad():
             for p in layer.parameters():
                 bound = p[0].numel() ** -0.5 if p.ndim > 1 else 0.0
                 p.copy_(torch.empty(p.shape).uniform_(-bound, bound, generator=self.generator))
-                if self.optimizer is not None:
-                    self.optimizer.state.pop(p, None)
+                for optimizer in self.optimizers:
+                    optimizer.state.pop(p, None)
 
     def label_change(self, labels):
         """Share of the rows whose label differs from the last call's; 1 at the first call."""

@@ -1,5 +1,6 @@
 """Rows on their way to the network: any input becomes standardised float32 batches on a device."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -7,10 +8,10 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from sklearn.utils import assert_all_finite
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from skdeepcluster._inputs import is_on_disk
 from skdeepcluster.training._device import exact_convolutions
+from skdeepcluster.validation._inputs import as_item, is_on_disk, stacked
 
 # What is on disk, sparse or a Dataset is made dense in memory up to this size, and read batch by
 # batch above it.
@@ -23,8 +24,8 @@ READ_AHEAD = 3
 
 
 def is_dataset(X):
-    """Whether X is a torch Dataset, read item by item."""
-    return isinstance(X, Dataset)
+    """Whether X is a torch Dataset, read item by item, or what may be mistaken for one."""
+    return isinstance(X, (Dataset, DataLoader))
 
 
 class _ArrayRows:
@@ -32,7 +33,7 @@ class _ArrayRows:
 
     def __init__(self, X):
         self.X = X
-        self.shape = X.shape
+        self.shape, self.dtype = X.shape, X.dtype
         self.lazy = is_on_disk(X)
 
     def take(self, index):
@@ -47,7 +48,7 @@ class _SparseRows(_ArrayRows):
 
     def __init__(self, X):
         self.X = X.tocsr()
-        self.shape = X.shape
+        self.shape, self.dtype = X.shape, X.dtype
         self.lazy = True
 
     def take(self, index):
@@ -63,20 +64,41 @@ class _DatasetRows:
     lazy = True
 
     def __init__(self, dataset):
-        self.dataset = dataset
+        self.dataset, self.name = dataset, type(dataset).__name__
+        if isinstance(dataset, DataLoader):
+            raise TypeError(
+                "X is a DataLoader; give its dataset, X.dataset: batches have batch_size rows and "
+                "are drawn by the estimator"
+            )
+        if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
+            raise TypeError(
+                f"{self.name} cannot be read in any order, which training needs; give a Dataset "
+                "with __len__ and __getitem__, or an array"
+            )
         if not len(dataset):
-            raise ValueError(f"{type(dataset).__name__} has no items; at least one is required")
-        self.item_shape = tuple(np.shape(self._item(0)))
+            raise ValueError(f"{self.name} has no items; at least one is required")
+        first = self._item(0)
+        self.item_shape, self.dtype = first.shape, first.dtype
         self.shape = (len(dataset), int(np.prod(self.item_shape)))
 
     def _item(self, i):
         item = self.dataset[i]
-        if isinstance(item, (tuple, list)):
+        # A list of numbers is a row.
+        if isinstance(item, tuple) or (isinstance(item, list) and item and np.ndim(item[0])):
             item = item[0]
-        return np.asarray(item)
+        array = None if isinstance(item, (tuple, Mapping)) else as_item(item)
+        if array is None or array.dtype.kind not in "biuf":
+            dtype = f" of {item.dtype}" if hasattr(item, "dtype") else ""
+            raise TypeError(
+                f"item {i} of {self.name} is {type(item).__name__}{dtype}; items must be numbers "
+                "in a tensor, an array or a PIL image, or a tuple that begins with one. Wrap the "
+                "Dataset in one that gives these."
+            )
+        return array
 
     def take(self, index):
-        return np.stack([self._item(int(i)) for i in index]).reshape(len(index), -1)
+        items = [self._item(int(i)) for i in index]
+        return stacked(items, self.name).reshape(len(index), -1)
 
     def block(self, begin, end):
         return self.take(range(begin, end))
@@ -250,3 +272,8 @@ def map_blocks(function, samples, begin=0, end=None, *, block_rows=BLOCK_ROWS):
         with exact_convolutions(samples.device):
             part = function(x)[: stop - start]
         yield part
+
+
+def map_rows(function, samples):
+    """function(rows) of all rows in one tensor, without gradient."""
+    return torch.cat(list(map_blocks(function, samples)))

@@ -25,7 +25,7 @@ class Draws:
         """Standard normal numbers of shape (n, *shape)."""
         return torch.randn(len(self.x), *shape, generator=self.generator).to(self.x.device)
 
-    def company(self):
+    def batch_rows(self):
         """All rows of the batch, and where among them are those that have views here."""
         return self.x, torch.arange(len(self.x), device=self.x.device)
 
@@ -40,7 +40,7 @@ class Views:
         ----------
         x : Tensor of shape (n, ...)
             Standardised rows or images.
-        draws : object with `uniform`, `normal` and `company`, optional
+        draws : object with `uniform`, `normal` and `batch_rows`, optional
             As `Draws`, by default from torch's global generator.
 
         Returns

@@ -54,7 +54,7 @@ class TabularViews(Views):
 
     def _other(self, x, draws):
         """For each row the nearest of some others, drawn at random; itself if there is none."""
-        rows, places = draws.company()
+        rows, places = draws.batch_rows()
         n = len(rows)
         steps = 1 + (draws.uniform(self.n_candidates) * (n - 1)).long()
         candidates = (places[:, None] + steps) % n

@@ -7,14 +7,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 from sklearn.metrics.pairwise import pairwise_distances_argmin
 
-from skdeepcluster._kernels._linkage import linkage_labels
-from skdeepcluster.assignment import (
-    grouped_anchors,
-    landmark_spectral,
-    moved_anchors,
-    spherical_kmeans,
-)
-from skdeepcluster.assignment._spectral import cut_of_pairs
+from skdeepcluster.algorithms.degree_linkage import linkage_labels
+from skdeepcluster.algorithms.kmeans import spherical_kmeans
+from skdeepcluster.algorithms.spectral import cut_of_pairs, landmark_spectral
+from skdeepcluster.assignment import grouped_anchors, moved_anchors
 
 
 def directions(sizes, d=8, spread=0.08, seed=0):

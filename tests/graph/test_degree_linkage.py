@@ -15,7 +15,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from skdeepcluster import GraphDegreeLinkage
 from skdeepcluster._kernels._degree_linkage import degree_linkage
-from skdeepcluster._kernels._neighbors import nearest_neighbors
+from skdeepcluster.algorithms.neighbors import nearest_neighbors
 from skdeepcluster.displays import DendrogramDisplay
 from skdeepcluster.metrics import clustering_accuracy
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from skdeepcluster import training
-from skdeepcluster._inputs import is_on_disk
 from skdeepcluster.training import Samples, Standardizer, map_blocks, source
 from skdeepcluster.training import _samples as module
+from skdeepcluster.validation._inputs import is_on_disk
 
 CPU = torch.device("cpu")
 

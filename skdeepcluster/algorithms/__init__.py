@@ -1,0 +1,1 @@
+"""Functions of arrays that several methods stand on: no estimator, no torch."""

@@ -1,0 +1,216 @@
+"""Agglomeration on a graph of nearest neighbors: its weights, its start, and how it ends."""
+
+import numpy as np
+from scipy.cluster.hierarchy import linkage
+from scipy.sparse import csr_array, diags_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial.distance import squareform
+from sklearn.metrics import pairwise_distances
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
+
+from skdeepcluster._kernels._degree_linkage import degree_linkage
+from skdeepcluster._kernels._trees import spanning_forest
+from skdeepcluster.algorithms.neighbors import nearest_neighbors
+
+# Clusters with less affinity to all others than this share of what is usual are outliers.
+_WEAK_SHARE = 0.03
+# Only looked for where there are so many times more clusters than shall be left.
+_MANY = 20
+
+
+def gaussian_weights(lengths, scale=1.0):
+    """Weights of edges, and the length at which a weight is 1/e.
+
+    Parameters
+    ----------
+    lengths : (n_edges,) array of float64
+    scale : float
+        Factor of the mean squared length in the exponent's denominator.
+
+    Returns
+    -------
+    weights : (n_edges,) array of float64
+    sigma : float
+    """
+    largest = lengths.max(initial=0)
+    # Relative to the largest, so that no square is too large or too small.
+    squares = (lengths / largest) ** 2 if largest > 0 else np.zeros_like(lengths)
+    variance = scale * squares.mean() if len(squares) else 0.0
+    weights = np.exp(-squares / variance) if variance > 0 else np.ones_like(squares)
+    return weights, largest * np.sqrt(variance)
+
+
+def nearest_merges(nearest, lengths):
+    """Samples that join the cluster of their nearest neighbor, shortest edges first.
+
+    Parameters
+    ----------
+    nearest : (n_samples,) array of int32
+        -1 where there is none.
+    lengths : (n_samples,) array
+
+    Returns
+    -------
+    joining : array of int
+        Samples whose edges make a spanning forest.
+    """
+    connected = np.flatnonzero(nearest >= 0)
+    order = connected[np.argsort(lengths[connected], kind="stable")]
+    return spanning_forest(len(nearest), np.arange(len(nearest), dtype=np.int32), nearest, order)
+
+
+def components(n, source, target):
+    """Components of a graph with these edges, numbered in the order of their first samples."""
+    edges = csr_array((np.ones(len(source)), (source, target)), shape=(n, n))
+    return connected_components(edges, directed=False)[1].astype(np.int32, copy=False)
+
+
+def hub_linkage(W, labels, distances):
+    """Merges of clusters that no edge connects, by the mean distance of their hubs.
+
+    Parameters
+    ----------
+    W : csr_array of shape (n_samples, n_samples)
+    labels : (n_samples,) array of int32
+        At least two clusters, each of 0, 1, ... up to the largest being there.
+    distances : callable (samples) -> square array
+        Between the hubs, which are the samples with the largest sums of edges to them.
+
+    Returns
+    -------
+    edges : (n_clusters - 1, 2) array of int
+        Of each merge a cluster of either side.
+    heights : (n_clusters - 1,) array
+    """
+    n_clusters = labels.max() + 1
+    # Of equals the first.
+    order = np.lexsort((-np.arange(len(labels)), W.sum(axis=0), labels))
+    hubs = order[np.searchsorted(labels[order], np.arange(n_clusters), side="right") - 1]
+    tree = linkage(squareform(distances(hubs), checks=False), "average")
+    members = list(range(n_clusters))
+    for left in tree[:, 0].astype(int):
+        members.append(members[left])
+    return np.array(members)[tree[:, :2].astype(int)], tree[:, 2]
+
+
+def neighbor_graph(Z, n_neighbors, n_threads=1):
+    """Weights of edges to the nearest neighbors of rows.
+
+    Parameters
+    ----------
+    Z : C-contiguous array of shape (n_samples, n_features), float32 or float64
+    n_neighbors : int
+        All other rows, if there are fewer.
+    n_threads : int
+
+    Returns
+    -------
+    W : csr_array of shape (n_samples, n_samples), float64
+    nearest : (n_samples,) array of int32
+        The nearest neighbor of each row.
+    lengths : (n_samples,) array of float64
+        How far it is.
+    """
+    k = min(n_neighbors, len(Z) - 1)
+    squares, neighbors = nearest_neighbors(Z, k, n_threads)
+    lengths = np.sqrt(squares.astype(np.float64))
+    weights, _ = gaussian_weights(lengths.ravel())
+    rows = np.repeat(np.arange(len(Z)), k)
+    W = csr_array((weights, (rows, neighbors.ravel())), shape=(len(Z), len(Z)))
+    return W, neighbors[:, 0].astype(np.int32), lengths[:, 0]
+
+
+def nearest_clusters(nearest, lengths, n_clusters):
+    """Clusters in which samples are with their nearest neighbors, but not fewer than so many."""
+    joining = nearest_merges(nearest, lengths)[: len(nearest) - n_clusters]
+    return components(len(nearest), joining, nearest[joining])
+
+
+def outlying_merges(W, labels, n_clusters):
+    """Merges of small clusters that are hardly anybody's neighbors.
+
+    An outlier and its nearest neighbor have edges to others and none in return. Nothing would merge
+    with them, and they would be among the last clusters in place of true ones. They join the
+    cluster that their edges lead to.
+
+    Parameters
+    ----------
+    W : csr_array of shape (n_samples, n_samples), float64
+    labels : (n_samples,) array of int32
+        Of many small clusters, such as nearest neighbors.
+    n_clusters : int
+        How many are wanted at last.
+
+    Returns
+    -------
+    weak, joined : arrays of int
+        Of each merge, both clusters; those that are joined are not weak.
+    """
+    nothing = np.empty(0, np.intp)
+    n = labels.max() + 1
+    if n <= _MANY * n_clusters:
+        return nothing, nothing
+    samples = np.arange(len(labels))
+    member = csr_array((np.ones(len(labels)), (samples, labels)), shape=(len(labels), n))
+    # Of samples to clusters.
+    both = ((W @ member) * (W.T @ member)).tocoo()
+    own = labels[both.row] == both.col
+    entries = both.data[~own], (labels[both.row[~own]], both.col[~own])
+    affinity = csr_array(entries, shape=(n, n)) @ diags_array(1 / member.sum(axis=0) ** 2)
+    largest = (affinity + affinity.T).max(axis=1).toarray().ravel()
+    weak = largest <= _WEAK_SHARE * np.median(largest)
+    # An edge counts however small its weight is.
+    edges = csr_array((np.maximum(W.data, np.finfo(float).tiny), W.indices, W.indptr), W.shape)
+    edges = member.T @ (edges + edges.T) @ member @ diags_array((~weak).astype(float))
+    edges = edges[weak]
+    some = edges.max(axis=1).toarray().ravel() > 0
+    return np.flatnonzero(weak)[some], edges.argmax(axis=1)[some]
+
+
+def linkage_labels(Z, n_clusters, n_neighbors=20, *criterion):
+    """Clusters of rows by the degrees of the graph of their neighbors.
+
+    Parameters
+    ----------
+    Z : C-contiguous array of shape (n_samples, n_features), float32 or float64
+    n_clusters : int
+    n_neighbors : int
+    *criterion : n_nearest, weight
+        Of `degree_linkage`, by default those of JULE.
+    """
+    if n_clusters == 1:
+        return np.zeros(len(Z), dtype=np.int32)
+    W, *nearest = neighbor_graph(Z, n_neighbors, _openmp_effective_n_threads())
+    labels = nearest_clusters(*nearest, n_clusters)
+    return merge_to(W, labels, n_clusters, Z, *(criterion or (5, 1.0)))
+
+
+def merge_to(W, labels, n_clusters, Z, *criterion, n_wanted=None):
+    """Labels after merges that leave so many clusters.
+
+    Outlying clusters join others first. Where no affinity is left, merges go by edges in one
+    direction, and then by distances.
+
+    Parameters
+    ----------
+    W : csr_array of shape (n_samples, n_samples), float64
+    labels : (n_samples,) array of int32
+    n_clusters : int
+    Z : array of shape (n_samples, n_features)
+        Where distances are taken.
+    *criterion : n_nearest, weight
+        Of `degree_linkage`.
+    n_wanted : int, optional
+        How many clusters there shall be at last, if these are not yet they.
+    """
+
+    def joined(edges):
+        return components(labels.max() + 1, *edges.T)[labels]
+
+    labels = joined(np.transpose(outlying_merges(W, labels, n_wanted or n_clusters)))
+    for graph in (W, (W + W.T) / 2):
+        labels = joined(degree_linkage(graph, labels, n_clusters, *criterion)[0])
+    if labels.max() >= n_clusters:
+        edges, _ = hub_linkage(W, labels, lambda hubs: pairwise_distances(Z[hubs]))
+        labels = joined(edges[: labels.max() + 1 - n_clusters])
+    return labels

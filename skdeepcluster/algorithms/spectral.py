@@ -1,0 +1,176 @@
+"""Spectral clustering of landmarks: groups of any shape, in memory linear in the rows."""
+
+import itertools
+
+import numpy as np
+from scipy.linalg import eigh
+from sklearn.neighbors import kneighbors_graph
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
+
+from skdeepcluster.algorithms.kmeans import kmeans, lloyd, nearest_center
+
+# Landmarks only have to cover the rows: few steps on this many rows for each of them are enough.
+LANDMARK_ITERATIONS = 10
+ROWS_PER_LANDMARK = 30
+# Rows that k-means groups in the spectral embedding; the others go to the nearest centre.
+SAMPLE_ROWS = 10_000
+BLOCK_ROWS = 2**14
+# Shares of the mean degree that are added to the graph, and the one where cuts are compared.
+REGULARIZATIONS = (1.0, 0.3, 0.1, 0.01)
+COMPARED_WITH = 0.1
+# With views, groups are compared from all draws of landmarks together and from these parts of them,
+# by so many runs of k-means each.
+PARTS = (1, 2, 3, 6)
+STARTS = 3
+
+
+def landmark_spectral(
+    Z, n_clusters, *, views=None, n_neighbors=5, max_landmarks=1000, n_graphs=None, seed=0
+):
+    r"""Labels by the normalised cut of neighbourhood graphs over landmarks.
+
+    k-means with many centres gives the landmarks (all rows where there are few); a graph joins each
+    to its nearest ones, and the leading eigenvectors of
+    :math:`(D + \tau I)^{-1/2} (W + \tau / m) (D + \tau I)^{-1/2}` embed them, each scaled to
+    length one [1]_. A row has the place of its landmark. Where two groups touch, the cut hangs on
+    the landmarks; so the embeddings of several draws stand side by side when k-means groups the
+    rows.
+
+    The regularisation :math:`\tau` [2]_ keeps a few outlying landmarks from forming groups of their
+    own. The mean degree favours even cuts, which is right where groups touch and wrong where they
+    are apart or thin; a hundredth of it leaves the graph as it is. Several are tried, and the
+    groups with the least normalised cut
+
+    .. math:: \sum_c \mathrm{cut}(c, \bar c) / \mathrm{vol}(c)
+
+    are taken: its mean over the graphs, moderately regularised, where a landmark weighs as much as
+    its rows. With `views` it is the cut of the graph that joins each row with its views: neighbours
+    cannot tell a group in two parts from two groups that touch, views can. Groups from parts of the
+    draws then take part as well.
+
+    Parameters
+    ----------
+    Z : array of shape (n, n_components)
+        float32 or float64.
+    n_clusters : int
+    views : array of shape (n_views, n, n_components), optional
+        Where views of each row lie.
+    n_neighbors : int, default=5
+        Neighbours of each landmark in its graph.
+    max_landmarks : int, default=1000
+        At most one landmark for four rows is used, but at least 500 where there are as many rows.
+    n_graphs : int, optional
+        Draws of landmarks; by default 12, and fewer for more than 10 clusters, so that the
+        embeddings side by side have about 120 columns.
+    seed : int
+
+    Returns
+    -------
+    labels : array of shape (n,), int32
+
+    References
+    ----------
+    .. [1] Ng, Jordan, Weiss: On spectral clustering: analysis and an algorithm. NIPS 2001.
+    .. [2] Amini, Chen, Bickel, Levina: Pseudo-likelihood methods for community detection in large
+       sparse networks. Annals of Statistics 41, 2013.
+    """
+    n = len(Z)
+    if n_clusters == 1:
+        return np.zeros(n, dtype=np.int32)
+    Z = np.ascontiguousarray(Z)
+    m = min(n, max(500, 5 * n_clusters, min(max_landmarks, n // 4)))
+    random_state = np.random.RandomState(seed)
+    n_threads = _openmp_effective_n_threads()
+    n_graphs = (n_graphs or min(12, max(1, 120 // n_clusters))) if m < n else 1
+    places, covers, graphs, tables = [], [], [], {tau: [] for tau in REGULARIZATIONS}
+    for _ in range(n_graphs):
+        landmarks, place = Z, np.arange(n)
+        if m < n:
+            rows = Z[random_state.permutation(n)[: ROWS_PER_LANDMARK * m]]
+            landmarks, _ = lloyd(rows, rows[:m].copy(), LANDMARK_ITERATIONS, 0.0, n_threads)
+            place = nearest_center(Z, landmarks, n_threads)
+        graph = kneighbors_graph(landmarks, min(n_neighbors, m - 1))
+        graph = graph.maximum(graph.T)
+        places.append(place)
+        covers.append(landmarks)
+        graphs.append(graph)
+        dense = graph.toarray()
+        for tau in REGULARIZATIONS:
+            tables[tau].append(_embed(dense, tau, n_clusters))
+    sample = random_state.permutation(n)[:SAMPLE_ROWS]
+    if views is not None:
+        views = views[:, sample].reshape(-1, Z.shape[1])
+        view_places = [nearest_center(views, landmarks, n_threads) for landmarks in covers]
+
+    def embedding(tau, draws, places, rows=slice(None)):
+        return np.concatenate([tables[tau][draw][places[draw][rows]] for draw in draws], axis=1)
+
+    def cut(tau, draws, centers, labels):
+        if views is None:
+            return np.mean(
+                [
+                    _normalized_cut(graph, place[sample], labels, n_clusters)
+                    for graph, place in zip(graphs, places, strict=True)
+                ]
+            )
+        of_views = nearest_center(embedding(tau, draws, view_places), centers, n_threads)
+        return cut_of_pairs(np.resize(labels, len(of_views)), of_views, n_clusters)
+
+    parts, starts, n_init = ((1,), 1, 10) if views is None else (PARTS, STARTS, 1)
+    parts = sorted({min(n_parts, n_graphs) for n_parts in parts})
+    least, best = np.inf, None
+    for n_parts, tau, start in itertools.product(parts, REGULARIZATIONS, range(starts)):
+        for draws in np.array_split(range(n_graphs), n_parts):
+            centers, labels = kmeans(
+                embedding(tau, draws, places, sample),
+                n_clusters,
+                n_init=n_init,
+                max_iter=100,
+                seed=seed + start,
+            )
+            found = cut(tau, draws, centers, labels)
+            if found < least:
+                least, best = found, (tau, draws, centers)
+    tau, draws, centers = best
+    labels = [
+        nearest_center(
+            embedding(tau, draws, places, slice(begin, begin + BLOCK_ROWS)), centers, n_threads
+        )
+        for begin in range(0, n, BLOCK_ROWS)
+    ]
+    return np.concatenate(labels)
+
+
+def cut_of_pairs(labels, others, n_clusters):
+    """The normalised cut of the graph whose edges have these labels at their ends."""
+    pairs = np.bincount(labels * n_clusters + others, minlength=n_clusters**2)
+    pairs = pairs.reshape(n_clusters, n_clusters)
+    volume = pairs.sum(axis=0) + pairs.sum(axis=1)
+    return np.sum(1 - 2 * pairs.diagonal() / np.maximum(volume, 1))
+
+
+def _normalized_cut(graph, place, labels, n_clusters):
+    """Of the groups that landmarks form when each joins the one that most of its rows have."""
+    m = graph.shape[0]
+    counts = np.bincount(place * n_clusters + labels, minlength=m * n_clusters)
+    counts = counts.reshape(m, n_clusters)
+    weight = counts.sum(axis=1) / counts.sum() * m
+    member = np.eye(n_clusters)[counts.argmax(axis=1)]
+    root = np.sqrt(weight)
+    degree = root * (graph @ root)
+    tau = COMPARED_WITH * degree.mean()
+    size = member.T @ weight
+    weighted = member * root[:, None]
+    within = np.einsum("ij,ij->j", weighted, graph @ weighted) + tau * size**2 / m
+    volume = member.T @ degree + tau * size
+    return np.sum(1 - within / np.maximum(volume, 1e-12))
+
+
+def _embed(graph, tau, n_clusters):
+    """Places of landmarks in the leading eigenvectors of their graph."""
+    m = len(graph)
+    graph = graph + tau * graph.sum() / m**2
+    scale = graph.sum(axis=1) ** -0.5
+    _, vectors = eigh(graph * scale * scale[:, None], subset_by_index=[m - n_clusters, m - 1])
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return vectors.astype(np.float32)

@@ -1,0 +1,271 @@
+"""ClAM: memories of an associative memory that learn to complete rows."""
+
+import math
+from numbers import Integral, Real
+
+import torch
+from sklearn.cluster import kmeans_plusplus
+from torch import nn
+
+from skdeepcluster._sklearn import Interval, StrOptions
+from skdeepcluster.base import param
+from skdeepcluster.deep import CenteredAutoencoder, ProbabilityMixin, mean_and_labels
+from skdeepcluster.nn import Autoencoder
+from skdeepcluster.training import Stage, cosine_decay, map_rows
+
+# Of the autoencoder, whose weights want smaller steps than memories.
+_PRETRAIN_LEARNING_RATE = 1e-3
+
+
+class ClAM(ProbabilityMixin, CenteredAutoencoder):
+    r"""Clustering with an associative memory that completes rows.
+
+    The centres :math:`\mu_j` are the memories of a dense associative memory, whose energy and
+    dynamics are, for a state :math:`v`,
+
+    .. math:: E(v) = -\frac1\beta \log \sum_j \exp(-\beta \|\mu_j - v\|^2), \quad
+        v \leftarrow v + \frac1T \, m \odot \sum_j w_j(v) (\mu_j - v), \quad
+        w(v) = \mathrm{softmax}_j(-\beta \|\mu_j - v\|^2) .
+
+    Each step goes down the energy, towards a memory. Training hides some entries of a row, those
+    where the mask :math:`m` is 1, behind their mean, and the memories learn to restore them in
+    :math:`T` steps:
+
+    .. math:: \min_\mu \; \mathbb{E}_{x, m}
+        \frac{\|m \odot (x - x^T(\mu, m))\|^2}{\|m\|_1} .
+
+    The cluster of a row is the memory nearest to where the dynamics lead the whole row. Pick it in
+    the place of k-means for rows whose features tell about each other, where gradients through the
+    clustering are of use; expect clusters as good as those of k-means, rarely better ones.
+    Independent features cannot be completed, and then teach nothing.
+
+    Parameters
+    ----------
+    encoder : {"mlp", "conv"}, sequence of int, torch.nn.Module or None, default=None
+        Network from rows to the embedding that is clustered. None, as in the paper: the rows
+        themselves. An encoder is pre-trained with its decoder, and then stays as it is.
+
+    n_components : int, default=None
+        Width of the embedding, with an encoder; by default 10, or the number of features if that is
+        less.
+
+    beta : float or "scale", default="scale"
+        Inverse temperature :math:`\beta` for standardised rows. If it is small the memories merge;
+        if large only the nearest one moves. "scale" is one over the median squared distance of rows
+        to their nearest centre at the start.
+
+    n_steps : int, default=10
+        Steps :math:`T` of the dynamics.
+
+    mask_ratio : float, default=0.2
+        Share of the entries of a row that are hidden, at least one.
+
+    shared_mask_every : int, default=3
+        In every so many epochs all rows of a batch hide the same entries.
+
+    init : {"k-means", "k-means++", "spectral", "random"} or array, default="k-means"
+        What the first centres come from, or they themselves, of shape (n_clusters, n_components).
+        "k-means" is the best of 20 runs; "k-means++" are rows far from each other; "random" are
+        normal numbers near the mean, as in the authors' script; "spectral" are means of clusters of
+        neighbourhood graphs, which are taught to an encoder.
+
+    learning_rate : float, default=0.02
+        Learning rate of the memories, which falls to 0 along a cosine.
+
+    max_epochs : int, default=50
+        Epochs in which the memories learn.
+
+    batch_size : int, default=64
+        Rows in a step.
+
+    Attributes
+    ----------
+    cluster_centers_ : ndarray of shape (n_clusters, n_components)
+        The memories, in the embedding; without an encoder among standardised rows.
+
+    prototypes_ : ndarray of shape (n_clusters, n_features)
+        The memories, decoded if there is an encoder, in the units of the data.
+
+    beta_ : float
+        The inverse temperature.
+
+    See Also
+    --------
+    sklearn.cluster.KMeans : Centres that are means.
+    DEC : An embedding that is trained with the clusters.
+
+    Notes
+    -----
+    The authors' script draws the hidden entries with replacement and never the first one; chooses
+    between settings by the silhouette of the result; and lowers the learning rate at plateaus of
+    the loss. Here masks have distinct entries of all features, restarts (`n_init`) go by the
+    objective, in which each entry is hidden once, and the learning rate follows a schedule. The
+    script's inverse temperature is twice :math:`\beta`.
+
+    References
+    ----------
+    .. [1] Saha, Krotov, Zaki, Ram: End-to-end differentiable clustering with associative memories.
+       ICML 2023. :arxiv:`2306.03209`
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skdeepcluster import ClAM
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> clam = ClAM(n_clusters=3, max_epochs=10, random_state=0).fit(X)
+    >>> clam.prototypes_.shape
+    (3, 4)
+    >>> clam.predict_proba(X).shape
+    (150, 3)
+    """
+
+    encoder: object = param(None, StrOptions({"mlp", "conv"}), "array-like", nn.Module, None)
+    beta: float | str = param(
+        "scale", StrOptions({"scale"}), Interval(Real, 0, None, closed="neither")
+    )
+    n_steps: int = param(10, Interval(Integral, 1, None, closed="left"))
+    mask_ratio: float = param(0.2, Interval(Real, 0, 1, closed="neither"))
+    shared_mask_every: int = param(3, Interval(Integral, 1, None, closed="left"))
+    init: object = param(
+        "k-means", StrOptions({"k-means", "k-means++", "spectral", "random"}), "array-like"
+    )
+    learning_rate: float = 0.02
+    max_epochs: int = 50
+    batch_size: int = 64
+
+    def _build(self, shape, plan, generator):
+        if self.encoder is None:
+            n_features = math.prod(shape)
+            module = Autoencoder(nn.Flatten(), nn.Unflatten(1, tuple(shape)), "none")
+            module.centers = nn.Parameter(torch.zeros(self.n_clusters, n_features))
+        else:
+            module = super()._build(shape, plan, generator)
+        n_components = module.centers.shape[1]
+        if n_components == 1:
+            raise ValueError(
+                "ClAM completes entries by the others, which needs more than n_features=1, or with "
+                "an encoder n_components=1; take sklearn.cluster.KMeans or more features"
+            )
+        module.register_buffer("beta", torch.ones(()))
+        # What hidden entries begin with.
+        module.register_buffer("fill", torch.zeros(n_components))
+        return module
+
+    def _stages(self):
+        stages = []
+        if self.encoder is not None:
+            options = {
+                "parameters": self._autoencoder_parameters,
+                "learning_rate": _PRETRAIN_LEARNING_RATE,
+            }
+            stages = self._pretrain_stages(**options)
+            if self._warms_up:
+                stages.append(self._start_stage(self._warm_up, **options))
+        stages.append(
+            Stage(
+                "refine",
+                self._completion,
+                self.max_epochs,
+                begin=self._place_memories,
+                parameters=lambda module: [module.centers],
+                schedule=cosine_decay,
+            )
+        )
+        return stages
+
+    def _first_clusters(self, fit, Z):
+        if self._init_is("random"):
+            drawn = torch.randn(fit.module.centers.shape, generator=fit.generator)
+            return 0.1 + 0.1 * drawn.numpy(), [0] * len(Z)
+        if self._init_is("k-means++"):
+            return kmeans_plusplus(Z, self.n_clusters, random_state=fit.seed())[0], [0] * len(Z)
+        return super()._first_clusters(fit, Z)
+
+    def _warm_up(self, fit, batch):
+        """The encoder moves rows to the centres of the given labels."""
+        z, restored = fit.module(self._corrupt(fit, batch, batch.x))
+        held = fit.module.centers.detach()[fit.state.start_labels[batch.index]]
+        return {
+            "reconstruction": self._reconstruction_loss(batch.x, restored),
+            "clustering": (z - held).square().sum(dim=1).mean(),
+        }
+
+    def _place_memories(self, fit):
+        if not fit.usable:
+            self._start(fit)
+        module = fit.module
+        Z = fit.over_all_rows(module.encode)
+        with torch.no_grad():
+            module.fill.copy_(Z.mean(dim=0))
+            if self.beta == "scale":
+                nearest = torch.cdist(Z, module.centers).amin(dim=1).square()
+                # Without distances any temperature does.
+                beta = 1 / nearest.median().clamp_min(torch.finfo(torch.float32).eps)
+            else:
+                beta = torch.tensor(float(self.beta))
+            module.beta.copy_(beta)
+
+    def _memories(self, module):
+        r"""Keys and offsets with -beta \|mu - v\|^2 = v keys + offsets, but for a common term."""
+        centers = module.centers
+        return 2 * module.beta * centers.T, -module.beta * centers.square().sum(dim=1)
+
+    def _logits(self, module, v):
+        keys, offsets = self._memories(module)
+        with torch.autocast(v.device.type, enabled=False):
+            return torch.addmm(offsets, v, keys)
+
+    def _evolve(self, module, v, hidden=None):
+        """The state after all steps; entries that are not hidden stay."""
+        rate = 1 / self.n_steps if hidden is None else hidden / self.n_steps
+        keys, offsets = self._memories(module)
+        with torch.autocast(v.device.type, enabled=False):
+            for _ in range(self.n_steps):
+                weights = torch.addmm(offsets, v, keys).softmax(dim=1)
+                v = torch.lerp(v, weights @ module.centers, rate)
+        return v
+
+    def _errors(self, module, z, hidden):
+        """Squared errors of hidden entries, 0 at the others."""
+        completed = self._evolve(module, torch.where(hidden, module.fill, z), hidden)
+        return torch.where(hidden, z - completed, 0.0).square()
+
+    def _completion(self, fit, batch):
+        with torch.no_grad():
+            z = fit.module.encode(batch.x).float()
+        n_hidden = max(1, round(self.mask_ratio * z.shape[1]))
+        keys = fit.uniform(batch, z.shape[1])
+        if (fit.epoch + 1) % self.shared_mask_every == 0:
+            # Of the generator itself: all processes draw the same.
+            drawn = torch.rand(1, z.shape[1], generator=fit.generator)
+            keys = drawn.to(z.device).expand_as(z)
+        hidden = torch.zeros_like(z, dtype=torch.bool)
+        hidden.scatter_(1, keys.topk(n_hidden, dim=1).indices, True)
+        return {"completion": self._errors(fit.module, z, hidden).sum(dim=1).mean() / n_hidden}
+
+    def _evaluate(self, module, samples):
+        def error_and_label(x):
+            z = module.encode(x).float()
+            d = z.shape[1]
+            # Each entry is hidden once, with those as many places apart as there are masks.
+            n_masks = min(d, round(1 / self.mask_ratio))
+            place = torch.arange(d, device=z.device) % n_masks
+            error = sum(
+                self._errors(module, z, (place == k).expand_as(z)).sum(dim=1)
+                for k in range(n_masks)
+            )
+            label = self._log_proba(module, x).argmax(dim=1)
+            return torch.stack([error / d, label], dim=1)
+
+        return mean_and_labels(map_rows(error_and_label, samples))
+
+    def _log_proba(self, module, x):
+        return self._logits(module, self._evolve(module, module.encode(x).float())).log_softmax(1)
+
+    def _attributes(self, fit):
+        with torch.no_grad():
+            decoded = fit.module.decode(fit.module.centers).flatten(1).cpu().numpy()
+        return super()._attributes(fit) | {
+            "prototypes_": fit.samples.standardize.inverse(decoded),
+            "beta_": fit.module.beta.item(),
+        }

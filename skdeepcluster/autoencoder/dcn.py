@@ -1,0 +1,170 @@
+"""Deep clustering network: an autoencoder and k-means trained together."""
+
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from skdeepcluster._sklearn import Interval
+from skdeepcluster.algorithms.kmeans import kmeans, replace_empty
+from skdeepcluster.base import param
+from skdeepcluster.deep import CenteredAutoencoder, mean_and_labels
+from skdeepcluster.training import Stage, map_rows
+
+
+class DCN(CenteredAutoencoder):
+    r"""Deep clustering network: an autoencoder and k-means trained together.
+
+    The embedding is drawn towards the centres of k-means while the decoder still has to restore the
+    rows from it. Each step moves the network with labels and centres held fixed, gives the batch
+    new labels, and moves the centres in closed form; no gradient reaches them. Pick it where a
+    plain reading by k-means is wanted: hard labels, round clusters, and centres that decode. `DEC`
+    has probabilities, and parts touching groups more sharply.
+
+    Training minimises, over network, centres :math:`\mu` and labels :math:`s`,
+
+    .. math:: \min_{\theta, \vartheta, \mu, s} \frac1n \sum_i \frac1d \|x_i -
+        g_\vartheta(z_i)\|^2 + \frac\lambda2 \, \|z_i - \mu_{s_i}\|^2, \quad z_i = f_\theta(x_i),
+
+    for standardised rows :math:`x_i` of :math:`d` features. A centre is the running mean of the
+    rows that came to it: each adds :math:`(z_i - \mu_{s_i}) / c` where :math:`c` is the number of
+    those so far.
+
+    Parameters
+    ----------
+    clustering_weight : float, default=1
+        Weight :math:`\lambda` of the distance to the centres. The authors sum the reconstruction
+        over features and not average it: their :math:`\lambda` is :math:`d` times this one for rows
+        of unit variance.
+
+    count_init : int, default=100
+        Rows that a centre counts as its own from the start; more of them slow its first moves.
+
+    lloyd_interval : int, default=10
+        Epochs between two runs of k-means over all rows, from the centres as they are. It catches
+        up with an embedding that moves faster than running means, starts the counts anew and
+        gives centres without rows a new place.
+
+    tol : float, default=1e-3
+        Training ends when fewer than this share of the labels changed in an epoch.
+
+    Attributes
+    ----------
+    cluster_centers_ : ndarray of shape (n_clusters, n_components)
+        Centres in the embedding; `inverse_transform` shows what they stand for.
+
+    counts_ : ndarray of shape (n_clusters,)
+        Rows that each centre is the running mean of.
+
+    See Also
+    --------
+    IDEC : The reconstruction beside soft assignments and centres that follow a gradient.
+    AutoencoderClusterer : k-means on an embedding that knows nothing of it.
+
+    References
+    ----------
+    .. [1] Yang, Fu, Sidiropoulos, Hong: Towards k-means-friendly spaces: simultaneous deep learning
+       and clustering. ICML 2017.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from skdeepcluster import DCN
+    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
+    >>> dcn = DCN(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
+    >>> dcn.inverse_transform(dcn.cluster_centers_).shape
+    (3, 8)
+    """
+
+    clustering_weight: float = param(1.0, Interval(Real, 0, None, closed="left"))
+    count_init: int = param(100, Interval(Integral, 0, None, closed="left"))
+    lloyd_interval: int = param(10, Interval(Integral, 1, None, closed="left"))
+    tol: float = param(1e-3, Interval(Real, 0, None, closed="left"))
+
+    def _stages(self):
+        training = {
+            "weights": {"clustering": self.clustering_weight},
+            "parameters": self._autoencoder_parameters,
+        }
+        return [
+            *self._pretrain_stages(),
+            self._start_stage(self._joint, **training),
+            Stage(
+                "refine",
+                self._joint,
+                self.max_epochs,
+                begin=self._lloyd,
+                refresh=self._settle,
+                after_step=self._move_centers,
+                **training,
+            ),
+        ]
+
+    def _start(self, fit):
+        super()._start(fit)
+        self._assign(fit, fit.state.start_labels)
+
+    def _assign(self, fit, labels):
+        fit.state.assigned = torch.as_tensor(labels, dtype=torch.int64, device=fit.device)
+        fit.state.counts = torch.full((self.n_clusters,), self.count_init, device=fit.device)
+
+    def _joint(self, fit, batch):
+        z, restored = fit.module(self._corrupt(fit, batch, batch.x))
+        held = fit.module.centers.detach()[fit.state.assigned[batch.index]]
+        return {
+            "reconstruction": self._reconstruction_loss(batch.x, restored),
+            "clustering": (z - held).square().sum(dim=1).mean() / 2,
+        }
+
+    def _lloyd(self, fit):
+        """k-means over all rows from the centres as they are; none is left without rows."""
+        Z = fit.over_all_rows(fit.module.encode).cpu().numpy()
+        centers = fit.module.centers.detach().cpu().numpy()
+        sums = fit.sums_over_rows()
+        centers, labels = kmeans(Z, self.n_clusters, start=centers, **sums)
+        if len(np.unique(labels)) < self.n_clusters:
+            centers = replace_empty(Z, centers, labels)
+            centers, labels = kmeans(Z, self.n_clusters, start=centers, **sums)
+        with torch.no_grad():
+            fit.module.centers.copy_(torch.as_tensor(centers))
+        self._assign(fit, labels)
+
+    def _settle(self, fit):
+        """True when hardly any label moved in an epoch."""
+        if fit.epoch and fit.epoch % self.lloyd_interval == 0:
+            self._lloyd(fit)
+        return fit.label_change(fit.state.assigned.clone()) < self.tol
+
+    @torch.no_grad()
+    def _move_centers(self, fit, batch):
+        """New labels of the batch, and centres as if its rows had come to them one by one."""
+        with fit.precision():
+            z = fit.module.encode(batch.x)
+        index, z = fit.whole_batch(batch, z)
+        centers, counts = fit.module.centers, fit.state.counts
+        labels = _squared_distances(z, centers).argmin(dim=1)
+        fit.state.assigned[index] = labels
+        came = F.one_hot(labels, self.n_clusters).to(z.dtype)
+        n_came = came.sum(dim=0)
+        counts += n_came.long()
+        centers += (came.T @ z - n_came[:, None] * centers) / counts.clamp_min(1)[:, None]
+
+    def _evaluate(self, module, samples):
+        def terms_and_label(x):
+            z, restored = module(x)
+            distance, label = _squared_distances(z, module.centers).min(dim=1)
+            error = self._reconstruction_loss(x, restored, rows=True)
+            return torch.stack([error + self.clustering_weight / 2 * distance, label], dim=1)
+
+        return mean_and_labels(map_rows(terms_and_label, samples))
+
+    def _attributes(self, fit):
+        return super()._attributes(fit) | {"counts_": fit.state.counts.cpu().numpy()}
+
+    def _label(self, module, x):
+        return _squared_distances(module.encode(x), module.centers).argmin(dim=1)
+
+
+def _squared_distances(z, centers):
+    return torch.cdist(z, centers, compute_mode="donot_use_mm_for_euclid_dist").square()

@@ -1,0 +1,234 @@
+"""GLDC: soft clusters that neighbours share and noise does not sway; the clustering of HCHC."""
+
+from numbers import Integral, Real
+
+import torch
+
+from skdeepcluster._sklearn import Interval
+from skdeepcluster.assignment import sharpening_loss, student_t
+from skdeepcluster.base import param
+from skdeepcluster.deep import (
+    CenteredAutoencoder,
+    ProbabilityMixin,
+    most_probable,
+    sharpen_target,
+    smoothed,
+)
+from skdeepcluster.nn import kl_divergence
+from skdeepcluster.training import Stage, map_rows
+
+# What divides distances, as a share of the batch's largest, in the exponent beside the ranks.
+_DISTANCE_SCALE = 20.0
+
+
+class GLDC(ProbabilityMixin, CenteredAutoencoder):
+    r"""Global-local deep clustering: the soft clusters of HCHC.
+
+    Memberships by Student's t as in `DEC`, with its target for the whole and three terms that hold
+    the embedding to the rows: pairs that are near each other in a batch share a cluster, others do
+    not; noise does not move memberships; and the decoder still restores the rows. Memberships stay
+    soft and say how near a row is to each cluster relative to the others. Pick it to look at
+    clusters and at what lies between them, above all on a circle, as `HCHC` puts them.
+
+    In epoch :math:`e` training minimises
+
+    .. math:: \min_{\theta, \vartheta, \mu} \; w_r \frac{\|X - \hat X\|^2}{n d}
+        + w_k \, \mathrm{KL}(P \| Q) + w_p \max(\gamma^e, \phi) \, L_p
+        + w_c \frac{\|Q(X + \sigma \Xi) - Q\|^2}{n K}, \quad \Xi \sim N(0, 1),
+
+    with :math:`P`, :math:`Q` as in `DEC`, for standardised rows of :math:`d` features. The pairs
+    are those of a batch of :math:`b` rows,
+
+    .. math:: L_p = -\frac{1}{b^2} \sum_{ij} S_{ij} \log(q_i^\top q_j)
+        + (1 - S_{ij}) \log(1 - q_i^\top q_j), \quad S_{ij} = e^{-\lambda \rho_{ij} / k}, \quad
+        \rho_{ij} = (R_{ij} + R_{ji} + 1) \, e^{D_{ij} / 20},
+
+    where :math:`R_{ij}` is the rank of :math:`j` among the neighbours of :math:`i` in the
+    embedding, from 0 for itself, and :math:`D` the squared distance as a share of the batch's
+    largest. :math:`S_{ij}` is 0 unless :math:`\rho_{ij}` is among the :math:`k` smallest of
+    :math:`j`.
+
+    Parameters
+    ----------
+    reconstruction_weight : float, default=0.07
+        Weight :math:`w_r` of the reconstruction. The authors' is 1 for pixels in [0, 1], which is
+        0.07 for the standardised ones of handwritten digits.
+
+    kl_weight : float, default=1e-3
+        Weight :math:`w_k` of the sharpening. It makes memberships harder.
+
+    pair_weight : float, default=5
+        Weight :math:`w_p` of the pairs in the first epoch.
+
+    pair_decay : float, default=0.8
+        Factor :math:`\gamma` of this weight from one epoch to the next.
+
+    pair_floor : float, default=0.16
+        Share :math:`\phi` of `pair_weight` that it does not fall below.
+
+    n_neighbors : int, default=None
+        Rows of the batch, itself among them, that a row shall share its cluster with: :math:`k`. By
+        default the rows over `n_clusters`, as many as clusters of equal size have; more tie
+        different clusters together. The authors take 10 in batches of 128 rows of 10 clusters.
+
+    similarity_decay : float, default=0.5
+        Rate :math:`\lambda` at which the target of a pair falls with its ranks, as shares of
+        `n_neighbors`. The authors' is 1; the faster targets fall, the softer memberships become.
+
+    consistency_weight : float, default=10
+        Weight :math:`w_c` of the changes of memberships under noise.
+
+    noise_std : float, default=1
+        Standard deviation :math:`\sigma` of the noise, for standardised rows. The authors' is 0.25
+        for pixels in [0, 1], which is 1 for the standardised ones of handwritten digits.
+
+    alpha : float, default=1
+        Degrees of freedom of Student's t.
+
+    update_interval : int, default=None
+        Steps between two updates of the target; by default one epoch.
+
+    tol : float, default=1e-3
+        Training ends when fewer than this share of the labels changed between two updates.
+
+    Attributes
+    ----------
+    cluster_centers_ : ndarray of shape (n_clusters, n_components)
+        Centres in the embedding; `inverse_transform` shows what they stand for.
+
+    See Also
+    --------
+    HCHC : The same with the clusters laid out on a circle.
+    IDEC : The sharpening and the reconstruction alone, which make memberships hard.
+
+    Notes
+    -----
+    Targets of pairs are less than 1, and many pairs of rows of one cluster are none of nearest
+    neighbours: memberships stay below 1 and are no probabilities of being right. `loss_` and
+    `score` have the pairs of batches of rows in a fixed random order, at the lowest of their
+    weights, and no noise.
+
+    References
+    ----------
+    .. [1] Huang, Cheng, Li, Zhang: High-dimensional clustering onto Hamiltonian cycle. ICML 2023.
+       :arxiv:`2304.14531`
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from skdeepcluster import GLDC
+    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
+    >>> gldc = GLDC(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
+    >>> gldc.predict_proba(X).shape
+    (300, 3)
+    """
+
+    reconstruction_weight: float = param(0.07, Interval(Real, 0, None, closed="left"))
+    kl_weight: float = param(1e-3, Interval(Real, 0, None, closed="left"))
+    pair_weight: float = param(5.0, Interval(Real, 0, None, closed="left"))
+    pair_decay: float = param(0.8, Interval(Real, 0, 1, closed="both"))
+    pair_floor: float = param(0.16, Interval(Real, 0, 1, closed="both"))
+    n_neighbors: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
+    similarity_decay: float = param(0.5, Interval(Real, 0, None, closed="left"))
+    consistency_weight: float = param(10.0, Interval(Real, 0, None, closed="left"))
+    alpha: float = param(1.0, Interval(Real, 0, None, closed="neither"))
+    update_interval: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
+    tol: float = param(1e-3, Interval(Real, 0, None, closed="left"))
+    noise_std: float = param(1.0, Interval(Real, 0, None, closed="left"))
+
+    def _stages(self):
+        weights = {"reconstruction": self.reconstruction_weight}
+        return [
+            *self._pretrain_stages(),
+            self._start_stage(self._warm_up, weights=weights),
+            Stage(
+                "refine",
+                self._global_local,
+                self.max_epochs,
+                refresh=self._sharpen,
+                every=self.update_interval,
+                weights=weights
+                | {
+                    "kl": self.kl_weight,
+                    "pair": self.pair_weight,
+                    "consistency": self.consistency_weight,
+                },
+            ),
+        ]
+
+    def _sharpen(self, fit):
+        return sharpen_target(fit, self._log_proba, self.tol)
+
+    def _warm_up(self, fit, batch):
+        target = smoothed(fit.state.start_labels[batch.index], self.n_clusters)
+        kl = kl_divergence(target, self._log_proba(fit.module, batch.x))
+        return {"kl": kl} | self._reconstruct(fit, batch)
+
+    def _log_proba(self, module, x):
+        return student_t(module.encode(x), module.centers, self.alpha)
+
+    def _global_local(self, fit, batch):
+        z, restored = fit.module(self._corrupt(fit, batch, batch.x))
+        log_q = student_t(z, fit.module.centers, self.alpha)
+        q = log_q.exp()
+        noise = self.noise_std * fit.normal(batch, *batch.x.shape[1:])
+        noisy = self._log_proba(fit.module, batch.x + noise).exp()
+        fade = max(self.pair_decay**fit.epoch, self.pair_floor)
+        return {
+            "reconstruction": self._reconstruction_loss(batch.x, restored),
+            "kl": kl_divergence(fit.state.target[batch.index], log_q),
+            "pair": fade * self._pairs(fit, batch, z, q),
+            "consistency": (noisy - q).square().mean(),
+        }
+
+    def _pairs(self, fit, batch, z, q):
+        """Of the rows of the whole batch, however many processes share it."""
+        _, whole = fit.whole_batch_to_train(batch, torch.cat([z, q], dim=1))
+        z, q = whole.tensor_split([z.shape[1]], dim=1)
+        return self._pair_loss(z.detach(), q)
+
+    def _pair_loss(self, z, q):
+        n_neighbors = self.n_neighbors or max(1, round(len(z) / self.n_clusters))
+        return pair_loss(pair_targets(z, n_neighbors, self.similarity_decay), q)
+
+    def _evaluate(self, module, samples):
+        def row(x):
+            z, restored = module(x)
+            error = self._reconstruction_loss(x, restored, rows=True)
+            return torch.cat([student_t(z, module.centers, self.alpha), error[:, None], z], dim=1)
+
+        found = map_rows(row, samples)
+        log_q, error, z = found.tensor_split([self.n_clusters, self.n_clusters + 1], dim=1)
+        order = torch.randperm(len(found), generator=torch.Generator().manual_seed(0))
+        pair = sum(
+            len(batch) * self._pair_loss(z[batch], log_q[batch].exp()).item()
+            for batch in order.split(self.batch_size)
+        )
+        loss = (
+            self.reconstruction_weight * error.mean().item()
+            + self.kl_weight * sharpening_loss(log_q)
+            + self.pair_weight * self.pair_floor * pair / len(found)
+        )
+        return loss, most_probable(log_q)
+
+
+def pair_targets(z, n_neighbors, similarity_decay):
+    """How alike the rows of a batch are by their ranks among each other's neighbours."""
+    squared = torch.cdist(z, z, compute_mode="donot_use_mm_for_euclid_dist").square()
+    nearest_first = squared.clone().fill_diagonal_(-1).argsort(dim=1, stable=True)
+    rank = nearest_first.argsort(dim=1)
+    squared = squared / squared.max().clamp_min(torch.finfo(squared.dtype).tiny)
+    rank_distance = (rank + rank.T + 1) * (squared / _DISTANCE_SCALE).exp()
+    similarity = (-similarity_decay / n_neighbors * rank_distance).exp()
+    if n_neighbors < len(z):
+        bound = rank_distance.kthvalue(n_neighbors + 1, dim=0).values
+        similarity = torch.where(rank_distance < bound, similarity, 0)
+    return similarity
+
+
+def pair_loss(targets, q):
+    """Cross entropy of the chance that two rows have one cluster."""
+    with torch.autocast(q.device.type, enabled=False):
+        together = (q @ q.T).clamp(0, 1)
+    one, none = (together + 1e-9).log(), (1 - together + 1e-9).log()
+    return -(targets * one + (1 - targets) * none).mean()

@@ -1,0 +1,199 @@
+"""TELL: k-means as a layer of a network, whose weights are centres to look at."""
+
+from numbers import Real
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from skdeepcluster._sklearn import Interval, StrOptions
+from skdeepcluster.algorithms.kmeans import replace_empty
+from skdeepcluster.base import param
+from skdeepcluster.deep import CenteredAutoencoder, StreamMixin, mean_and_labels
+from skdeepcluster.training import Stage, map_rows
+
+
+class TELL(StreamMixin, CenteredAutoencoder):
+    r"""K-means as a layer of a network, whose weights are centres to look at.
+
+    Embedding and centres lie on the unit sphere, where the squared distance to a centre is linear
+    in it: k-means becomes a layer :math:`W h + b` with weights :math:`W_j = 2 \mu_j`, trained by
+    gradients like any other, batch by batch. Pick it for prototypes (`prototypes_` are the decoded
+    centres) and for streams (`partial_fit`). Of codes only the direction counts: groups that differ
+    in length alone are one.
+
+    Training minimises
+
+    .. math:: \min_{\theta, \vartheta, \mu} \frac1n \sum_i \frac1d \|x_i - g_\vartheta(h_i)\|^2
+        + \lambda \, \min_j \|h_i - \mu_j\|^2, \quad \|h_i - \mu_j\|^2 = 2 - W_j^\top h_i, \quad
+        h_i = \frac{f_\theta(x_i)}{\|f_\theta(x_i)\|}, \quad \|\mu_j\| = 1,
+
+    for standardised rows :math:`x_i` of :math:`d` features, in turn: in even epochs the second term
+    moves the centres alone, in odd ones the network alone. A step moves each centre against its
+    gradient by the same length, however many rows the gradient is a sum of, and back to the sphere.
+
+    Parameters
+    ----------
+    clustering_weight : float, default=0.5
+        Weight :math:`\lambda` of the distance to the nearest centre.
+
+    center_step : float, default=0.1
+        Length of a centre's step. Without a common length, centres jump between clusters.
+
+    init : {"spectral", "linkage", "k-means", "random"} or array, default="spectral"
+        What the first centres come from, or they themselves, of shape (n_clusters, n_components).
+        "random" directions, as in the paper, which knows no pre-training either
+        (``pretrain_epochs=0``) and trains for thousands of epochs; "k-means" is the best of 20 runs
+        on the embedding; "spectral" cuts neighbourhood graphs over landmarks of it, "linkage"
+        merges neighbours in it, and both teach the encoder their labels for `init_epochs`.
+
+    Attributes
+    ----------
+    cluster_centers_ : ndarray of shape (n_clusters, n_components)
+        Centres of unit length.
+
+    prototypes_ : ndarray of shape (n_clusters, n_features)
+        The decoded centres, in the units of the data.
+
+    See Also
+    --------
+    DCN : k-means in the embedding with centres that are running means.
+    sklearn.cluster.MiniBatchKMeans : The layer without a network, on rows of unit length.
+
+    Notes
+    -----
+    A centre that was nearest to no row for an epoch is set on the row that is farthest from its
+    own. Restarts (`n_init`) go by the objective, as in the paper.
+
+    References
+    ----------
+    .. [1] Peng, Li, Tsang, Zhu, Lv, Zhou: XAI beyond classification: interpretable neural
+       clustering. JMLR 23, 2022.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from skdeepcluster import TELL
+    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
+    >>> tell = TELL(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
+    >>> tell.prototypes_.shape
+    (3, 8)
+    """
+
+    init: str | np.ndarray = param(
+        "spectral", StrOptions({"spectral", "linkage", "k-means", "random"}), "array-like"
+    )
+    clustering_weight: float = param(0.5, Interval(Real, 0, None, closed="left"))
+    center_step: float = param(0.1, Interval(Real, 0, None, closed="neither"))
+
+    _constraint = "unit_norm"
+
+    def _stages(self):
+        weights = {"clustering": self.clustering_weight}
+        return [
+            *self._pretrain_stages(),
+            self._start_stage(self._warm_up, weights=weights),
+            self._refinement(self.max_epochs),
+        ]
+
+    def _refinement(self, epochs):
+        return Stage(
+            "refine",
+            self._in_turn,
+            epochs,
+            {"clustering": self.clustering_weight},
+            begin=self._forget,
+            after_backward=self._move_centers,
+            end_epoch=self._replace_unmet,
+        )
+
+    def _first_clusters(self, fit, Z):
+        if self._init_is("random"):
+            centers = torch.randn(fit.module.centers.shape, generator=fit.generator).numpy()
+        else:
+            centers, labels = super()._first_clusters(fit, Z)
+        centers = centers / np.maximum(np.linalg.norm(centers, axis=1, keepdims=True), 1e-12)
+        if not self._warms_up:
+            labels = (Z @ centers.T).argmax(axis=1)
+        return centers, labels
+
+    def _warm_up(self, fit, batch):
+        """The encoder meets the centres of the given labels."""
+        h, restored = fit.module(self._corrupt(fit, batch, batch.x))
+        held = fit.module.centers.detach()[fit.state.start_labels[batch.index]]
+        return self._terms(batch, restored, (h * held).sum(dim=1))
+
+    def _in_turn(self, fit, batch):
+        h, restored = fit.module(self._corrupt(fit, batch, batch.x))
+        centers = fit.module.centers
+        if fit.epoch % 2:
+            cosine = _cosine(h, centers.detach())
+        else:
+            cosine = _cosine(h.detach(), centers)
+        return self._terms(batch, restored, cosine.amax(dim=1))
+
+    def _terms(self, batch, restored, cosine):
+        return {
+            "reconstruction": self._reconstruction_loss(batch.x, restored),
+            "clustering": (2 - 2 * cosine).mean(),
+        }
+
+    @torch.no_grad()
+    def _move_centers(self, fit, batch):
+        """A step of one length for all centres that have a gradient, and back to the sphere."""
+        centers = fit.module.centers
+        gradient, centers.grad = centers.grad, None  # the optimizer has no part in it
+        if gradient is None:
+            return
+        length = gradient.norm(dim=1, keepdim=True)
+        fit.state.met |= length[:, 0] > 0
+        step = self.center_step * gradient / length.clamp_min(torch.finfo(length.dtype).tiny)
+        centers.copy_(F.normalize(centers - step, dim=1))
+
+    def _forget(self, fit):
+        fit.state.met = torch.zeros(self.n_clusters, dtype=torch.bool, device=fit.device)
+
+    def _replace_unmet(self, fit):
+        """Centres that no row was nearest to while they moved go where rows are far from theirs."""
+        if fit.epoch % 2 or not self.clustering_weight:
+            return
+        if not fit.state.met.all():
+            H = fit.over_all_rows(fit.module.encode)
+            centers = fit.module.centers.detach()
+            labels = _cosine(H, centers).argmax(dim=1).cpu().numpy()
+            centers = replace_empty(H.cpu().numpy(), centers.cpu().numpy(), labels)
+            with torch.no_grad():
+                fit.module.centers.copy_(torch.as_tensor(centers))
+        self._forget(fit)
+
+    def _label(self, module, x):
+        return _cosine(module.encode(x), module.centers).argmax(dim=1)
+
+    def _evaluate(self, module, samples):
+        def term_and_label(x):
+            h, restored = module(x)
+            cosine, label = _cosine(h, module.centers).max(dim=1)
+            error = self._reconstruction_loss(x, restored, rows=True)
+            return torch.stack([error + self.clustering_weight * (2 - 2 * cosine), label], dim=1)
+
+        return mean_and_labels(map_rows(term_and_label, samples))
+
+    def _attributes(self, fit):
+        with torch.no_grad():
+            decoded = fit.module.decode(fit.module.centers).flatten(1).cpu().numpy()
+        return super()._attributes(fit) | {"prototypes_": fit.samples.standardize.inverse(decoded)}
+
+    def _further_stage(self):
+        def begin(fit):
+            fit.usable = True
+            self._forget(fit)
+
+        stage = self._refinement(epochs=1)
+        stage.begin, stage.end_epoch = begin, None
+        return stage
+
+
+def _cosine(h, centers):
+    # In bfloat16 near centres would be the same.
+    with torch.autocast(h.device.type, enabled=False):
+        return h @ centers.T

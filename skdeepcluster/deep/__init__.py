@@ -1,0 +1,36 @@
+"""The contract of deep estimators: rows to a network, training, and the way back to labels."""
+
+from skdeepcluster.deep._autoencoder import AutoencoderMixin, check_unit_interval
+from skdeepcluster.deep._centers import CenteredAutoencoder
+from skdeepcluster.deep._clusterer import DeepClusterer
+from skdeepcluster.deep._encoder import EncoderMixin
+from skdeepcluster.deep._estimator import DeepEstimator
+from skdeepcluster.deep._predict import (
+    EmbeddingMixin,
+    LabelMixin,
+    ProbabilityMixin,
+    mean_and_labels,
+    most_probable,
+)
+from skdeepcluster.deep._random import seeded, seeded_clone
+from skdeepcluster.deep._self_training import sharpen_target, smoothed
+from skdeepcluster.deep._streams import StreamMixin
+
+__all__ = [
+    "AutoencoderMixin",
+    "CenteredAutoencoder",
+    "DeepClusterer",
+    "DeepEstimator",
+    "EmbeddingMixin",
+    "EncoderMixin",
+    "LabelMixin",
+    "ProbabilityMixin",
+    "StreamMixin",
+    "check_unit_interval",
+    "mean_and_labels",
+    "most_probable",
+    "seeded",
+    "seeded_clone",
+    "sharpen_target",
+    "smoothed",
+]

@@ -1,0 +1,139 @@
+"""Centers in the embedding of an autoencoder: where they start, and the warm-up that follows."""
+
+from numbers import Integral
+
+import numpy as np
+import torch
+from sklearn.metrics import pairwise_distances_argmin
+from sklearn.preprocessing import normalize
+from sklearn.utils import check_array
+
+from skdeepcluster._sklearn import Interval, StrOptions
+from skdeepcluster.algorithms.degree_linkage import linkage_labels
+from skdeepcluster.algorithms.kmeans import kmeans
+from skdeepcluster.algorithms.spectral import landmark_spectral
+from skdeepcluster.base import param
+from skdeepcluster.deep._autoencoder import AutoencoderMixin
+from skdeepcluster.deep._clusterer import DeepClusterer
+from skdeepcluster.deep._predict import LabelMixin
+from skdeepcluster.training import Stage
+
+
+class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
+    """Base of the methods that place centers in the embedding of an autoencoder.
+
+    Parameters
+    ----------
+    init : {"spectral", "linkage", "k-means"} or array, default="spectral"
+        What the first centers come from, or they themselves, of shape (n_clusters, n_components).
+        "k-means", as in the paper, is the best of 20 runs on the embedding; it follows compact
+        groups. The others follow groups of any shape and give labels, which are fixed targets for
+        `init_epochs` warm-up epochs before self-training starts: "spectral" cuts neighborhood
+        graphs over landmarks of the embedding, "linkage" is
+        :class:`~skdeepcluster.GraphDegreeLinkage` of its rows, each scaled to length one.
+
+    init_epochs : int, default=2
+        Warm-up epochs, in which the labels of ``init="spectral"`` or "linkage" are the target.
+
+    pretrain_epochs : int, default=60
+        Epochs of the reconstruction that the clustering starts from.
+
+    Attributes
+    ----------
+    cluster_centers_ : ndarray of shape (n_clusters, n_components)
+        Centers in the embedding.
+    """
+
+    init: str | np.ndarray = param(
+        "spectral", StrOptions({"spectral", "linkage", "k-means"}), "array-like"
+    )
+    init_epochs: int = param(2, Interval(Integral, 0, None, closed="left"))
+    pretrain_epochs: int = param(60, Interval(Integral, 0, None, closed="left"))
+
+    def _build(self, shape, plan, generator):
+        module = super()._build(shape, plan, generator)
+        code = module.encode(torch.zeros(2, *shape, dtype=torch.float32))
+        module.centers = torch.nn.Parameter(code.new_zeros(self.n_clusters, code.shape[1]))
+        return module
+
+    def _init_is(self, *names):
+        return isinstance(self.init, str) and self.init in names
+
+    @property
+    def _warms_up(self):
+        """Whether the start gives labels to warm up with."""
+        return self._init_is("spectral", "linkage")
+
+    @property
+    def _warmup_epochs(self):
+        return self.init_epochs if self._warms_up else 0
+
+    def _pretrain_stages(self, **options):
+        options = {"parameters": self._autoencoder_parameters} | options
+        return self._pretraining(self.pretrain_epochs, **options)
+
+    def _start_stage(self, loss, **options):
+        """The stage that begins with centers and goes on with the labels of the start as target."""
+        return Stage("initialize", loss, self._warmup_epochs, begin=self._start, **options)
+
+    def _start(self, fit):
+        Z = fit.over_all_rows(fit.module.encode).cpu().numpy()
+        centers, labels = self._first_clusters(fit, Z)
+        with torch.no_grad():
+            fit.module.centers.copy_(torch.as_tensor(centers))
+        fit.state.start_labels = torch.as_tensor(labels, dtype=torch.int64, device=fit.device)
+        fit.usable = True
+
+    def _first_clusters(self, fit, Z):
+        """Centers and labels that `init` gives for an embedding."""
+        sums = fit.sums_over_rows()
+        return first_clusters(self.init, Z, self.n_clusters, seed=fit.seed, **sums)
+
+    def _attributes(self, fit):
+        centers = fit.module.centers.detach().cpu().numpy()
+        return {"cluster_centers_": centers, "n_components_": centers.shape[1]}
+
+
+def first_clusters(init, Z, n_clusters, *, seed, **sums):
+    """Centers and labels to start from.
+
+    Parameters
+    ----------
+    init : {"spectral", "linkage", "k-means"} or array of shape (n_clusters, n_components)
+    Z : array of shape (n_samples, n_components)
+    n_clusters : int
+    seed : callable () -> int
+        Of the random numbers, if any are needed.
+    **sums : dict
+        Of `Fit.sums_over_rows`.
+
+    Returns
+    -------
+    centers : array of shape (n_clusters, n_components)
+    labels : array of shape (n_samples,)
+    """
+    if not isinstance(init, str):
+        centers = check_array(init, dtype=np.float32, input_name="init")
+        if centers.shape != (n_clusters, Z.shape[1]):
+            raise ValueError(
+                f"init has shape {centers.shape}; centers of shape {(n_clusters, Z.shape[1])} are "
+                "required"
+            )
+        return centers, pairwise_distances_argmin(Z, centers)
+    if init == "k-means":
+        return kmeans(Z, n_clusters, seed=seed(), **sums)
+    if init == "spectral":
+        labels = landmark_spectral(Z, n_clusters, seed=seed())
+    else:
+        labels = linkage_labels(normalize(Z), n_clusters)
+    return _means(Z, labels, n_clusters), labels
+
+
+def _means(Z, labels, n_clusters):
+    """Means of the rows of each label; of a label without rows the mean of all."""
+    return np.stack(
+        [
+            Z[labels == j].mean(axis=0) if (labels == j).any() else Z.mean(axis=0)
+            for j in range(n_clusters)
+        ]
+    )

@@ -1,0 +1,51 @@
+"""Deep clusterers: an embedding of rows, and their labels."""
+
+import warnings
+from numbers import Integral
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skdeepcluster._sklearn import Interval
+from skdeepcluster.base import Clusterer, param
+from skdeepcluster.deep._estimator import DeepEstimator
+from skdeepcluster.deep._predict import EmbeddingMixin
+
+
+class DeepClusterer(EmbeddingMixin, Clusterer, DeepEstimator):
+    """Base of the clusterers that train a network.
+
+    Parameters
+    ----------
+    n_clusters : int, default=8
+        Number of clusters.
+    """
+
+    n_clusters: int = param(8, Interval(Integral, 1, None, closed="left"), positional=True)
+
+    @property
+    def _n_clusters_sought(self):
+        return self.n_clusters
+
+    def _check_rows(self, rows):
+        if rows.shape[0] < self._n_clusters_sought:
+            raise ValueError(
+                f"n_samples={rows.shape[0]} should be >= n_clusters={self._n_clusters_sought}."
+            )
+
+    def _warn(self, out_of_time):
+        super()._warn(out_of_time)
+        n_found = len(np.unique(self.labels_[self.labels_ >= 0]))
+        if n_found < self._n_clusters_sought:
+            warnings.warn(
+                f"{type(self).__name__} found {n_found} clusters, fewer than n_clusters="
+                f"{self.n_clusters}: rows may repeat, or clusters died out; try another "
+                "random_state, a lower learning_rate or fewer clusters.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

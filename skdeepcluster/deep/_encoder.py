@@ -1,0 +1,97 @@
+"""Encoders by their description in parameters."""
+
+import copy
+from collections.abc import Sequence
+from numbers import Integral
+
+import torch
+
+from skdeepcluster._sklearn import Interval, StrOptions
+from skdeepcluster.base import param, parameters
+from skdeepcluster.nn import Encoder, conv_autoencoder, mlp_autoencoder
+
+
+@parameters
+class EncoderMixin:
+    """Networks from rows to an embedding.
+
+    Parameters
+    ----------
+    encoder : {"mlp", "conv"}, sequence of int or torch.nn.Module, default="mlp"
+        Network from rows to the embedding. A sequence gives the widths of an mlp's hidden layers. A
+        module is copied with its weights.
+
+    hidden_layer_sizes : sequence of int, default=None
+        Widths of the hidden layers of "mlp", by default (500, 500, 2000), or channels of the
+        convolutions of "conv", by default (32, 64, 128).
+
+    n_components : int, default=None
+        Width of the embedding; by default 10, or the number of features if that is less.
+
+    image_shape : tuple of int, default=None
+        (C, H, W) or (H, W) of images that come as flat rows.
+
+    Attributes
+    ----------
+    n_components_ : int
+        Width of the embedding.
+    """
+
+    encoder: str | Sequence[int] | torch.nn.Module = param(
+        "mlp", StrOptions({"mlp", "conv"}), "array-like", torch.nn.Module
+    )
+    hidden_layer_sizes: Sequence[int] | None = param(None, "array-like", None)
+    n_components: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
+    image_shape: tuple[int, ...] | None = param(None, tuple, list, None)
+
+    # What the code is held to.
+    _constraint = "none"
+    # Widths of the hidden layers, or channels of the convolutions, where none are given.
+    _hidden = {"mlp": (500, 500, 2000), "conv": (32, 64, 128)}
+
+    def _encoder_alone(self, shape, generator):
+        """An encoder without a decoder, as a module that encodes."""
+        if not isinstance(self.encoder, torch.nn.Module):
+            return Encoder(self._networks(shape, generator)[0], self._constraint)
+        encoder = copy.deepcopy(self.encoder).to("cpu", torch.float32)
+        with torch.no_grad():
+            try:
+                z = encoder.eval()(torch.zeros(2, *shape, dtype=torch.float32))
+            except RuntimeError as error:
+                raise ValueError(
+                    f"encoder does not fit rows of shape {tuple(shape)}: {error}"
+                ) from error
+        if z.ndim != 2:
+            raise ValueError(
+                f"encoder gives codes of shape {tuple(z.shape)} for two rows; codes must be "
+                "(n, n_components)"
+            )
+        return Encoder(encoder, self._constraint)
+
+    def _networks(self, shape, generator):
+        """An encoder and its mirror image."""
+        name, hidden = self._architecture(shape)
+        make = conv_autoencoder if name == "conv" else mlp_autoencoder
+        return make(shape, hidden, self._code_width(shape), generator)
+
+    def _code_width(self, shape):
+        return self.n_components or min(10, int(torch.Size(shape).numel()))
+
+    def _architecture(self, shape=None):
+        """Name of the network, for rows of a shape where it is known, and its layers' sizes."""
+        if isinstance(self.encoder, str):
+            name, hidden = self.encoder, self.hidden_layer_sizes
+            if name == "auto":
+                name = "conv" if shape and len(shape) == 3 else "mlp"
+            hidden = self._hidden[name] if hidden is None else hidden
+        else:
+            name, hidden = "mlp", self.encoder
+        hidden = list(hidden)
+        if not all(isinstance(width, Integral) and width > 0 for width in hidden):
+            raise ValueError(f"hidden_layer_sizes={hidden!r} must be positive integers")
+        if name == "conv" and shape and len(shape) != 3:
+            raise ValueError(
+                "encoder='conv' needs images of shape (n, C, H, W) or (n, H, W), or "
+                "image_shape=(C, H, W) for flat rows"
+            )
+        return name, hidden

@@ -1,0 +1,426 @@
+"""What every deep estimator is and does: from rows through the training loop to fitted attributes.
+
+A method says what it learns by a few hooks, and overrides nothing else:
+
+- `_build`: the network; `_stages`: how it is trained, in order; `_encode`: its embedding;
+- `_side`: what is known beside the rows, as tensors; `_plan`: what has to be decided before the
+  network is made, and which rows the objective is not defined for;
+- `_evaluate`: objective and labels of any rows; `_attributes`: fitted attributes that predictions
+  need; `_read_out`: what a fit ends with, by default from these two;
+- `_scales_rows`, `_common_means` and `_uses_user_code`: properties of rows and parameters.
+
+Hooks see the fit (`skdeepcluster.training.Fit`), keep what they need in ``fit.state``, and set
+nothing on the estimator: its attributes are what `_attributes` and `_read_out` return.
+"""
+
+import copy
+import os
+import warnings
+from numbers import Integral, Real
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from sklearn.callback import CallbackSupportMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+import skdeepcluster
+from skdeepcluster import training as tr
+from skdeepcluster._sklearn import Interval, StrOptions, fit_context
+from skdeepcluster.base import Estimator, param
+from skdeepcluster.deep._callbacks import Task
+from skdeepcluster.deep._random import seeded
+from skdeepcluster.deep._rows import read_rows
+from skdeepcluster.validation._inputs import output_dtype
+
+# Parameters that decide how long a fit takes and what it says, and nothing of its result.
+_WITHOUT_EFFECT = {"checkpoint", "max_time", "verbose", "compile"}
+# Goes up when what a checkpoint holds changes.
+_CHECKPOINT_FORMAT = 2
+
+
+class DeepEstimator(CallbackSupportMixin, Estimator):
+    """Base of the estimators that train a network.
+
+    Parameters
+    ----------
+    max_epochs : int, default=20
+        Most epochs of the last stage.
+
+    batch_size : int, default=256
+        Rows in a step. Under several processes, of all of them together.
+
+    learning_rate : float, default=1e-3
+        Learning rate of the optimizer.
+
+    optimizer : {"adam", "adamw", "sgd"} or callable, default="adam"
+        "sgd" has momentum 0.9. A callable takes parameters and ``lr=`` and returns a
+        `torch.optim.Optimizer`.
+
+    n_init : int, default=1
+        Number of complete fits from different weights, of which the one with the lowest objective
+        is kept.
+
+    max_time : float, default=None
+        Seconds after which training ends with the model as it is and a warning.
+
+    device : str or torch.device, default="auto"
+        Where to compute; "auto" takes a CUDA device if there is one.
+
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Width of the matrix products in training; "auto" takes bfloat16 for networks large enough to
+        gain where the processor has units for it. Predictions are always made in float32.
+
+    compile : bool, default=False
+        Whether to compile the training steps with `torch.compile`.
+
+    checkpoint : str or path-like, default=None
+        File that keeps the state of the fit. An interrupted fit goes on when `fit` is called again
+        with the same data and parameters, and ends as if nothing had happened.
+
+    random_state : int, RandomState instance or None, default=None
+        Decides weights and the order of the rows. An int makes results reproducible.
+
+    verbose : int, default=0
+        1 prints a line for each stage.
+
+    Attributes
+    ----------
+    module_ : torch.nn.Module
+        The trained network, for standardized rows.
+
+    mean_ : ndarray of shape (n_features,)
+        Mean that rows are centered with.
+
+    scale_ : float
+        Factor of the centered rows: one over their root mean variance.
+
+    history_ : dict of str to dict of str to list of float
+        For each stage, the value of each loss term in each epoch.
+
+    loss_ : float
+        The objective at the end, a mean over the training rows. Its negative is the `score`.
+
+    n_epochs_ : int
+        Epochs of the last stage.
+
+    image_shape_ : tuple of int or None
+        (C, H, W) where rows are images.
+
+    n_features_in_ : int
+        Number of features; of pixels, if rows are images.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only where columns have names that are strings.
+    """
+
+    max_epochs: int = param(20, Interval(Integral, 0, None, closed="left"))
+    batch_size: int = param(256, Interval(Integral, 1, None, closed="left"))
+    learning_rate: float = param(1e-3, Interval(Real, 0, None, closed="neither"))
+    optimizer: object = param("adam", StrOptions({"adam", "adamw", "sgd"}), callable)
+    n_init: int = param(1, Interval(Integral, 1, None, closed="left"))
+    max_time: float | None = param(None, Interval(Real, 0, None, closed="neither"), None)
+    device: str | torch.device = param("auto", "no_validation")
+    precision: str = param("auto", StrOptions({"auto", "float32", "bfloat16"}))
+    compile: bool = param(False, "boolean")
+    checkpoint: str | os.PathLike | None = param(None, str, os.PathLike, None)
+    random_state: int | np.random.RandomState | None = param(None, "random_state")
+    verbose: int = param(0, "verbose")
+
+    # -- what a method says ------------------------------------------------------------------
+
+    def _build(self, shape, plan, generator):
+        """A module with weights from the generator, for rows of a shape."""
+        raise NotImplementedError
+
+    def _stages(self):
+        """The stages of the fit, in order."""
+        raise NotImplementedError
+
+    def _encode(self, module, x):
+        """Embedding of standardized rows."""
+        return module.encode(x)
+
+    def _side(self, samples, X, y, **side):
+        """What is known beside the rows, from y and from the further arguments of `fit`."""
+        if side:
+            raise TypeError(
+                f"{type(self).__name__}.fit() got an unexpected keyword argument {min(side)!r}"
+            )
+        return tr.Side()
+
+    def _plan(self, samples, side):
+        """What is decided before the network is made; raises where the objective is not defined."""
+        return SimpleNamespace()
+
+    def _evaluate(self, module, samples):
+        """The objective over all rows, a mean, and their labels."""
+        raise NotImplementedError
+
+    def _attributes(self, fit):
+        """Fitted attributes beside the common ones, once a stage has set ``fit.usable``."""
+        return {}
+
+    def _read_out(self, fit):
+        """What a fit ends with."""
+        loss, labels = self._evaluate(fit.module, fit.samples)
+        fit.require_finite(loss)
+        return tr.ReadOut(loss, labels, self._attributes(fit))
+
+    # Whether rows are centered and scaled before they meet the network.
+    _scales_rows = True
+    # Whether the pixels of a channel are centered with one mean, and not each with its own.
+    _common_means = False
+
+    def _uses_user_code(self):
+        """Whether modules or functions of the user's take part, which may draw random numbers."""
+        return len(self._given_modules()) > 0
+
+    # -- fit ---------------------------------------------------------------------------------
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, **side):
+        """Learn the network and what follows from it.
+
+        Parameters
+        ----------
+        X : array-like, data frame, list of images, sparse matrix or torch.utils.data.Dataset
+            Rows of shape (n_samples, n_features) or images of shape (n_samples, C, H, W) or
+            (n_samples, H, W). Memory-mapped arrays are read batch by batch.
+        y : array-like of shape (n_samples,), default=None
+            Passed to callbacks, and used by methods that say so.
+        **side : dict
+            What else is known, for methods that say so.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        rows, shape = read_rows(self, X, reset=True)
+        self._check_rows(rows)
+        if self._scales_rows:
+            n_means = shape[0] if self._common_means and len(shape) == 3 else None
+            standardize = tr.Standardizer.fit(rows, n_means)
+        else:
+            tr.check_finite(rows)
+            standardize = tr.Standardizer.identity(rows)
+        samples = tr.Samples(rows, standardize, tr.resolve_device(self.device), shape)
+        side = self._side(samples, X, y, **side)
+        plan = self._plan(samples, side)
+        fit = self._train(
+            (X, y), samples, self._build, self._stages(), side=side, plan=plan, n_init=self.n_init
+        )
+        self._warn(fit.out_of_time)
+        return self
+
+    def _check_rows(self, rows):
+        """Raise for rows that no network is needed for."""
+
+    def _continue_fit(self, X, y, stages, plan):
+        """Further stages, on other rows, from what was fitted."""
+        rows, shape = read_rows(self, X, reset=False)
+        standardize = tr.Standardizer(self.mean_, self.scale_)
+        samples = tr.Samples(rows, standardize, tr.resolve_device(self.device), shape)
+
+        def build(shape, plan, generator):
+            return copy.deepcopy(self.module_)
+
+        self._train((X, y), samples, build, stages, side=tr.Side(), plan=plan)
+
+    def _train(self, data, samples, build, stages, *, side, plan, n_init=1):
+        """Set what stages learn on rows; returns the fit."""
+        device = samples.device
+        processes = tr.processes(device)
+        seed = self._draw_seed()
+        generator = torch.Generator().manual_seed(seed)
+        root = self._init_callback_context(max_subtasks=len(stages) if n_init == 1 else n_init)
+        batch_rows = min(len(samples), self.batch_size) // processes.size
+        training = tr.Training(
+            samples,
+            generator=generator,
+            global_generators=self._global_generators(device),
+            side=side,
+            plan=plan,
+            processes=processes,
+            precision_of=lambda module: tr.Precision(self.precision, device, module, batch_rows),
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            optimizer=self.optimizer,
+            compile=self.compile,
+            max_time=self.max_time,
+            checkpoint=self._checkpoint_of(samples, side, seed, processes),
+            log=self._log if processes.rank == 0 else None,
+        )
+        dtype = output_dtype(samples.rows.dtype)
+
+        def fitted(fit):
+            return self._fitted_attributes(fit, dtype)
+
+        task = Task(root, self, *data, fitted)
+        with (
+            torch.enable_grad(),
+            task,
+            tr.exact_convolutions(device),
+            seeded(training.generators[1:], seed),
+        ):
+            try:
+                fit = training.best_of(
+                    n_init,
+                    lambda: build(samples.shape, plan, generator),
+                    stages,
+                    self._read_out,
+                    task,
+                )
+            except tr.NonFiniteLossError as error:
+                self.module_, self.history_ = error.fit.module.eval(), error.fit.history
+                raise
+            for name, value in fitted(fit).items():
+                setattr(self, name, value)
+            task.end(fit)
+        return fit
+
+    def _draw_seed(self):
+        """A number from `random_state`, the same in all processes of a fit."""
+        processes = tr.processes(tr.resolve_device(self.device))
+        return processes.agree(int(check_random_state(self.random_state).randint(2**31 - 1)))
+
+    def _warn(self, out_of_time):
+        """Say what went wrong."""
+        if out_of_time:
+            warnings.warn(
+                f"{type(self).__name__} was stopped by max_time={self.max_time} before it "
+                "converged; the model is usable, more time or fewer epochs would finish it.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _fitted_attributes(self, fit, dtype):
+        """All fitted attributes, or None while predictions are not possible."""
+        if fit.read_out is not None:
+            loss, labels, found = fit.read_out
+            found = found | {"loss_": loss} | ({} if labels is None else {"labels_": labels})
+        elif fit.usable:
+            found = self._attributes(fit)
+        else:
+            return None
+        cast = {
+            name: value.astype(dtype)
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f"
+            else value
+            for name, value in found.items()
+        }
+        shape, standardize = fit.samples.shape, fit.samples.standardize
+        return {
+            "module_": fit.module.eval(),
+            "mean_": standardize.mean,
+            "scale_": standardize.scale,
+            "history_": {name: terms for name, terms in fit.history.items() if terms},
+            "n_epochs_": fit.epoch,
+            "image_shape_": shape if len(shape) == 3 else None,
+            "_row_shape": shape,
+            **cast,
+        }
+
+    # -- what belongs to a fit ---------------------------------------------------------------
+
+    def _checkpoint_of(self, samples, side, seed, processes):
+        if self.checkpoint is None:
+            return None
+        modules = self._given_modules()
+        digest = tr.fingerprint(samples.rows, self._settings(seed, modules), modules, side)
+        return tr.Checkpoint(self.checkpoint, digest, writes=processes.rank == 0)
+
+    def _settings(self, seed, modules):
+        """What else than rows, side information and given weights decides a fit."""
+        settings = {
+            "estimator": type(self).__name__,
+            "version": skdeepcluster.__version__,
+            "format": _CHECKPOINT_FORMAT,
+            "random_state": None if self.random_state is None else seed,
+        }
+        for name, value in self.get_params(deep=False).items():
+            if name in modules:
+                settings[name] = repr(modules[name])
+            elif name not in settings and name not in _WITHOUT_EFFECT | self._in_side:
+                settings[name] = getattr(value, "__qualname__", value)
+        return settings
+
+    # Parameters that act through the side information alone.
+    _in_side = frozenset()
+
+    def _given_modules(self):
+        """Parameters that are modules of the user's."""
+        params = self.get_params(deep=False)
+        return torch.nn.ModuleDict(
+            {name: value for name, value in params.items() if isinstance(value, torch.nn.Module)}
+        )
+
+    def _global_generators(self, device):
+        """Torch's global generators, if something of the user's may draw from them."""
+        if not self._uses_user_code():
+            return []
+        if device.type != "cuda":
+            return [torch.default_generator]
+        index = torch.cuda.current_device() if device.index is None else device.index
+        return [torch.default_generator, torch.cuda.default_generators[index]]
+
+    def _log(self, line):
+        if self.verbose:
+            print(f"[{type(self).__name__}] {line}")
+
+    # -- after fit ---------------------------------------------------------------------------
+
+    def _new_samples(self, X):
+        """New rows, read as they are needed."""
+        check_is_fitted(self)
+        rows, shape = read_rows(self, X, reset=False)
+        standardize = tr.Standardizer(self.mean_, self.scale_)
+        device = next(self.module_.parameters()).device
+        return tr.Samples(rows, standardize, device, shape, load=False)
+
+    def _stream(self, X, function):
+        """Concatenate function(rows) over new rows."""
+        samples = self._new_samples(X)
+        parts = tr.map_blocks(function, samples)
+        result = np.concatenate([part.cpu().numpy() for part in parts])
+        dtype = output_dtype(samples.rows.dtype)
+        return result.astype(dtype) if result.dtype.kind == "f" else result
+
+    def score(self, X, y=None):
+        """Opposite of the objective on rows: higher is better.
+
+        It compares fits of one model. Across numbers of clusters, widths of the embedding or
+        networks it misleads: use a scorer of `skdeepcluster.metrics` there.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features), or images
+            New rows.
+        y : object, default=None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+            The negative mean over the rows of what `fit` minimizes in its last stage.
+        """
+        return -self._evaluate(self.module_, self._new_samples(X))[0]
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_row_shape")
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        if "module_" in state:
+            # Loads where the device that trained it is missing.
+            state = {**state, "module_": copy.deepcopy(state["module_"]).cpu()}
+        return state
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.three_d_array = True
+        return tags

@@ -1,0 +1,87 @@
+"""What fitted deep estimators say of new rows."""
+
+import torch
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+
+
+class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """Embedding of new rows, by `_encode`."""
+
+    def transform(self, X):
+        """Embed rows.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features), or images
+            New rows.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components)
+            The embedding, in float32 for float32 rows and in float64 otherwise.
+        """
+        return self._stream(X, lambda x: self._encode(self.module_, x))
+
+    @property
+    def _n_features_out(self):
+        return self.n_components_
+
+
+class LabelMixin:
+    """Labels of new rows, for methods that have `_label`."""
+
+    def _label(self, module, x):
+        """Clusters of standardized rows."""
+        raise NotImplementedError
+
+    def predict(self, X):
+        """The cluster of each row.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features), or images
+            New rows.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            For the training rows these are `labels_`.
+        """
+        return self._stream(X, lambda x: self._label(self.module_, x).int())
+
+
+class ProbabilityMixin(LabelMixin):
+    """Labels and memberships of new rows, for methods that have `_log_proba`."""
+
+    def _log_proba(self, module, x):
+        """Log-probabilities of standardized rows."""
+        raise NotImplementedError
+
+    def _label(self, module, x):
+        return self._log_proba(module, x).argmax(dim=1)
+
+    def predict_proba(self, X):
+        """Probabilities of the clusters.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features), or images
+            New rows.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_clusters)
+            Rows sum to 1, and are largest at the labels of `predict`.
+        """
+        return self._stream(X, lambda x: self._log_proba(self.module_, x).exp())
+
+
+def most_probable(log_q):
+    """Labels of rows, as an array."""
+    return log_q.argmax(dim=1).int().cpu().numpy()
+
+
+def mean_and_labels(found):
+    """Mean and labels as arrays, from a tensor with a value and a label in each row."""
+    labels = found[:, 1].int().cpu().numpy()
+    return found[:, 0].mean(dtype=torch.float64).item(), labels

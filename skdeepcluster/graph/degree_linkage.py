@@ -1,0 +1,448 @@
+"""GraphDegreeLinkage: agglomeration by the degrees of a directed graph of neighbors."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.sparse import csr_array, issparse
+from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import pairwise_distances
+from sklearn.metrics.pairwise import _VALID_METRICS
+from sklearn.neighbors import NearestNeighbors
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import validate_data
+
+from skdeepcluster._kernels._degree_linkage import degree_linkage
+from skdeepcluster._kernels._trees import single_linkage
+from skdeepcluster.algorithms.degree_linkage import (
+    components,
+    gaussian_weights,
+    hub_linkage,
+    nearest_merges,
+    outlying_merges,
+)
+from skdeepcluster.algorithms.neighbors import nearest_neighbors
+
+
+class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
+    r"""Agglomerative clustering by the degrees of a graph of nearest neighbors.
+
+    Each sample has edges to its nearest neighbors, with weights
+
+    .. math:: w_{ij} = \exp(-d(x_i, x_j)^2 / \sigma^2) \text{ if } j \in N(i), \quad
+        \sigma^2 = \mathtt{scale} \cdot \operatorname{mean}_{i, j \in N(i)} d(x_i, x_j)^2.
+
+    A sample has affinity to a cluster if it has edges to its members and they have edges to it: the
+    product of the mean weights to and fro. The affinity of two clusters is that of their members to
+    the other one [1]_,
+
+    .. math:: A(a, b) =
+        \sum_{i \in a} \frac{\sum_{j \in b} w_{ij}}{|b|} \frac{\sum_{j \in b} w_{ji}}{|b|} +
+        \sum_{i \in b} \frac{\sum_{j \in a} w_{ij}}{|a|} \frac{\sum_{j \in a} w_{ji}}{|a|}.
+
+    It begins with the clusters in which each sample is with its nearest neighbor. An outlier and
+    its neighbor may have edges to others and none in return; such clusters would be left at last,
+    and two true ones would merge instead. So, if there are more than ``20 * n_clusters`` to begin
+    with, those whose largest affinity is at most 3 % of the median's first join the cluster that
+    their edges lead to. Merged is then the cluster :math:`c` with the one :math:`c_1` of largest
+    affinity for which the criterion
+
+    .. math:: A(c, c_1) + \frac{\lambda}{K - 1} \sum_{k=2}^K \bigl(A(c, c_1) - A(c, c_k)\bigr)
+
+    is largest, :math:`c_k` being the :math:`k`-th in the order of affinity: one that stands out
+    among its neighbors comes first. With :math:`\lambda = 0` this is graph degree linkage [1]_,
+    with :math:`\lambda = 1` the linkage of JULE [2]_.
+
+    Use it for clusters of any shape that lie on curved sheets, such as images, where
+    :class:`sklearn.cluster.AgglomerativeClustering` and spectral clustering are at home too; it is
+    faster than these, and its memory is linear in the number of edges. It does not know noise, and
+    needs enough neighbors: clusters without edges in both directions between them never meet.
+
+    Read more in the :ref:`User Guide <graph>`.
+
+    Parameters
+    ----------
+    n_clusters : int or None, default=8
+        The number of clusters. None if `affinity_threshold` decides.
+
+    affinity_threshold : float, default=None
+        Merges end before the first one of smaller affinity. `n_clusters` must then be None. The
+        clusters of nearest neighbors to begin with are kept in any case.
+
+    n_neighbors : int, default=20
+        How many neighbors each sample has edges to; all other samples, if there are fewer.
+
+    affinity : str, default="nearest_neighbors"
+        What the graph is made of.
+
+        - "nearest_neighbors": samples.
+        - "precomputed_nearest_neighbors": distances, a square matrix; a sparse one has no more
+          neighbors than it has entries.
+        - "precomputed": weights of edges, from rows to columns, a square matrix. All are edges,
+          whatever `n_neighbors` is; those on the diagonal are ignored.
+
+    metric : str or callable, default="euclidean"
+        The distance of samples: one of :func:`sklearn.metrics.pairwise_distances`.
+
+    metric_params : dict, default=None
+        Keyword arguments of the metric.
+
+    scale : float, default=1.0
+        Factor of the mean squared distance to neighbors in the weights. Larger values let farther
+        neighbors count like near ones.
+
+    init : {"nearest_neighbors", "singletons"}, default="nearest_neighbors"
+        The clusters to begin with: each sample with its nearest neighbor, or alone, which is slower
+        and seldom better.
+
+    n_neighbor_clusters : int, default=5
+        The clusters :math:`K` that a cluster is compared with in the criterion.
+
+    local_weight : float, default=1.0
+        The weight :math:`\lambda` in the criterion.
+
+    n_jobs : int, default=None
+        The number of threads in the search for neighbors. None means all that OpenMP offers, -1 all
+        processors. The result does not depend on it.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_samples,)
+        The cluster of each sample, numbered in the order of their first samples.
+
+    n_clusters_ : int
+        The number of clusters.
+
+    n_initial_clusters_ : int
+        The number of clusters to begin with, outlying ones not counted.
+
+    children_ : ndarray of shape (n_samples - 1, 2)
+        The clusters merged by each merge, down to a single one: numbers below `n_samples` are
+        samples, and `n_samples + i` is the result of merge `i`. The first
+        `n_samples - n_initial_clusters_` merges join nearest neighbors, and outlying clusters to
+        others.
+
+    affinities_ : ndarray of shape (n_samples - 1,)
+        The affinity of the clusters merged by each merge. nan for those of nearest neighbors and
+        of outlying clusters, 0 where no affinity was left.
+
+    distances_ : ndarray of shape (n_samples - 1,)
+        Heights for a dendrogram: the distance of nearest neighbors, and then of two samples that
+        would have the affinity of the merge if each were a neighbor of the other,
+        :math:`\sigma \sqrt{\log(2 / A) / 2}`, or that of an earlier one if it was larger. Infinite
+        where nothing connects two clusters of a precomputed graph.
+
+    affinity_matrix_ : sparse array of shape (n_samples, n_samples)
+        The weights of the edges.
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during `fit`. Defined only if all are strings.
+
+    See Also
+    --------
+    sklearn.cluster.AgglomerativeClustering : Merges by distances between clusters.
+    sklearn.cluster.SpectralClustering : Cuts a graph of neighbors by its eigenvectors.
+    HDBSCAN : Clusters of any shape and noise.
+
+    Notes
+    -----
+    Clusters may have no affinity left before a single one remains. They are then merged by edges in
+    either direction, that is on :math:`(w_{ij} + w_{ji}) / 2`, and at last, where there is no edge
+    at all, by the mean distance of their best connected samples. A warning tells if this was needed
+    to come down to `n_clusters`.
+
+    References
+    ----------
+    .. [1] W. Zhang, X. Wang, D. Zhao and X. Tang, "Graph degree linkage: agglomerative clustering
+           on a directed graph", ECCV, 2012. :arxiv:`1208.5092`
+    .. [2] J. Yang, D. Parikh and D. Batra, "Joint unsupervised learning of deep representations
+           and image clusters", CVPR, 2016. :arxiv:`1604.03628`
+
+    Examples
+    --------
+    >>> from skdeepcluster import GraphDegreeLinkage
+    >>> from skdeepcluster.metrics import clustering_accuracy
+    >>> from sklearn.datasets import load_digits
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = GraphDegreeLinkage(n_clusters=10).fit(X)
+    >>> round(clustering_accuracy(y, model.labels_), 3)
+    0.875
+    >>> model.n_initial_clusters_
+    401
+    """
+
+    _parameter_constraints: dict = {
+        "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
+        "affinity_threshold": [Interval(Real, 0, None, closed="neither"), None],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "affinity": [
+            StrOptions({"nearest_neighbors", "precomputed_nearest_neighbors", "precomputed"})
+        ],
+        "metric": [StrOptions(set(_VALID_METRICS)), callable],
+        "metric_params": [dict, None],
+        "scale": [Interval(Real, 0, None, closed="neither")],
+        "init": [StrOptions({"nearest_neighbors", "singletons"})],
+        "n_neighbor_clusters": [Interval(Integral, 1, None, closed="left")],
+        "local_weight": [Interval(Real, 0, None, closed="left")],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        n_clusters=8,
+        *,
+        affinity_threshold=None,
+        n_neighbors=20,
+        affinity="nearest_neighbors",
+        metric="euclidean",
+        metric_params=None,
+        scale=1.0,
+        init="nearest_neighbors",
+        n_neighbor_clusters=5,
+        local_weight=1.0,
+        n_jobs=None,
+    ):
+        self.n_clusters = n_clusters
+        self.affinity_threshold = affinity_threshold
+        self.n_neighbors = n_neighbors
+        self.affinity = affinity
+        self.metric = metric
+        self.metric_params = metric_params
+        self.scale = scale
+        self.init = init
+        self.n_neighbor_clusters = n_neighbor_clusters
+        self.local_weight = local_weight
+        self.n_jobs = n_jobs
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.pairwise = self.affinity != "nearest_neighbors"
+        tags.input_tags.positive_only = tags.input_tags.pairwise
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Merge samples into clusters.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or \
+                (n_samples, n_samples)
+            Samples, or distances or weights of edges if `affinity` says so.
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        if (self.n_clusters is None) == (self.affinity_threshold is None):
+            raise ValueError(
+                f"Exactly one of n_clusters={self.n_clusters} and affinity_threshold="
+                f"{self.affinity_threshold} has to be set, and the other has to be None."
+            )
+        X = self._validate(X)
+        n = X.shape[0]
+        W, nearest, lengths, top, sigma = self._graph(X)
+        self.affinity_matrix_ = W
+
+        merges = _Merges(n)
+        if self.init == "nearest_neighbors":
+            joining = nearest_merges(nearest, lengths)
+            merges.add(joining, nearest[joining], np.nan, lengths[joining])
+            if self.n_clusters is not None:
+                labels, firsts = merges.clusters()
+                edges = np.array(outlying_merges(W, labels, self.n_clusters))
+                merges.add(*firsts[edges], np.nan, 0.0)
+        self.n_initial_clusters_ = merges.n_clusters
+        merges.highest = 0.0
+        self._agglomerate(W, merges, top, sigma)
+        n_apart = merges.n_clusters
+        if n_apart > 1:
+            # The same on a graph without directions.
+            self._agglomerate((W + W.T) / 2, merges, top, sigma, counts=False)
+            self._join_components(X, W, merges)
+
+        source, target, self.affinities_, self.distances_ = merges.concatenated()
+        tree = single_linkage(source.astype(np.int64), target.astype(np.int64), self.distances_)
+        self.children_ = np.sort(tree[:, :2].astype(np.intp), axis=1)
+        if self.n_clusters is None:
+            # nan counts as large.
+            small = np.append(self.affinities_ < self.affinity_threshold, True)
+            n_merges = int(np.argmax(small))
+        else:
+            n_merges = n - self.n_clusters
+            if n_apart > self.n_clusters:
+                warnings.warn(
+                    f"{n_apart} clusters have no affinity to one another, more than n_clusters="
+                    f"{self.n_clusters}. They were merged by edges in one direction and by "
+                    "distances of components; more neighbors would tell more.",
+                    ConvergenceWarning,
+                    stacklevel=2,
+                )
+        self.n_clusters_ = n - n_merges
+        self.labels_ = components(n, source[:n_merges], target[:n_merges])
+        return self
+
+    def _agglomerate(self, W, merges, top, sigma, counts=True):
+        """Merge until no affinity is left."""
+        labels, firsts = merges.clusters()
+        edges, affinities = degree_linkage(
+            W, labels, 1, self.n_neighbor_clusters, self.local_weight
+        )
+        # Where sums are larger than any single weight there is nothing nearer.
+        heights = sigma * np.sqrt(np.log(np.maximum(top / affinities, 1)) / 2)
+        merges.add(*firsts[edges.T], affinities if counts else 0.0, heights)
+
+    def _validate(self, X):
+        precomputed = self.affinity != "nearest_neighbors"
+        X = validate_data(
+            self,
+            X,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            order="C",
+            ensure_min_samples=2,
+        )
+        if precomputed:
+            what = "weights" if self.affinity == "precomputed" else "distances"
+            if X.shape[0] != X.shape[1]:
+                raise ValueError(
+                    f"With affinity={self.affinity!r} X is a square matrix of {what}, got shape "
+                    f"{X.shape}."
+                )
+            if X.min() < 0:
+                raise ValueError(
+                    f"With affinity={self.affinity!r} X must have no negative {what}, got "
+                    f"{X.min():.3g}."
+                )
+        if self.n_clusters is not None and X.shape[0] < self.n_clusters:
+            raise ValueError(f"n_samples={X.shape[0]} should be >= n_clusters={self.n_clusters}.")
+        return X
+
+    def _graph(self, X):
+        """Weights; the nearest neighbor of each row, or -1, and how far it is; the affinity of two
+        samples at distance 0, and the scale of distances."""
+        n = X.shape[0]
+        if self.affinity == "precomputed":
+            rows, columns, weights = _edges(X, descending=True)
+            rows, columns, weights = (part[weights > 0] for part in (rows, columns, weights))
+            sigma, largest = 1.0, weights.max(initial=0)
+            lengths = np.sqrt(np.log(largest / weights))
+            top = 2 * largest**2
+        else:
+            rows, columns, lengths = self._neighbors(X)
+            weights, sigma = gaussian_weights(lengths, self.scale)
+            top = 2.0
+        starts = np.searchsorted(rows, np.arange(n + 1))
+        some = np.diff(starts) > 0
+        nearest = np.full(n, -1, np.int32)
+        nearest[some] = columns[starts[:-1][some]]
+        length = np.zeros(n)
+        length[some] = lengths[starts[:-1][some]]
+        W = csr_array((weights, (rows, columns)), shape=(n, n))
+        return W, nearest, length, top, sigma
+
+    def _neighbors(self, X):
+        """Edges to the nearest neighbors, nearest first: rows, columns, distances."""
+        n = X.shape[0]
+        n_neighbors = min(self.n_neighbors, n - 1)
+        n_threads = _openmp_effective_n_threads(self.n_jobs)
+        if self.affinity == "precomputed_nearest_neighbors" and issparse(X):
+            rows, columns, lengths = _edges(X)
+            near = np.arange(len(rows)) - np.searchsorted(rows, rows) < n_neighbors
+            return rows[near], columns[near], lengths[near]
+        if (
+            self.affinity == "nearest_neighbors"
+            and self.metric in ("euclidean", "l2")
+            and not self.metric_params
+            and not issparse(X)
+        ):
+            squares, neighbors = nearest_neighbors(X, n_neighbors, n_threads)
+            lengths = np.sqrt(squares)
+        else:
+            precomputed = self.affinity != "nearest_neighbors"
+            lengths, neighbors = (
+                NearestNeighbors(
+                    n_neighbors=n_neighbors,
+                    metric="precomputed" if precomputed else self.metric,
+                    metric_params=None if precomputed else self.metric_params,
+                    n_jobs=n_threads,
+                )
+                .fit(X)
+                .kneighbors()
+            )
+            if not np.isfinite(lengths).all():
+                raise ValueError(
+                    f"metric={self.metric!r} gave a distance that is infinite or nan; use another "
+                    "metric, or precomputed distances without such entries."
+                )
+        rows = np.repeat(np.arange(n), n_neighbors)
+        return rows, neighbors.ravel(), lengths.ravel().astype(np.float64)
+
+    def _join_components(self, X, W, merges):
+        """Merge what no edge connects."""
+        labels, firsts = merges.clusters()
+        n_clusters = len(firsts)
+        if n_clusters == 1:
+            return
+        if self.affinity == "precomputed" or (
+            self.affinity == "precomputed_nearest_neighbors" and issparse(X)
+        ):
+            merges.add(np.repeat(firsts[0], n_clusters - 1), firsts[1:], 0.0, np.inf)
+            return
+
+        def distances(hubs):
+            if self.affinity == "nearest_neighbors":
+                return pairwise_distances(X[hubs], metric=self.metric, **(self.metric_params or {}))
+            return X[np.ix_(hubs, hubs)]
+
+        edges, heights = hub_linkage(W, labels, distances)
+        merges.add(*firsts[edges.T], 0.0, heights)
+
+
+class _Merges:
+    """Merges of n samples so far: a sample of either side, affinity and height of each."""
+
+    def __init__(self, n):
+        self.n_clusters = self.n = n
+        self.highest = 0.0
+        self.columns = [], [], [], []
+
+    def add(self, source, target, affinities, heights):
+        """Add merges; they are no lower than the last ones."""
+        heights = np.append(self.highest, np.broadcast_to(heights, len(source)))
+        heights = np.maximum.accumulate(heights)
+        columns = np.broadcast_arrays(source, target, affinities, heights[1:])
+        for parts, column in zip(self.columns, columns, strict=True):
+            parts.append(column)
+        self.highest = heights[-1]
+        self.n_clusters -= len(source)
+
+    def concatenated(self):
+        """One array of each."""
+        return [np.concatenate(parts) for parts in self.columns]
+
+    def clusters(self):
+        """The cluster of each sample, and the first sample of each cluster."""
+        source, target, _, _ = self.concatenated() if self.columns[0] else ([],) * 4
+        labels = components(self.n, source, target)
+        return labels, np.unique(labels, return_index=True)[1]
+
+
+def _edges(X, descending=False):
+    """Entries of a square matrix beside the diagonal, in order within rows."""
+    X = csr_array(X, dtype=np.float64, copy=True)
+    X.sum_duplicates()
+    X = X.tocoo()
+    off = X.row != X.col
+    rows, columns, values = X.row[off], X.col[off], X.data[off]
+    order = np.lexsort((columns, -values if descending else values, rows))
+    return rows[order], columns[order], values[order]

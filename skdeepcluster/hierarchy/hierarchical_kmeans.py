@@ -1,0 +1,552 @@
+"""HierarchicalKMeans: k-means of the centers of k-means."""
+
+import warnings
+from functools import partial
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import pairwise_distances
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.parallel import _get_threadpool_controller
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skdeepcluster.hierarchy._kmeans import FLOATS, Rows, lloyd, seeds
+from skdeepcluster.hierarchy._sampling import balanced_sample, members
+from skdeepcluster.validation._inputs import is_on_disk
+
+# "auto": rows in a cluster of the finest level, clusters in one of each further level, and the
+# least number of clusters of a further level.
+FINEST, COARSER, FEWEST = 20, 4, 20
+
+
+class HierarchicalKMeans(
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClusterMixin,
+    BaseEstimator,
+):
+    r"""K-means of the centers of k-means, with resampling.
+
+    The first level clusters the rows, each further level the centers of the one before,
+
+    .. math:: C^{(t)} = \arg\min_{|C| = k_t} \; \sum_{x \in C^{(t-1)}} \min_{c \in C} \|x - c\|^2,
+        \qquad C^{(0)} = X, \quad k_1 > k_2 > \dots,
+
+    where every center counts as one, however many rows it stands for. So regions with many rows
+    lose their weight from level to level, and still more by resampling: a level is clustered anew
+    from a few members of each of its clusters. The coarse clusters become parts of about equal
+    volume, from which :meth:`balanced_sample` draws rows evenly.
+
+    Use it to thin out data with a long tail before training, to choose a spread subset, or for a
+    taxonomy of millions of rows. With one number of clusters it is plain k-means, made for many
+    clusters and for rows on disk. Coarse clusters are no natural groups: to find those, cluster the
+    rows themselves.
+
+    Read more in the :ref:`User Guide <hierarchy>`.
+
+    Parameters
+    ----------
+    n_clusters : "auto", int or list of int, default="auto"
+        The numbers of clusters from the finest level to the coarsest, decreasing. "auto" has a
+        cluster for 20 rows, and for 4 clusters of the level before, as long as there are 20. An
+        int is plain k-means: one level, without resampling.
+
+    n_resamples : int, default=10
+        How often each level is clustered anew from members of its clusters.
+
+    sample_size : "auto", int, list of int or None, default="auto"
+        How many members of each cluster are taken then, on all levels or on each. "auto" means
+        half the mean number of members. A level with None or 1 is not resampled.
+
+    resample_strategy : {"closest", "random"}, default="closest"
+        Which members are taken: the nearest to the center, or any.
+
+    metric : {"euclidean", "cosine"}, default="euclidean"
+        "cosine" scales rows and centers to unit length, and the loss of a row is one minus the
+        cosine of its angle with the center (spherical k-means).
+
+    max_iter : int, default=50
+        The most passes of each k-means.
+
+    tol : float, default=0
+        A k-means ends when the squared movements of its centers sum up to no more than this part of
+        the mean variance of the features; at the latest when no row changes its cluster.
+
+    n_init : int, default=1
+        How many starts each level has, of which the best is kept.
+
+    init : {"k-means++", "random"} or array-like, default="k-means++"
+        How to begin: at rows that are drawn by their squared distance to those drawn before, from
+        10 rows for each cluster and no less than 10,000; at any rows; or, on the finest level, at
+        given centers, of shape (n_clusters, n_features).
+
+    random_state : int, RandomState instance or None, default=None
+        Determines starts and random members.
+
+    n_jobs : int, default=None
+        The number of threads. None means all that OpenMP offers, -1 all processors. The result does
+        not depend on it.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_samples,)
+        The cluster of each row on the coarsest level.
+
+    labels_per_level_ : ndarray of shape (n_levels, n_samples)
+        The clusters of each row, from the finest level to the coarsest.
+
+    cluster_centers_ : ndarray of shape (n_clusters, n_features)
+        The centers of the coarsest level.
+
+    centers_per_level_ : list of n_levels ndarrays of shape (n_clusters, n_features)
+        The centers of each level.
+
+    parents_ : list of n_levels - 1 ndarrays of shape (n_clusters,)
+        For each cluster the one of the next level that it belongs to.
+
+    tree_ : list of n_levels lists of ndarrays
+        For each cluster of a level its children, which are clusters of the level before, or rows
+        for those of the finest level.
+
+    sizes_ : list of n_levels ndarrays of shape (n_clusters,)
+        The number of rows of each cluster.
+
+    distances_ : ndarray of shape (n_samples,)
+        The distance of each row to its center of the finest level.
+
+    inertia_per_level_ : ndarray of shape (n_levels,)
+        The loss of each level: the sum of the squared distances of its members, rows or centers,
+        to their nearest centers. With "cosine" the sum of the cosine distances.
+
+    n_iter_ : int
+        The number of passes over the rows of the k-means of the finest level.
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during `fit`. Defined only if all are strings.
+
+    See Also
+    --------
+    balanced_sample : The same sampling from clusters of any origin.
+    sklearn.cluster.BisectingKMeans : A hierarchy from the top, of natural groups.
+
+    References
+    ----------
+    .. [1] H. V. Vo et al. (2024). Automatic data curation for self-supervised learning: a
+           clustering-based approach. *Transactions on Machine Learning Research*.
+
+    Examples
+    --------
+    A uniform sample of 120 rows would have one of the third group.
+
+    >>> import numpy as np
+    >>> from sklearn.datasets import make_blobs
+    >>> from skdeepcluster import HierarchicalKMeans
+    >>> X, y = make_blobs([5000, 500, 50], random_state=0)
+    >>> model = HierarchicalKMeans(n_clusters=[300, 30], random_state=0).fit(X)
+    >>> model.labels_per_level_.shape
+    (2, 5550)
+    >>> rows = model.balanced_sample(120, random_state=0)
+    >>> bool(np.sum(y[rows] == 2) > 8)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "n_clusters": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), list],
+        "n_resamples": [Interval(Integral, 0, None, closed="left")],
+        "sample_size": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+            list,
+            None,
+        ],
+        "resample_strategy": [StrOptions({"closest", "random"})],
+        "metric": [StrOptions({"euclidean", "cosine"})],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "init": [StrOptions({"k-means++", "random"}), "array-like"],
+        "random_state": ["random_state"],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        n_clusters="auto",
+        *,
+        n_resamples=10,
+        sample_size="auto",
+        resample_strategy="closest",
+        metric="euclidean",
+        max_iter=50,
+        tol=0.0,
+        n_init=1,
+        init="k-means++",
+        random_state=None,
+        n_jobs=None,
+    ):
+        self.n_clusters = n_clusters
+        self.n_resamples = n_resamples
+        self.sample_size = sample_size
+        self.resample_strategy = resample_strategy
+        self.metric = metric
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_init = n_init
+        self.init = init
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    # ---------------------------------------------------------------- fit
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Cluster the rows, then the centers, level by level.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The data. A memory-mapped array is read block by block, several times.
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        X = self._validate(X, reset=True)
+        numbers = self._numbers_of_clusters(len(X))
+        sample_sizes = self._sample_sizes(len(X), numbers)
+        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+        context = self._init_callback_context(max_subtasks=len(numbers))
+        context.call_on_fit_task_begin(estimator=self, X=X)
+        self.centers_per_level_, self.parents_, inertias = [], [], []
+        dtype = X.dtype if X.dtype in FLOATS else np.float64
+        with self._limited_threads():
+            rows = self._rows(X)
+            for level, (k, sample_size) in enumerate(zip(numbers, sample_sizes, strict=True)):
+                task = context.subcontext(
+                    task_name="level", max_subtasks=self._n_init(level) + self.n_resamples
+                )
+                task.call_on_fit_task_begin(estimator=self, X=X)
+                centers, labels, squares, n_iter = self._level(X, rows, k, sample_size, rng, task)
+                inertias.append(self._loss(squares))
+                # Nobody belongs to an empty cluster.
+                present, labels = np.unique(labels, return_inverse=True)
+                centers = centers[present]
+                labels = labels.astype(np.int32)
+                if level == 0:
+                    self.n_iter_ = n_iter
+                    self.distances_ = (squares / 2 if rows.unit else np.sqrt(squares)).astype(dtype)
+                    labels_per_level = [labels]
+                else:
+                    self.parents_.append(labels)
+                    labels_per_level.append(labels[labels_per_level[-1]])
+                self.centers_per_level_.append(centers.astype(dtype, copy=False))
+                rows = self._rows(centers)
+                if task.call_on_fit_task_end(
+                    estimator=self,
+                    X=X,
+                    reconstruction_attributes=partial(self._described_by, None),
+                ):
+                    break
+        self.labels_per_level_ = np.array(labels_per_level)
+        self.inertia_per_level_ = np.array(inertias)
+        self.tree_ = [members(part) for part in (labels_per_level[0], *self.parents_)]
+        self.sizes_ = [np.bincount(part) for part in labels_per_level]
+        self.labels_ = labels_per_level[-1]
+        self.cluster_centers_ = self.centers_per_level_[-1]
+        self._n_features_out = len(self.cluster_centers_)
+        context.call_on_fit_task_end(estimator=self, X=X)
+        for level, (k, centers) in enumerate(zip(numbers, self.centers_per_level_, strict=False)):
+            if len(centers) < k:
+                warnings.warn(
+                    f"Level {level} has {len(centers)} clusters, fewer than the {k} asked for: "
+                    "rows may repeat, or clusters lost all of theirs. Use fewer clusters or "
+                    "another start.",
+                    ConvergenceWarning,
+                    stacklevel=2,
+                )
+        return self
+
+    def _limited_threads(self):
+        """Matrix products are on one thread each: several are computed at once."""
+        return _get_threadpool_controller().limit(limits=1, user_api="blas")
+
+    def _validate(self, X, reset):
+        on_disk = is_on_disk(X)
+        # What is on disk is checked, and converted, as it is read.
+        return validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype="numeric" if on_disk else FLOATS,
+            order=None if on_disk else "C",
+            ensure_all_finite=not on_disk,
+        )
+
+    def _rows(self, X):
+        n_threads = _openmp_effective_n_threads(self.n_jobs)
+        return Rows(X, n_threads, unit=self.metric == "cosine")
+
+    def _numbers_of_clusters(self, n):
+        numbers = self.n_clusters
+        if isinstance(numbers, str):
+            numbers = [-(-n // FINEST)]
+            while -(-numbers[-1] // COARSER) >= FEWEST:
+                numbers.append(-(-numbers[-1] // COARSER))
+        elif isinstance(numbers, Integral):
+            numbers = [numbers]
+        if (
+            not numbers
+            or not all(isinstance(k, Integral) and k >= 1 for k in numbers)
+            or any(fine <= coarse for fine, coarse in zip(numbers, numbers[1:], strict=False))
+        ):
+            raise ValueError(
+                f"n_clusters={self.n_clusters!r} must be positive integers that decrease from "
+                "level to level."
+            )
+        if n < numbers[0]:
+            raise ValueError(f"n_samples={n} should be >= n_clusters={numbers[0]}.")
+        return [int(k) for k in numbers]
+
+    def _sample_sizes(self, n, numbers):
+        sizes = self.sample_size
+        if isinstance(self.n_clusters, Integral) or self.n_resamples == 0:
+            return [1] * len(numbers)
+        if isinstance(sizes, str):
+            members = [n, *numbers[:-1]]
+            return [max(1, m // (2 * k)) for m, k in zip(members, numbers, strict=True)]
+        if not isinstance(sizes, list):
+            sizes = [sizes] * len(numbers)
+        if len(sizes) != len(numbers) or not all(
+            size is None or (isinstance(size, Integral) and size >= 1) for size in sizes
+        ):
+            raise ValueError(
+                f"sample_size={self.sample_size!r} must be one positive integer or None for each "
+                f"of the {len(numbers)} levels."
+            )
+        return [1 if size is None else int(size) for size in sizes]
+
+    def _n_init(self, level):
+        return self.n_init if level or isinstance(self.init, str) else 1
+
+    def _start(self, rows, k, rng, given=None):
+        if given is not None:
+            return given
+        if isinstance(self.init, str) and self.init == "random":
+            return rows.take(np.sort(rng.choice(rows.shape[0], k, replace=False)))
+        return seeds(rows, k, rng)
+
+    def _given_centers(self, k, n_features):
+        """Centers to begin with on the finest level, if there are any."""
+        if isinstance(self.init, str):
+            return None
+        centers = check_array(self.init, dtype=FLOATS, input_name="init")
+        if centers.shape != (k, n_features):
+            raise ValueError(
+                f"init has shape {centers.shape}, which should be ({k}, {n_features}): a center "
+                "for each cluster of the finest level."
+            )
+        return centers
+
+    def _level(self, X, rows, k, sample_size, rng, context):
+        """Centers, labels, squared distances and the number of passes of one level."""
+        level = len(self.centers_per_level_)
+        given = self._given_centers(k, rows.shape[1]) if level == 0 else None
+        k = min(k, rows.shape[0])
+
+        def kmeans(rows, k, given=None):
+            task = context.subcontext(task_name="k-means", max_subtasks=self.max_iter)
+            task.call_on_fit_task_begin(estimator=self, X=X)
+
+            def on_pass(centers):
+                step = task.subcontext(task_name="pass")
+                step.call_on_fit_task_begin(estimator=self, X=X)
+                return step.call_on_fit_task_end(
+                    estimator=self,
+                    X=X,
+                    reconstruction_attributes=partial(self._described_by, centers),
+                )
+
+            start = self._start(rows, k, rng, given)
+            found = lloyd(rows, start, self.max_iter, self.tol, on_pass)
+            stop = task.call_on_fit_task_end(
+                estimator=self,
+                X=X,
+                reconstruction_attributes=partial(self._described_by, found[0]),
+            )
+            return found, stop
+
+        best, least, stop = None, np.inf, False
+        for _ in range(self._n_init(level)):
+            found, stop = kmeans(rows, k, given)
+            loss = self._loss(found[2])
+            if best is None or loss < least:
+                best, least = found, loss
+            if stop:
+                break
+        centers, labels, squares, n_iter = best
+        for _ in range(self.n_resamples if sample_size > 1 and not stop else 0):
+            key = squares if self.resample_strategy == "closest" else rng.random(len(labels))
+            order = np.lexsort((key, labels))
+            counts = np.bincount(labels, minlength=len(centers))
+            ranks = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+            pool = rows.part(np.sort(order[ranks < sample_size]))
+            (centers, *_), stop = kmeans(pool, min(k, pool.shape[0]))
+            rows.choose_dimensions(centers)
+            # The clusters known have other centers now.
+            labels[:] = -1
+            rows.nearest(centers, labels, squares)
+            if stop:
+                break
+        return centers, labels, squares, n_iter
+
+    def _loss(self, squares):
+        """The sum of what a row or center costs, from its squared distance."""
+        return float(squares.sum(dtype=np.float64)) / (2 if self.metric == "cosine" else 1)
+
+    def _described_by(self, centers):
+        """What predictions need, of the levels that are done, or of the first as it is."""
+        if centers is not None and not self.centers_per_level_:
+            return {"centers_per_level_": [centers], "cluster_centers_": centers, "parents_": []}
+        return {
+            "centers_per_level_": list(self.centers_per_level_),
+            "cluster_centers_": self.centers_per_level_[-1],
+            "parents_": list(self.parents_),
+        }
+
+    # ---------------------------------------------------------------- use
+
+    def _nearest(self, X, centers):
+        """Labels and squared distances of the nearest centers."""
+        with self._limited_threads():
+            rows = self._rows(X)
+            labels = np.full(len(X), -1, np.int32)
+            squares = np.empty(len(X), rows.dtype)
+            rows.choose_dimensions(centers)
+            rows.nearest(centers, labels, squares)
+        return labels, squares
+
+    def predict(self, X, level=-1, method="tree"):
+        """The clusters of rows on a level.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            New data. A memory-mapped array is read block by block.
+        level : int, default=-1
+            The level, from 0 for the finest on; -1 is the coarsest.
+        method : {"tree", "nearest"}, default="tree"
+            "tree" goes from the nearest center of the finest level up to the ancestor, as `fit`
+            does; "nearest" takes the nearest center of the level itself.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Index of the cluster of each row.
+        """
+        check_is_fitted(self)
+        n_levels = len(self.centers_per_level_)
+        if not (isinstance(level, Integral) and -n_levels <= level < n_levels):
+            raise ValueError(f"level={level!r} must be from 0 to {n_levels - 1}, or -1.")
+        if method not in ("tree", "nearest"):
+            raise ValueError(f'method={method!r} must be "tree" or "nearest".')
+        X = self._validate(X, reset=False)
+        level %= n_levels
+        if method == "nearest":
+            return self._nearest(X, self.centers_per_level_[level])[0]
+        labels = self._nearest(X, self.centers_per_level_[0])[0]
+        for parents in self.parents_[:level]:
+            labels = parents[labels]
+        return labels
+
+    def transform(self, X):
+        """Distances to the centers of the coarsest level.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            New data.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_samples, n_clusters)
+            Distance of each row to each center, by the metric.
+        """
+        check_is_fitted(self)
+        X = self._validate(X, reset=False)
+        distances = [
+            pairwise_distances(rows, self.cluster_centers_, metric=self.metric)
+            for _, rows in self._rows(X).blocks()
+        ]
+        return np.concatenate(distances).astype(X.dtype if X.dtype in FLOATS else np.float64)
+
+    def score(self, X, y=None):
+        """Minus the loss of the finest level.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            New data.
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        score : float
+            Higher is better, 0 is best.
+        """
+        check_is_fitted(self)
+        X = self._validate(X, reset=False)
+        return -self._loss(self._nearest(X, self.centers_per_level_[0])[1])
+
+    def balanced_sample(self, n_samples, *, strategy="random", multiplier=1, random_state=None):
+        """Draw rows of the training data that are spread evenly over the hierarchy.
+
+        Parameters
+        ----------
+        n_samples : int
+            How many rows to draw. There are fewer if there are no more.
+        strategy : {"random", "closest"}, default="random"
+            Which rows of a finest cluster are drawn: any, or those nearest to its center.
+        multiplier : int, default=1
+            How often a row may be drawn.
+        random_state : int, RandomState instance or None, default=None
+            Determines the rows, and the clusters that give one more than others.
+
+        Returns
+        -------
+        rows : ndarray of shape (min(n_samples, n_rows * multiplier),)
+            Indices of the rows, ascending.
+        """
+        check_is_fitted(self)
+        return balanced_sample(
+            self.labels_per_level_,
+            n_samples,
+            strategy=strategy,
+            distances=self.distances_,
+            multiplier=multiplier,
+            random_state=random_state,
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

@@ -1,0 +1,306 @@
+"""What self-supervised methods share: encoder, views, heads, and the way from rows to labels."""
+
+import math
+import warnings
+from functools import partial
+from numbers import Integral
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from sklearn.exceptions import ConvergenceWarning
+from torch import nn
+
+from skdeepcluster._sklearn import Interval, StrOptions
+from skdeepcluster.assignment import grouped_anchors, moved_anchors
+from skdeepcluster.base import param
+from skdeepcluster.deep import DeepClusterer, EncoderMixin, ProbabilityMixin, StreamMixin, seeded
+from skdeepcluster.nn import Encoder, conv_encoder, dense_encoder
+from skdeepcluster.training import ReadOut, Stage, cosine_decay, map_blocks, map_rows
+from skdeepcluster.views import Draws, ImageViews, TabularViews, Views
+
+# Anchors that the read-out keeps for new rows: a tenth of the rows, but not more than these.
+MAX_ANCHORS = 1000
+# Views of rows that tell where to cut the embedding, all rows together.
+VIEWED = 10_000
+# An embedding has collapsed where rows of length one stand this near to each other, where it has
+# hardly more than one dimension, or where views tell next to nothing of their rows' clusters: this
+# share of the cross entropy of a guess.
+SPREAD, RANK, GUESS = 0.01, 1.05, 0.9
+
+
+class SelfSupervised(ProbabilityMixin, EncoderMixin, DeepClusterer):
+    """Base of the methods that train an encoder by views and pseudo-labels.
+
+    Parameters
+    ----------
+    encoder : {"auto", "mlp", "conv"}, sequence of int or torch.nn.Module, default="auto"
+        Network from rows to the embedding: "auto" takes "conv" for images and "mlp" for flat rows.
+        A sequence gives the widths of an mlp's hidden layers. A module is copied with its weights.
+
+    hidden_layer_sizes : sequence of int, default=None
+        Widths of the hidden layers of "mlp", by default (512, 512), or channels of the convolutions
+        of "conv", by default (32, 64, 128).
+
+    n_components : int, default=64
+        Width of the embedding, whose rows have length one.
+
+    n_prototypes : int, default=None
+        Groups that the training tells apart; by default ten for each cluster, but not more than a
+        fifth of the rows.
+
+    views : "auto" or callable, default="auto"
+        Random views of a batch of standardised rows: "auto" takes
+        `skdeepcluster.views.ImageViews` for images and `skdeepcluster.views.TabularViews` for flat
+        rows. A callable takes a tensor of shape (n, C, H, W) or (n, n_features) and returns one of
+        the same shape; it may draw from torch's global generator.
+
+    final_clustering : {"spectral", "average", "k-means"}, default="spectral"
+        How the embedding becomes `n_clusters` groups: by cuts of neighbourhood graphs, which find
+        groups of unequal sizes and any shape (for images and views of your own also by merges of
+        neighbours, and those are taken that part fewest rows from their views); by average linkage
+        of many centres; or by k-means, which likes groups of one size.
+
+    max_epochs : int, default=50
+        Most epochs of the training.
+
+    Attributes
+    ----------
+    cluster_centers_ : ndarray of shape (n_clusters, n_components)
+        Mean direction of each cluster in the embedding.
+
+    n_prototypes_ : int
+        Groups that the training told apart.
+
+    embedding_rank_ : float
+        Dimensions that the embedding makes use of: the squared sum of the eigenvalues of its
+        covariance over the sum of their squares. Near 1 it has collapsed.
+
+    loss_ : float
+        Cross entropy of the clusters of views with those of their rows, a mean over the training
+        rows that all methods of the family share. Its negative is the `score`; the losses that
+        training minimised are in `history_`.
+    """
+
+    encoder: object = param("auto", StrOptions({"auto", "mlp", "conv"}), "array-like", nn.Module)
+    n_components: int = param(64, Interval(Integral, 1, None, closed="left"))
+    n_prototypes: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
+    views: object = param("auto", StrOptions({"auto"}), callable)
+    final_clustering: str = param("spectral", StrOptions({"spectral", "average", "k-means"}))
+    max_epochs: int = 50
+
+    _constraint = "unit_norm"
+    # Crops and turns move pixels: the background must look the same everywhere.
+    _common_means = True
+    _hidden = {"mlp": (512, 512), "conv": (32, 64, 128)}
+    # Whether batches have to be whole, as where rows of a batch are compared.
+    _drops_rest = False
+    # Temperature of the memberships of the read-out.
+    _read_out_temperature = 0.1
+
+    # -- networks ----------------------------------------------------------------------------
+
+    def _plan(self, samples, side):
+        n = len(samples)
+        n_prototypes = self._n_prototypes_of(n)
+        n_anchors = max(self.n_clusters, n_prototypes, min(MAX_ANCHORS, n // 10))
+        return SimpleNamespace(n_prototypes=n_prototypes, n_anchors=n_anchors, continues=False)
+
+    def _n_prototypes_of(self, n_samples):
+        """Number of prototypes for so many rows."""
+        most = max(self.n_clusters, n_samples // 5)
+        return min(self.n_prototypes or min(10 * self.n_clusters, most), n_samples)
+
+    def _build(self, shape, plan, generator):
+        module = self._encoder_alone(shape, generator)
+        with torch.no_grad():
+            width = module.eval().encode(torch.zeros(2, *shape)).shape[1]
+        module.register_buffer("anchors", torch.zeros(plan.n_anchors, width))
+        module.register_buffer("anchor_clusters", torch.full((plan.n_anchors,), -1))
+        self._add_heads(module, width, plan, generator)
+        return module
+
+    def _encoder_alone(self, shape, generator):
+        if isinstance(self.encoder, nn.Module):
+            return super()._encoder_alone(shape, generator)
+        name, hidden = self._architecture(shape)
+        make = conv_encoder if name == "conv" else dense_encoder
+        return Encoder(make(shape, hidden, self.n_components, generator), self._constraint)
+
+    def _add_heads(self, module, width, plan, generator):
+        """Give the module what else is trained, for an embedding of this width."""
+
+    # -- training ----------------------------------------------------------------------------
+
+    def _stages(self):
+        return [Stage("train", self._loss_of_batch, self.max_epochs, **self._training())]
+
+    def _training(self):
+        """Options of the stage of training."""
+        options = {"schedule": cosine_decay}
+        if self._drops_rest:
+            options["batches"] = self._whole_batches
+        return options
+
+    def _loss_of_batch(self, fit, batch):
+        """The method's own loss."""
+        raise NotImplementedError
+
+    def _whole_batches(self, fit):
+        """All rows in random order, less those that would make a smaller last batch."""
+        n = len(fit.samples)
+        size = min(n, self.batch_size)
+        return torch.randperm(n, generator=fit.generator)[: n // size * size]
+
+    # -- views -------------------------------------------------------------------------------
+
+    def _uses_user_code(self):
+        return super()._uses_user_code() or not isinstance(self._view_maker((1,)), Views)
+
+    def _view_maker(self, shape):
+        if self.views == "auto":
+            return ImageViews() if len(shape) == 3 else TabularViews()
+        return self.views
+
+    def _views(self, fit, batch, n_views=2, n_local=0):
+        """Views of a batch, whole ones and those that keep less of a row."""
+        x = batch.x
+        draws = SimpleNamespace(
+            uniform=partial(fit.uniform, batch),
+            normal=partial(fit.normal, batch),
+            batch_rows=partial(fit.batch_rows, batch),
+        )
+        whole = self._view_maker(x.shape[1:])
+        local = whole.local() if n_local and isinstance(whole, Views) else whole
+        makers = [whole] * n_views + [local] * n_local
+        return [view_of(make, x, draws) for make in makers]
+
+    def _encoded_views(self, fit, batch, n_views=2, n_local=0):
+        """Embeddings of views, one after the other in a list."""
+        views = self._views(fit, batch, n_views, n_local)
+        return fit.module.encode(torch.cat(views)).chunk(len(views))
+
+    # -- labels ------------------------------------------------------------------------------
+
+    def _read_out(self, fit):
+        Z = map_rows(fit.module.encode, fit.samples)
+        fit.require_finite(Z.sum(dtype=torch.float64).item())
+        anchors, clusters = self._anchors(fit, Z.cpu().numpy())
+        fit.module.anchors[: len(anchors)] = torch.as_tensor(anchors)
+        fit.module.anchor_clusters.fill_(-1)[: len(clusters)] = torch.as_tensor(clusters)
+        loss, labels = self._evaluate(fit.module, fit.samples)
+        centers = Z.new_zeros(self.n_clusters, Z.shape[1])
+        centers.index_add_(0, torch.as_tensor(labels, device=Z.device).long(), Z)
+        centered = Z.double() - Z.mean(dim=0, dtype=torch.float64)
+        variances = torch.linalg.eigvalsh(centered.T @ centered / len(Z))
+        squares = variances.square().sum().item()
+        found = {
+            "cluster_centers_": F.normalize(centers, dim=1).cpu().numpy(),
+            "n_components_": Z.shape[1],
+            "embedding_rank_": variances.sum().item() ** 2 / squares if squares > 0 else 0.0,
+            "n_prototypes_": fit.plan.n_prototypes,
+            "_spread": variances.sum().clamp_min(0).sqrt().item(),
+        }
+        return ReadOut(loss, labels, found | self._attributes(fit))
+
+    def _anchors(self, fit, Z):
+        rule, views = self.final_clustering, None
+        make = self._view_maker(fit.samples.shape)
+        # Views of tables stay near their rows: they tell no more than neighbours do.
+        if rule == "spectral" and not isinstance(make, TabularViews):
+            views = torch.stack(
+                [
+                    self._over_views(fit.samples, lambda x, view: fit.module.encode(view), seed)
+                    for seed in range(max(1, VIEWED // len(Z)))
+                ]
+            )
+            views = views.cpu().numpy()
+        return grouped_anchors(Z, self.n_clusters, fit.plan.n_anchors, rule, views)
+
+    def _over_views(self, samples, function, seed=0):
+        """Concatenate function(rows, views of them) over samples; a seed's views are the same."""
+        draws = torch.Generator().manual_seed(seed)
+        make = self._view_maker(samples.shape)
+        with seeded(self._global_generators(samples.device), seed=seed):
+            parts = map_blocks(lambda x: function(x, view_of(make, x, Draws(x, draws))), samples)
+            return torch.cat(list(parts))
+
+    def _evaluate(self, module, samples):
+        def loss_and_label(x, view):
+            label = self._label(module, x)
+            seen = self._log_proba(module, view)
+            return torch.stack([-seen.gather(1, label[:, None])[:, 0], label], dim=1)
+
+        found = self._over_views(samples, loss_and_label)
+        return found[:, 0].mean(dtype=torch.float64).item(), found[:, 1].int().cpu().numpy()
+
+    def _log_proba(self, module, x):
+        """By the nearest anchor of each cluster."""
+        clusters = module.anchor_clusters
+        cosine = module.encode(x) @ module.anchors[clusters >= 0].T
+        nearest = cosine.new_full((len(x), self.n_clusters), -1e4)
+        index = clusters[clusters >= 0].expand(len(x), -1)
+        nearest = nearest.scatter_reduce(1, index, cosine, "amax")
+        return F.log_softmax(nearest / self._read_out_temperature, dim=1)
+
+    def _warn(self, out_of_time):
+        super()._warn(out_of_time)
+        k = self.n_clusters
+        if k == 1 or len(np.unique(self.labels_)) < 2:
+            return
+        signs = []
+        if self._spread < SPREAD:
+            signs.append("all rows are in nearly one place")
+        if self.embedding_rank_ < RANK and k > 2 and self.n_features_in_ > 2:
+            signs.append("it has hardly more than one dimension")
+        if self.loss_ > GUESS * math.log(k):
+            signs.append("views of a row have other clusters than the row")
+        if signs:
+            warnings.warn(
+                f"The embedding of {type(self).__name__} has collapsed: {', and '.join(signs)} "
+                f"(embedding_rank_={self.embedding_rank_:.2f}, loss_={self.loss_:.2f}). Its "
+                "clusters mean little. Try more max_epochs, a lower learning_rate, weaker views, "
+                "more n_prototypes or a larger batch_size.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+
+def view_of(make, x, draws):
+    """A view of each row by one of ours, which has its numbers from `draws`, or by the user's."""
+    if isinstance(make, Views):
+        if isinstance(make, ImageViews) and x.ndim != 4:
+            raise ValueError(
+                "views=ImageViews(...) needs images of shape (n, C, H, W) or (n, H, W), or "
+                "image_shape=(C, H, W) for flat rows"
+            )
+        return make(x, draws)
+    with torch.no_grad():
+        view = make(x)
+    if not isinstance(view, torch.Tensor) or view.shape != x.shape:
+        got = tuple(view.shape) if isinstance(view, torch.Tensor) else type(view).__name__
+        raise ValueError(
+            f"views must return a tensor of the shape of its batch, {tuple(x.shape)}; got {got}"
+        )
+    return view
+
+
+class OnlineBase(StreamMixin, SelfSupervised):
+    """Base of the methods that can go on with new rows, at a tenth of the learning rate."""
+
+    def _further_stage(self):
+        (stage,) = self._stages()
+        stage.epochs, stage.schedule = 1, None
+        stage.learning_rate = 0.1 * self.learning_rate
+        return stage
+
+    def _further_plan(self):
+        return SimpleNamespace(n_prototypes=self.n_prototypes_, continues=True)
+
+    def _anchors(self, fit, Z):
+        if not fit.plan.continues:
+            return super()._anchors(fit, Z)
+        known = fit.module.anchor_clusters >= 0
+        anchors = moved_anchors(Z, fit.module.anchors[known].cpu().numpy())
+        return anchors, fit.module.anchor_clusters[known].cpu().numpy()

@@ -1,0 +1,271 @@
+"""DeepCluster: k-means labels the features, the network learns the labels; and its successor."""
+
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from sklearn.metrics import normalized_mutual_info_score
+
+from skdeepcluster._sklearn import Interval
+from skdeepcluster.algorithms.kmeans import kmeans, spherical_kmeans
+from skdeepcluster.base import param
+from skdeepcluster.nn import linear
+from skdeepcluster.selfsupervised._base import SelfSupervised
+
+# Steps in which a new head learns its labels, more or less.
+STEPS_OF_HEAD = 60
+
+
+class DeepCluster(SelfSupervised):
+    r"""Clustering of features and learning of the clusters, in turns.
+
+    In each round k-means groups the whitened features, and the network learns to tell the groups
+    from views of the rows, with a new linear head and as many rows of small groups as of large
+    ones. Groups may have any size. `DeepClusterV2` keeps its head from round to round and is
+    nearly always better; this one is for comparison.
+
+    With features :math:`f_\theta` and a linear head :math:`g_W` in turns
+
+    .. math:: \min_{C, y} \; \sum_i \|\tilde f_\theta(x_i) - C_{y_i}\|^2, \qquad
+        \min_{\theta, W} \; \mathbb{E}_{i \sim \text{uniform over } y}
+        \operatorname{CE}\bigl(g_W(\operatorname{ReLU} f_\theta(t(x_i))), y_i\bigr),
+
+    where :math:`\tilde f` are whitened principal components of length one and :math:`t` is a random
+    view.
+
+    Parameters
+    ----------
+    n_whitened : int, default=256
+        Principal components that are kept, at most.
+
+    reassign_every : int, default=None
+        Epochs of a round; by default one, or as many as make 60 steps, which a new head needs.
+
+    Attributes
+    ----------
+    prototype_labels_ : ndarray of shape (n_samples,)
+        Groups of the last round.
+
+    See Also
+    --------
+    DeepClusterV2 : Prototypes as the head.
+    DeeperCluster : Groups in two levels, told together with rotations.
+
+    Notes
+    -----
+    `history_` has the normalised mutual information of the groups with those of the round before.
+    The authors' script means to draw uniformly over groups but looks rows up in a list that it has
+    re-ordered; here the draws are uniform. Groups that k-means leaves empty move to the rows
+    farthest from their own.
+
+    References
+    ----------
+    .. [1] Caron, Bojanowski, Joulin, Douze: Deep clustering for unsupervised learning of visual
+       features. ECCV 2018. :arxiv:`1807.05520`
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from skdeepcluster import DeepCluster
+    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
+    >>> deep = DeepCluster(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
+    >>> deep.transform(X).shape
+    (300, 64)
+    """
+
+    n_whitened: int = param(256, Interval(Integral, 1, None, closed="left"))
+    reassign_every: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
+
+    _least_every = 1
+
+    def _add_heads(self, module, width, plan, generator):
+        module.head = linear(width, plan.n_prototypes, generator)
+
+    def _training(self):
+        return super()._training() | {
+            "begin": self._new_round,
+            "end_epoch": self._end_epoch,
+            "batches": self._balanced_rows,
+            # Each new head begins at the full rate.
+            "schedule": None,
+        }
+
+    def _end_epoch(self, fit):
+        steps = -(-len(fit.samples) // self.batch_size)
+        every = self.reassign_every or max(self._least_every, -(-STEPS_OF_HEAD // steps))
+        # A last round that is cut short would leave the network to a head that knows nothing.
+        done, left = fit.epoch + 1, self.max_epochs - fit.epoch - 1
+        if done % every == 0 and left >= every:
+            self._new_round(fit)
+        similarity = fit.history["train"].setdefault("similarity", [])
+        similarity.append(fit.state.similarity)
+
+    def _new_round(self, fit):
+        features = fit.over_all_rows(lambda x: fit.module.encoder(x).float())
+        labels = self._group(fit, whitened(features.cpu().numpy(), self.n_whitened))
+        before = getattr(fit.state, "labels", None)
+        fit.state.similarity = 0.0
+        if before is not None:
+            before = self._flat(fit, before).cpu().numpy()
+            after = self._flat(fit, labels).numpy()
+            fit.state.similarity = float(normalized_mutual_info_score(before, after))
+        fit.state.labels = labels.to(fit.device)
+        self._renew_heads(fit)
+
+    def _group(self, fit, features):
+        """Groups of the rows, by whitened features."""
+        labels = kmeans(
+            features, fit.plan.n_prototypes, n_init=1, max_iter=20, seed=fit.seed(), refill=True
+        )[1]
+        return torch.as_tensor(labels, dtype=torch.int64)
+
+    def _flat(self, fit, labels):
+        """One number for the group of each row."""
+        return labels
+
+    def _renew_heads(self, fit):
+        fit.reset_parameters(fit.module.head)
+
+    def _balanced_rows(self, fit):
+        return balanced_rows(self._flat(fit, fit.state.labels).cpu(), fit.generator)
+
+    def _loss_of_batch(self, fit, batch):
+        (x,) = self._views(fit, batch, 1)
+        features = fit.module.encoder(x).relu()
+        return {"label": F.cross_entropy(fit.module.head(features), fit.state.labels[batch.index])}
+
+    def _attributes(self, fit):
+        return {"prototype_labels_": self._flat(fit, fit.state.labels).cpu().numpy()}
+
+
+class DeepClusterV2(SelfSupervised):
+    r"""Spherical k-means whose centres are the head that the network learns.
+
+    Each epoch begins with k-means over the embeddings of the epoch before. Its centres become the
+    prototypes, several sets of them, and all views of a row are to tell the row's. Groups may have
+    any size. Pick it where a bank of embeddings fits in memory and groups of one size are not
+    wanted; `SwAV` keeps no bank.
+
+    With embeddings :math:`z` and centres :math:`c_{hk}` of length one, and the labels
+    :math:`a_h(i)` that k-means gave with them, training minimises
+
+    .. math:: \min_\theta \; -\frac{1}{H V n} \sum_{h v i}
+        \log \mathrm{softmax}_k(c_{hk}^\top z_{iv} / \tau) \big|_{k = a_h(i)} .
+
+    Parameters
+    ----------
+    temperature : float, default=0.1
+        :math:`\tau`.
+
+    n_heads : int, default=3
+        Sets of prototypes :math:`H`, each from its own start of k-means.
+
+    n_views : int, default=2
+        Views :math:`V`. The first two fill a bank each, and sets of prototypes take turns.
+
+    kmeans_iter : int, default=10
+        Steps of k-means in each epoch.
+
+    Attributes
+    ----------
+    prototypes_ : ndarray of shape (n_heads, n_prototypes_, n_components)
+        Of length one.
+
+    prototype_labels_ : ndarray of shape (n_heads, n_samples)
+        Groups of the last epoch.
+
+    See Also
+    --------
+    DeepCluster : The first version.
+    SwAV : The same with groups of one size, batch by batch.
+
+    References
+    ----------
+    .. [1] Caron, Misra, Mairal, Goyal, Bojanowski, Joulin: Unsupervised learning of visual features
+       by contrasting cluster assignments. NeurIPS 2020. :arxiv:`2006.09882`
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from skdeepcluster import DeepClusterV2
+    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
+    >>> deep = DeepClusterV2(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
+    >>> deep.transform(X).shape
+    (300, 64)
+    """
+
+    temperature: float = param(0.1, Interval(Real, 0, None, closed="neither"))
+    n_heads: int = param(3, Interval(Integral, 1, None, closed="left"))
+    n_views: int = param(2, Interval(Integral, 1, None, closed="left"))
+    kmeans_iter: int = param(10, Interval(Integral, 1, None, closed="left"))
+
+    def _add_heads(self, module, width, plan, generator):
+        prototypes = torch.zeros(self.n_heads, plan.n_prototypes, width)
+        module.register_buffer("prototypes", prototypes)
+
+    def _training(self):
+        return super()._training() | {"begin": self._fill_banks, "end_epoch": self._end_epoch}
+
+    def _fill_banks(self, fit):
+        z = fit.over_all_rows(fit.module.encode)
+        fit.state.banks = z.repeat(min(2, self.n_views), 1, 1)
+        self._place_prototypes(fit)
+
+    def _end_epoch(self, fit):
+        if fit.epoch + 1 < self.max_epochs:
+            self._place_prototypes(fit)
+
+    def _place_prototypes(self, fit):
+        labels = []
+        for head in range(self.n_heads):
+            Z = fit.state.banks[head % len(fit.state.banks)].cpu().numpy()
+            centers, label = spherical_kmeans(
+                Z, fit.plan.n_prototypes, max_iter=self.kmeans_iter, seed=fit.seed()
+            )
+            fit.module.prototypes[head] = torch.as_tensor(centers)
+            labels.append(label)
+        fit.state.labels = torch.as_tensor(np.stack(labels), device=fit.device).long()
+
+    def _loss_of_batch(self, fit, batch):
+        z = torch.stack(self._encoded_views(fit, batch, self.n_views))
+        index, banked = fit.whole_batch(batch, z[:2].detach().transpose(0, 1))
+        fit.state.banks[:, index] = banked.transpose(0, 1)
+        with torch.autocast(z.device.type, enabled=False):
+            logits = torch.einsum("vip,hkp->vhik", z, fit.module.prototypes) / self.temperature
+        labels = fit.state.labels[:, batch.index].expand(len(z), -1, -1)
+        return {"label": F.cross_entropy(logits.flatten(0, 2), labels.flatten())}
+
+    def _attributes(self, fit):
+        return {
+            "prototypes_": fit.module.prototypes.cpu().numpy(),
+            "prototype_labels_": fit.state.labels.cpu().numpy(),
+        }
+
+
+def whitened(features, n_components):
+    """Principal components of variance one, less those of no variance, at length one."""
+    features = features - features.mean(axis=0)
+    n, d = features.shape
+    variances, axes = np.linalg.eigh(features.T.astype(np.float64) @ features / n)
+    n_components = min(n_components, d, max(1, n - 1))
+    variances, axes = variances[::-1][:n_components], axes[:, ::-1][:, :n_components]
+    variances = np.maximum(variances, max(1e-5 * variances[0], 1e-30))
+    white = features @ (axes / np.sqrt(variances)).astype(features.dtype)
+    return white / np.maximum(np.linalg.norm(white, axis=1, keepdims=True), 1e-10)
+
+
+def balanced_rows(labels, generator):
+    """As many draws as there are rows, evenly over labels; rows of a label come before repeats."""
+    n = len(labels)
+    groups = [(labels == label).nonzero()[:, 0] for label in labels.unique()]
+    drawn = []
+    for position, group in enumerate(groups):
+        share = n * (position + 1) // len(groups) - n * position // len(groups)
+        order = torch.randperm(len(group), generator=generator)
+        if share > len(group):
+            more = torch.randint(len(group), (share - len(group),), generator=generator)
+            order = torch.cat([order, more])
+        drawn.append(group[order[:share]])
+    drawn = torch.cat(drawn)
+    return drawn[torch.randperm(n, generator=generator)]

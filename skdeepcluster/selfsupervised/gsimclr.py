@@ -1,0 +1,182 @@
+"""G-SimCLR: contrast in batches that hold one row of each pseudo-label."""
+
+from numbers import Integral, Real
+
+import torch
+
+from skdeepcluster._sklearn import Interval, StrOptions
+from skdeepcluster.algorithms.kmeans import kmeans
+from skdeepcluster.base import param
+from skdeepcluster.nn import (
+    RECONSTRUCTION_LOSSES,
+    Autoencoder,
+    conv_autoencoder,
+    mlp_autoencoder,
+)
+from skdeepcluster.selfsupervised.simclr import SimCLR
+from skdeepcluster.training import Stage
+
+
+class GSimCLR(SimCLR):
+    r"""Contrast of views, guided by pseudo-labels.
+
+    Two rows of one class in a batch are wrongly held apart by `SimCLR`. Here an autoencoder and
+    k-means group the rows first, into as many groups as a batch has rows, and each batch takes no
+    two rows of a group. Labels never enter the loss. Pick it for small batches and few classes;
+    with many classes random batches do as well.
+
+    First a denoising autoencoder :math:`(g, h)` minimises
+    :math:`\|h(g(x + \sigma \xi)) - x\|^2`; k-means on :math:`g(x)` gives pseudo-labels
+    :math:`c_i`. Then the loss of `SimCLR` is minimised over batches :math:`I` for which
+
+    .. math:: c_i \ne c_j \quad \text{for all } i \ne j \in I .
+
+    Parameters
+    ----------
+    batch_size : int, default=64
+        Most rows of a step, and the number of pseudo-labels, but not more than an eighth of the
+        rows.
+
+    n_prototypes : int, default=None
+        Number of pseudo-labels, if not as many as a batch has rows.
+
+    guide_epochs : int, default=30
+        Epochs of the autoencoder.
+
+    guide_noise : float, default=0.1
+        Standard deviation :math:`\sigma` of the noise on its rows.
+
+    coverage : {"uniform", "once"}, default="uniform"
+        Whether each batch has a random row of every pseudo-label, or each row comes once in an
+        epoch, in batches that get smaller as pseudo-labels run out of rows.
+
+    Attributes
+    ----------
+    pseudo_labels_ : ndarray of shape (n_samples,)
+        What guided the batches.
+
+    See Also
+    --------
+    SimCLR : The same in random batches.
+
+    Notes
+    -----
+    The authors' script puts the rows in one fixed order, in which batches do hold several rows of a
+    group once the smallest are used up. Here none does, and each epoch draws anew.
+
+    References
+    ----------
+    .. [1] Chakraborty, Gosthipaty, Paul: G-SimCLR: self-supervised contrastive learning with guided
+       projection via pseudo labelling. ICDM workshops 2020. :arxiv:`2009.12007`
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from skdeepcluster import GSimCLR
+    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
+    >>> guided = GSimCLR(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
+    >>> guided.transform(X).shape
+    (300, 64)
+    """
+
+    batch_size: int = 64
+    guide_epochs: int = param(30, Interval(Integral, 0, None, closed="left"))
+    guide_noise: float = param(0.1, Interval(Real, 0, None, closed="left"))
+    coverage: str = param("uniform", StrOptions({"uniform", "once"}))
+
+    def _plan(self, samples, side):
+        plan = super()._plan(samples, side)
+        n = len(samples)
+        plan.n_prototypes = min(self.n_prototypes or max(2, min(self.batch_size, n // 8)), n)
+        return plan
+
+    def _build(self, shape, plan, generator):
+        module = super()._build(shape, plan, generator)
+        if len(shape) == 3:
+            guide = conv_autoencoder(shape, (32, 64), 32, generator)
+        else:
+            guide = mlp_autoencoder(shape, (128,), 32, generator)
+        module.guide = Autoencoder(*guide)
+        return module
+
+    def _stages(self):
+        guide = Stage(
+            "guide",
+            self._restore,
+            self.guide_epochs,
+            parameters=lambda module: module.guide.parameters(),
+        )
+        return [guide, *super()._stages()]
+
+    def _training(self):
+        return super()._training() | {
+            "begin": self._make_pseudo_labels,
+            "batches": self._one_of_each,
+            "parameters": lambda module: module.encoder.parameters(),
+        }
+
+    def _restore(self, fit, batch):
+        noise = self.guide_noise * fit.normal(batch, *batch.x.shape[1:])
+        restored = fit.module.guide(batch.x + noise)[1]
+        return {"reconstruction": RECONSTRUCTION_LOSSES["mse"](batch.x, restored)}
+
+    def _make_pseudo_labels(self, fit):
+        codes = fit.over_all_rows(fit.module.guide.encode).cpu().numpy()
+        _, labels = kmeans(codes, fit.plan.n_prototypes, n_init=1, seed=fit.seed())
+        fit.state.pseudo_labels = torch.as_tensor(labels, dtype=torch.int64)
+
+    def _one_of_each(self, fit):
+        labels = fit.state.pseudo_labels.cpu()
+        return one_of_each(labels, self.batch_size, fit.generator, once=self.coverage == "once")
+
+    def _attributes(self, fit):
+        return {"pseudo_labels_": fit.state.pseudo_labels.cpu().numpy()}
+
+
+def one_of_each(labels, batch_size, generator, *, once=False):
+    """Batches of rows no two of which have the same label.
+
+    Parameters
+    ----------
+    labels : LongTensor of shape (n,)
+    batch_size : int
+        Rows at most.
+    generator : torch.Generator
+    once : bool, default=False
+        Whether each row comes at most once. Batches of less than half the first one's rows are
+        left out then. Otherwise there are as many batches as whole ones make up the rows, each with
+        a random row of every label, or of as many labels as fit in.
+
+    Returns
+    -------
+    batches : list of LongTensor
+    """
+    order = torch.randperm(len(labels), generator=generator)
+    groups = [order[labels[order] == label] for label in labels.unique()]
+    size = min(batch_size, len(groups))
+    batches = []
+    if once:
+        while True:
+            rest = [i for i, group in enumerate(groups) if len(group)]
+            if len(rest) < max(1, size / 2):
+                return batches
+            # The fullest first: they would be left over.
+            chance = torch.rand(len(rest), generator=generator).tolist()
+            rest.sort(key=dict(zip(rest, chance, strict=True)).get)
+            rest.sort(key=lambda i: len(groups[i]), reverse=True)
+            chosen = rest[:size]
+            batches.append(torch.stack([groups[i][0] for i in chosen]))
+            for i in chosen:
+                groups[i] = groups[i][1:]
+    for _ in range(max(1, len(labels) // size)):
+        chosen = torch.randperm(len(groups), generator=generator)[:size].tolist()
+        places = torch.rand(size, generator=generator).tolist()
+        batches.append(
+            torch.stack(
+                [
+                    groups[i][int(place * len(groups[i]))]
+                    for i, place in zip(chosen, places, strict=True)
+                ]
+            )
+        )
+    return batches

@@ -1,0 +1,120 @@
+"""MLCD: several of the nearest clusters as labels of a row."""
+
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from skdeepcluster._sklearn import Interval
+from skdeepcluster.base import param
+from skdeepcluster.selfsupervised.clusterfit import TeacherBase
+
+
+class MLCD(TeacherBase):
+    r"""Multi-label cluster discrimination.
+
+    As in `ClusterFit` a teacher's features are grouped once and a new network learns the groups;
+    here the several nearest groups are all right for a row, and the scores of right groups are
+    raised by themselves while those of wrong ones are lowered. Pick it where rows plausibly belong
+    to several groups, or where there are many groups so that those of one cluster would compete.
+
+    With scores :math:`s_{ic} = \beta (\cos(f_\theta(t(x_i)), w_c) - m)`, the nearest groups
+    :math:`P_i` and random others :math:`N_i`, training minimises
+
+    .. math:: \min_{\theta, W} \; \frac{1}{n} \sum_i \log\Bigl(1 + \sum_{c \in P_i} e^{-s_{ic}}
+        \Bigr) + \log\Bigl(1 + \sum_{c \in N_i} e^{s_{ic}}\Bigr),
+
+    where the margin :math:`m` counts for :math:`P_i` alone.
+
+    Parameters
+    ----------
+    n_positives : int, default=4
+        Nearest groups that are right for a row, but not more than a tenth of the groups.
+
+    negative_rate : float, default=1
+        Share of the groups that take part in a step as wrong ones.
+
+    scale : float, default=16
+        :math:`\beta`.
+
+    margin : float, default=0
+        :math:`m`.
+
+    Attributes
+    ----------
+    positives_ : ndarray of shape (n_samples, n_positives)
+        The groups :math:`P_i`, nearest first.
+
+    prototypes_ : ndarray of shape (n_prototypes_, n_components)
+        The weights :math:`w_c`, of length one.
+
+    See Also
+    --------
+    ClusterFit : One group as label.
+
+    Notes
+    -----
+    The loss was not published as code; this follows the paper's equations. With :math:`|N|` wrong
+    groups of cosine 0 it is at least :math:`\log(1 + |N|)`.
+
+    References
+    ----------
+    .. [1] An, Yang, Dai, Feng, Deng: Multi-label cluster discrimination for visual representation
+       learning. ECCV 2024. :arxiv:`2407.17331`
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from skdeepcluster import MLCD
+    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
+    >>> mlcd = MLCD(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
+    >>> mlcd.transform(X).shape
+    (300, 64)
+    """
+
+    n_positives: int = param(4, Interval(Integral, 1, None, closed="left"))
+    negative_rate: float = param(1.0, Interval(Real, 0, 1, closed="right"))
+    scale: float = param(16.0, Interval(Real, 0, None, closed="neither"))
+    margin: float = param(0.0, Interval(Real, -1, 1, closed="both"))
+
+    def _clusters(self, features, seed):
+        _, centers = super()._clusters(features, seed)
+        lengths = np.linalg.norm(centers, axis=1, keepdims=True)
+        directions = centers / np.maximum(lengths, 1e-12)
+        n_positives = max(1, min(self.n_positives, len(centers) // 10))
+        nearest = [
+            np.argsort(-(rows @ directions.T), axis=1, kind="stable")[:, :n_positives]
+            for rows in np.array_split(features, -(-len(features) // 2**14))
+        ]
+        return np.concatenate(nearest), centers
+
+    def _add_heads(self, module, width, plan, generator):
+        weights = 0.01 * torch.randn(plan.n_prototypes, width, generator=generator)
+        module.prototypes = nn.Parameter(weights)
+
+    def _loss_of_batch(self, fit, batch):
+        (z,) = self._encoded_views(fit, batch, 1)
+        with torch.autocast(z.device.type, enabled=False):
+            cosine = z @ F.normalize(fit.module.prototypes, dim=1).T
+        positive = torch.zeros_like(cosine, dtype=torch.bool)
+        positive.scatter_(1, batch.side.label, True)
+        drawn = torch.rand(cosine.shape[1], generator=fit.generator) < self.negative_rate
+        negative = ~positive & drawn.to(z.device)
+        return {
+            "positive": _log_one_plus(self.scale * (self.margin - cosine), positive),
+            "negative": _log_one_plus(self.scale * cosine, negative),
+        }
+
+    def _attributes(self, fit):
+        prototypes = F.normalize(fit.module.prototypes.detach(), dim=1)
+        return super()._attributes(fit) | {
+            "positives_": fit.side.rows["label"].cpu().numpy(),
+            "prototypes_": prototypes.cpu().numpy(),
+        }
+
+
+def _log_one_plus(scores, chosen):
+    """Mean over rows of log(1 + the sum of exp(score) over chosen columns)."""
+    return F.pad(scores.masked_fill(~chosen, -torch.inf), (1, 0)).logsumexp(dim=1).mean()

@@ -1,0 +1,164 @@
+"""SwAV: the balanced code of one view is what another is to tell."""
+
+from numbers import Integral, Real
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from skdeepcluster._sklearn import Interval
+from skdeepcluster.assignment import transport_assign
+from skdeepcluster.base import param
+from skdeepcluster.selfsupervised._base import OnlineBase
+
+
+class SwAV(OnlineBase):
+    r"""Swapped assignments between views.
+
+    Prototypes and encoder are learned together, from one batch after the other: the rows of a batch
+    are shared out evenly over the prototypes, and from one view of a row its share in another view
+    is to be told. Training keeps nothing of the rows, the read-out at its end their embedding, and
+    `partial_fit` takes streams. Pick it for many rows, or as the first of the family to try.
+
+    With embeddings :math:`z_{iv}` of views :math:`v` of row :math:`i` and prototypes :math:`c_k`,
+    all of length one, training minimises over batches
+
+    .. math:: \min_{\theta, C} \; -\frac{1}{|A| (V - 1)} \sum_{a \in A} \sum_{v \ne a}
+        \frac{1}{b} \sum_{i k} q_{ik}^{(a)} \log \mathrm{softmax}_k(c_k^\top z_{iv} / \tau),
+
+    where the codes of the whole views :math:`a \in A` solve, up to the last sweep,
+
+    .. math:: \max_{q \ge 0} \sum_{ik} q_{ik} c_k^\top z_{ia} + \varepsilon H(q), \quad
+        \sum_k q_{ik} = 1, \quad \sum_i q_{ik} = b / K .
+
+    Parameters
+    ----------
+    temperature : float, default=None
+        :math:`\tau` of the predictions; by default 0.1, as in the paper, for flat rows, and 0.2 for
+        images, of which small batches otherwise stay where all predictions are uniform.
+
+    epsilon : float, default=0.05
+        :math:`\varepsilon` of the codes: the smaller, the harder they are.
+
+    sinkhorn_iter : int, default=3
+        Sweeps that share a batch out.
+
+    n_views : int, default=2
+        Whole views, which have codes.
+
+    n_local_views : int, default=0
+        Views that keep less of a row, and only have to tell the codes of the whole ones.
+
+    queue_length : int, default=None
+        Embeddings of the rows before that take part in sharing out; by default none if a batch has
+        two rows for each prototype, and else as many as make up for it.
+
+    freeze_epochs : int, default=1
+        Epochs in which the prototypes stay where they are.
+
+    max_epochs : int, default=100
+        Most epochs of the training.
+
+    Attributes
+    ----------
+    prototypes_ : ndarray of shape (n_prototypes_, n_components)
+        Of length one.
+
+    See Also
+    --------
+    SeLa : Shares out all rows at once.
+    DeepClusterV2 : Prototypes by k-means, of any size.
+
+    References
+    ----------
+    .. [1] Caron, Misra, Mairal, Goyal, Bojanowski, Joulin: Unsupervised learning of visual features
+       by contrasting cluster assignments. NeurIPS 2020. :arxiv:`2006.09882`
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from skdeepcluster import SwAV
+    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
+    >>> swav = SwAV(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
+    >>> swav.transform(X).shape
+    (300, 64)
+    """
+
+    temperature: float | None = param(None, Interval(Real, 0, None, closed="neither"), None)
+    epsilon: float = param(0.05, Interval(Real, 0, None, closed="neither"))
+    sinkhorn_iter: int = param(3, Interval(Integral, 1, None, closed="left"))
+    n_views: int = param(2, Interval(Integral, 1, None, closed="left"))
+    n_local_views: int = param(0, Interval(Integral, 0, None, closed="left"))
+    queue_length: int | None = param(None, Interval(Integral, 0, None, closed="left"), None)
+    freeze_epochs: int = param(1, Interval(Integral, 0, None, closed="left"))
+    max_epochs: int = 100
+
+    _drops_rest = True
+
+    def _add_heads(self, module, width, plan, generator):
+        prototypes = torch.randn(plan.n_prototypes, width, generator=generator)
+        module.prototypes = nn.Parameter(F.normalize(prototypes, dim=1))
+
+    def _training(self):
+        return super()._training() | {
+            "begin": self._empty_queue,
+            "after_backward": self._hold_prototypes,
+            "after_step": self._to_unit_length,
+        }
+
+    def _empty_queue(self, fit):
+        size = min(self.batch_size, len(fit.samples))
+        length = self.queue_length
+        if length is None:
+            length = max(0, 2 * fit.plan.n_prototypes - size)
+        length = -(-length // size) * size if len(fit.samples) > size else 0
+        fit.state.queue = torch.zeros(
+            self.n_views, length, fit.module.prototypes.shape[1], device=fit.device
+        )
+        fit.state.n_queued = 0
+
+    def _loss_of_batch(self, fit, batch):
+        z = self._encoded_views(fit, batch, self.n_views, self.n_local_views)
+        with torch.autocast(batch.x.device.type, enabled=False):
+            scores = [part @ fit.module.prototypes.T for part in z]
+        temperature = self.temperature or (0.2 if batch.x.ndim == 4 else 0.1)
+        log_p = [F.log_softmax(score / temperature, dim=1) for score in scores]
+        loss = 0
+        for a in range(self.n_views):
+            code = self._code(fit, batch, a, z[a].detach(), scores[a].detach())
+            others = [log_p[v] for v in range(len(z)) if v != a or len(z) == 1]
+            loss = loss - sum((code * other).sum(dim=1).mean() for other in others) / len(others)
+        return {"swapped": loss / self.n_views}
+
+    def _code(self, fit, batch, view, z, scores):
+        """Shares of this process's rows in the prototypes, in view of the whole batch."""
+        _, whole = fit.whole_batch(batch, scores)
+        own = fit.processes.share(torch.arange(len(whole), device=whole.device))
+        queue = fit.state.queue[view]
+        if queue.shape[0]:
+            if fit.state.n_queued >= queue.shape[0]:
+                whole = torch.cat([whole, queue @ fit.module.prototypes.detach().T])
+            _, z = fit.whole_batch(batch, z)
+            fit.state.queue[view] = torch.cat([z, queue])[: len(queue)]
+            fit.state.n_queued += len(z) if view == self.n_views - 1 else 0
+        # So few numbers are shared out sooner on the CPU, whichever device they come from.
+        plan = transport_assign(
+            -whole.cpu(),
+            reg=self.epsilon,
+            row_mass=1.0,
+            tol=None,
+            max_iter=self.sinkhorn_iter,
+            init="columns",
+        ).plan
+        return plan.to(z.device)[own]
+
+    def _hold_prototypes(self, fit, batch):
+        if fit.epoch < self.freeze_epochs and not fit.plan.continues:
+            fit.module.prototypes.grad = None
+
+    @torch.no_grad()
+    def _to_unit_length(self, fit, batch):
+        fit.module.prototypes.copy_(F.normalize(fit.module.prototypes, dim=1))
+
+    def _attributes(self, fit):
+        return {"prototypes_": fit.module.prototypes.detach().cpu().numpy()}

@@ -1,0 +1,162 @@
+"""What the batches of a stage are made of: rows, pairs of rows, edges, sets, or all rows at once.
+
+Each function is, or makes, a stage's `batches`: a callable (fit) that lists the batches of an
+epoch.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+
+
+@dataclass
+class Items:
+    """Items of a batch, each of one row or of several.
+
+    Parameters
+    ----------
+    index : LongTensor of shape (n_items,) or (n_items, n_rows)
+        Rows of each item.
+    known : dict of str to Tensor, default={}
+        What is known of each item, first dimension n_items: weights, labels of pairs, times.
+        Batches hold it as ``batch.side.<name>``.
+    """
+
+    index: torch.Tensor
+    known: dict = field(default_factory=dict)
+
+    def __len__(self):
+        return len(self.index)
+
+    def take(self, chosen):
+        """Some of the items, by their positions."""
+        return Items(self.index[chosen], {name: part[chosen] for name, part in self.known.items()})
+
+    def split(self, size):
+        """Batches of so many items, in order."""
+        parts = torch.arange(len(self)).split(size)
+        return [self.take(part) for part in parts]
+
+
+def shuffled(items, batch_size, generator):
+    """Batches of all items in random order."""
+    order = torch.randperm(len(items), generator=generator)
+    return items.take(order).split(min(batch_size, max(1, len(items))))
+
+
+def pairs_of(name, *known):
+    """Batches of pairs of rows, in random order.
+
+    Parameters
+    ----------
+    name : str
+        Of the pairs, an array of shape (n_pairs, 2), among the arrays of the fit's side.
+    *known : str
+        Of what is known of each pair.
+
+    Returns
+    -------
+    batches : callable (fit) -> list of Items
+        Of index (n, 2): ``batch.x[:, 0]`` are the first rows of the pairs.
+    """
+
+    def batches(fit):
+        return shuffled(_items(fit, name, known), fit.batch_size, fit.generator)
+
+    return batches
+
+
+def events_of(name, *known):
+    """Batches of edges or events as `pairs_of`, but in the order in which they are given."""
+
+    def batches(fit):
+        return _items(fit, name, known).split(fit.batch_size)
+
+    return batches
+
+
+def _items(fit, name, known):
+    arrays = fit.side.arrays
+    return Items(arrays[name].cpu().long(), {other: arrays[other].cpu() for other in known})
+
+
+def edges_of(name):
+    """Batches of the edges of a graph, in random order, with their weights.
+
+    Parameters
+    ----------
+    name : str
+        Of the graph, a sparse tensor among the arrays of the fit's side.
+
+    Returns
+    -------
+    batches : callable (fit) -> list of Items
+        Of index (n, 2), with ``batch.side.weight``.
+    """
+
+    def batches(fit):
+        graph = fit.side.arrays[name].cpu()
+        degrees = graph.crow_indices().diff()
+        sources = torch.arange(len(degrees)).repeat_interleave(degrees)
+        index = torch.stack([sources, graph.col_indices()], dim=1)
+        return shuffled(Items(index, {"weight": graph.values()}), fit.batch_size, fit.generator)
+
+    return batches
+
+
+def rows_with_neighbors(name):
+    """Batches of all rows in random order, each with one of its neighbors, drawn anew each epoch.
+
+    Parameters
+    ----------
+    name : str
+        Of the neighbors, (n_samples, n_neighbors), among the rows of the fit's side.
+
+    Returns
+    -------
+    batches : callable (fit) -> list of Items
+        Of index (n, 2): ``batch.x[:, 1]`` are the neighbors.
+    """
+
+    def batches(fit):
+        neighbors = fit.side.rows[name].cpu().long()
+        drawn = torch.randint(neighbors.shape[1], (len(neighbors), 1), generator=fit.generator)
+        index = torch.cat([torch.arange(len(neighbors))[:, None], neighbors.gather(1, drawn)], 1)
+        return shuffled(Items(index), fit.batch_size, fit.generator)
+
+    return batches
+
+
+def sets_of(name):
+    """Batches of sets of rows, in random order.
+
+    Parameters
+    ----------
+    name : str
+        Of the number of each row's set, (n_samples,), among the rows of the fit's side; rows with
+        a negative one are in no set.
+
+    Returns
+    -------
+    batches : callable (fit) -> list of Items
+        Of index (n, size of the largest set), with ``batch.side.inside``, of the same shape: False
+        where a smaller set is filled up by its first row.
+    """
+
+    def batches(fit):
+        numbers = fit.side.rows[name].cpu()
+        members = [(numbers == number).nonzero()[:, 0] for number in numbers.unique()[:]]
+        members = [rows for rows in members if numbers[rows[0]] >= 0]
+        largest = max(map(len, members))
+        index = torch.stack(
+            [torch.cat([rows, rows[:1].expand(largest - len(rows))]) for rows in members]
+        )
+        inside = torch.arange(largest) < torch.tensor([len(rows) for rows in members])[:, None]
+        return shuffled(Items(index, {"inside": inside}), fit.batch_size, fit.generator)
+
+    return batches
+
+
+def all_rows(fit):
+    """One batch of all rows in their order, for losses over a whole graph."""
+    return [torch.arange(len(fit.samples))]

@@ -1,0 +1,80 @@
+"""Side information of a fit: what is known beside the rows."""
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+
+
+@dataclass
+class Side:
+    """What a fit knows beside its rows, as tensors.
+
+    It belongs to the fit as its rows do: an interrupted fit goes on only with the same.
+
+    Parameters
+    ----------
+    rows : dict of str to Tensor, default={}
+        Of each training row, first dimension n_samples: partial labels, groups, domains, features.
+        Batches hold those of their rows as ``batch.side.<name>``.
+    arrays : dict of str to Tensor, default={}
+        Anything else: pairs of rows and their weights, events, a graph as a sparse tensor. Stages
+        make batches of them.
+    """
+
+    rows: dict = field(default_factory=dict)
+    arrays: dict = field(default_factory=dict)
+
+    def to(self, device):
+        """The same on a device."""
+        return Side(
+            {name: tensor.to(device) for name, tensor in self.rows.items()},
+            {name: tensor.to(device) for name, tensor in self.arrays.items()},
+        )
+
+    def take(self, index, **known):
+        """What is known of some rows, and of the items that they make up."""
+        return SimpleNamespace(
+            **{name: tensor[index] for name, tensor in self.rows.items()}, **known
+        )
+
+    def digest(self):
+        """Pairs of a name and the bytes of its tensor."""
+        for kind, tensors in (("rows", self.rows), ("arrays", self.arrays)):
+            for name, tensor in sorted(tensors.items()):
+                for part, values in _dense_parts(tensor):
+                    yield f"{kind} {name}{part} {values.dtype} {values.shape}", values.tobytes()
+
+
+def _dense_parts(tensor):
+    tensor = tensor.detach().cpu()
+    if tensor.layout == torch.sparse_csr:
+        yield " starts", tensor.crow_indices().numpy()
+        yield " columns", tensor.col_indices().numpy()
+        tensor = tensor.values()
+    yield "", np.ascontiguousarray(tensor.numpy())
+
+
+def graph_tensor(graph, dtype=torch.float32):
+    """A sparse tensor of a graph's weighted edges.
+
+    Parameters
+    ----------
+    graph : sparse matrix of shape (n_samples, n_samples)
+    dtype : torch.dtype, default=torch.float32
+
+    Returns
+    -------
+    graph : sparse CSR Tensor of shape (n_samples, n_samples)
+    """
+    graph = csr_array(graph)
+    graph.sum_duplicates()
+    return torch.sparse_csr_tensor(
+        torch.as_tensor(graph.indptr, dtype=torch.int64),
+        torch.as_tensor(graph.indices, dtype=torch.int64),
+        torch.as_tensor(graph.data, dtype=dtype),
+        graph.shape,
+        check_invariants=True,
+    )

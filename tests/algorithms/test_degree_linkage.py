@@ -1,0 +1,117 @@
+"""Merges on a graph of nearest neighbors, from labels on."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import adjusted_rand_score
+from sklearn.neighbors import NearestNeighbors
+
+from skdeepcluster.algorithms.degree_linkage import (
+    components,
+    linkage_labels,
+    merge_to,
+    nearest_clusters,
+    nearest_merges,
+    neighbor_graph,
+    outlying_merges,
+)
+
+seeds = st.integers(0, 2**31 - 1)
+
+
+@given(seeds, st.sampled_from([np.float32, np.float64]), st.integers(1, 30))
+@settings(max_examples=25)
+def test_graph_of_neighbors(seed, dtype, k):
+    Z = np.random.default_rng(seed).normal(size=(20, 3)).astype(dtype)
+    W, nearest, lengths = neighbor_graph(Z, k)
+    k = min(k, 19)
+    distances, neighbors = NearestNeighbors(n_neighbors=k).fit(Z).kneighbors()
+    assert_array_equal(nearest, neighbors[:, 0])
+    assert_allclose(lengths, distances[:, 0], rtol=1e-4)
+    expected = np.zeros((20, 20))
+    squares = distances**2
+    np.put_along_axis(expected, neighbors, np.exp(-squares / squares.mean()), axis=1)
+    assert_allclose(W.toarray(), expected, atol=1e-5)
+
+
+def affinity(W, a, b):
+    """Of two clusters, from its definition."""
+    to_b = W[np.ix_(a, b)].sum(axis=1) * W[np.ix_(b, a)].sum(axis=0)
+    to_a = W[np.ix_(b, a)].sum(axis=1) * W[np.ix_(a, b)].sum(axis=0)
+    return to_b.sum() / len(b) ** 2 + to_a.sum() / len(a) ** 2
+
+
+@given(seeds, st.integers(2, 6), st.sampled_from([0.0, 1.0]))
+@settings(max_examples=25)
+def test_the_next_merge_is_that_of_the_definition(seed, k, weight):
+    rows = np.random.default_rng(seed).normal(size=(40, 3))
+    W, nearest, lengths = neighbor_graph(rows, 8)
+    labels = nearest_clusters(nearest, lengths, 2)
+    n = labels.max() + 1
+    for n_left in range(n - 1, max(1, n - 4), -1):
+        groups = [np.flatnonzero(labels == c) for c in range(labels.max() + 1)]
+        A = np.array([[affinity(W.toarray(), a, b) for b in groups] for a in groups])
+        np.fill_diagonal(A, 0)
+        ordered = np.sort(np.pad(A, ((0, 0), (0, k))), axis=1)[:, ::-1][:, :k]
+        scores = ordered[:, 0] + weight / (k - 1) * (ordered[:, :1] - ordered[:, 1:]).sum(axis=1)
+        c = scores.argmax()
+        if ordered[c, 0] == 0 or np.sum(scores > scores.max() - 1e-9) > 1 + (weight == 0):
+            return
+        merged = {c, A[c].argmax()}
+        after = merge_to(W, labels, n_left, rows, k, weight)
+        expected = np.where(np.isin(labels, list(merged)), min(merged), labels)
+        assert adjusted_rand_score(expected, after) == 1
+        labels = after
+
+
+@given(seeds, st.integers(0, 5))
+@settings(max_examples=25)
+def test_outlying_clusters_join_where_their_edges_lead(seed, n_outliers):
+    rng = np.random.default_rng(seed)
+    rows = np.vstack([rng.normal(size=(150, 2)), rng.normal(size=(n_outliers, 2)) * 12])
+    W, nearest, lengths = neighbor_graph(rows, 4)
+    joining = nearest_merges(nearest, lengths)
+    labels = components(len(rows), joining, nearest[joining])
+    groups = [np.flatnonzero(labels == c) for c in range(labels.max() + 1)]
+    W_dense = W.toarray()
+    A = np.array([[affinity(W_dense, a, b) for b in groups] for a in groups])
+    np.fill_diagonal(A, 0)
+    weak = A.max(axis=1) <= 0.03 * np.median(A.max(axis=1))
+    found, joined = outlying_merges(W, labels, 1)
+    assert set(found) <= set(np.flatnonzero(weak)) and not weak[joined].any()
+    between = np.array(
+        [[(W_dense + W_dense.T)[np.ix_(a, b)].sum() for b in groups] for a in groups]
+    )
+    for c in np.flatnonzero(weak):
+        sums = np.where(weak, 0, between[c])
+        if sums.max() > 1e-100:
+            assert_allclose(sums[joined[found == c]], sums.max())
+    # Not where so few clusters are left that each may be a true one.
+    assert len(outlying_merges(W, labels, len(groups) // 20 + 1)[0]) == 0
+
+
+@given(seeds, st.integers(1, 20))
+@settings(max_examples=25)
+def test_merges_leave_as_many_as_wished(seed, n_clusters):
+    rng = np.random.default_rng(seed)
+    # Islands that share no neighbors.
+    rows = rng.normal(size=(48, 2)) + 1e3 * np.repeat(np.arange(6), 8)[:, None]
+    W, nearest, lengths = neighbor_graph(rows, 3)
+    first = nearest_clusters(nearest, lengths, n_clusters)
+    assert first.max() + 1 >= n_clusters
+    labels = merge_to(W, first, n_clusters, rows, 5, 1.0)
+    assert_array_equal(np.unique(labels), np.arange(n_clusters))
+    for c in np.unique(first):
+        assert len(set(labels[first == c])) == 1
+    if n_clusters == 6:
+        assert adjusted_rand_score(np.repeat(np.arange(6), 8), labels) == 1
+
+
+@given(seeds, st.integers(1, 30), st.integers(1, 8), st.sampled_from([0.0, 1.0]))
+@settings(max_examples=30)
+def test_labels_of_few_or_equal_rows(seed, n, n_clusters, spread):
+    n_clusters = min(n, n_clusters)
+    Z = 1 + spread * np.random.default_rng(seed).normal(size=(n, 2))
+    labels = linkage_labels(Z.astype(np.float32), n_clusters)
+    assert labels.shape == (n,) and set(labels) == set(range(n_clusters))
