@@ -7,8 +7,14 @@ from skdeepcluster.validation._metrics import (
     complete_metric,
     metric_distances,
     metric_rows,
+    of_size_one,
 )
-from skdeepcluster.validation._ranges import in_range, largest_value, scaled_to_range
+from skdeepcluster.validation._ranges import (
+    in_range,
+    largest_value,
+    scaled_to_range,
+    times_power_of_two,
+)
 from skdeepcluster.validation._rows import FLOATS, as_array, check_rows
 
 __all__ = [
@@ -24,5 +30,7 @@ __all__ = [
     "largest_value",
     "metric_distances",
     "metric_rows",
+    "of_size_one",
     "scaled_to_range",
+    "times_power_of_two",
 ]

@@ -76,6 +76,9 @@ def complete_metric(metric, metric_params, X):
             f"{name} takes rows of 2 features, latitude and longitude in radians; X has "
             f"{n_features}."
         )
+    w = params.get("w")
+    if w is not None and not (np.asarray(w) >= 0).all():
+        raise ValueError(f"{name} takes weights that are not negative; metric_params has w={w!r}.")
     if metric == "minkowski":
         p = params.get("p", 2)
         if not (isinstance(p, Real) and p >= 1):
@@ -171,8 +174,8 @@ def metric_distances(X, Y, metric, params, *, n_jobs=None, dtype=None, infinite=
         X = X.astype(bool)
         Y = X if same else Y.astype(bool)
     if metric == "cosine":
-        X = _of_size_one(X)
-        Y = X if same else _of_size_one(Y)
+        X = of_size_one(X)
+        Y = X if same else of_size_one(Y)
     if metric == "sqeuclidean" and issparse(X):
         D = euclidean_distances(X, Y, squared=True, **params)
     else:
@@ -207,7 +210,7 @@ def _alike(X, Y, metric):
     return X, Y
 
 
-def _of_size_one(X):
+def of_size_one(X):
     """Rows divided by powers of two: where they are normalized, short ones count as zeros."""
     largest = abs(X).max(axis=1)
     exponents = np.frexp(largest.toarray().ravel() if issparse(X) else largest)[1]
