@@ -57,6 +57,12 @@ def _places_rows(estimator):
     return True
 
 
+def _scaled(values, exponent):
+    """Values times two to some power, infinite or zero where the type cannot hold them."""
+    with np.errstate(over="ignore", under="ignore"):
+        return np.ldexp(values, exponent)
+
+
 def _complete(X, *, missing):
     """Mark of the rows without infinite values, and without missing ones unless they may be."""
     values = X.data if issparse(X) else X
@@ -338,7 +344,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
             n_threads,
         )
         self.core_distances_ = np.full(X.shape[0], np.inf)
-        self.core_distances_[complete] = np.ldexp(self._reach.core_distances(), self._exponent)
+        self.core_distances_[complete] = _scaled(self._reach.core_distances(), self._exponent)
         source, target, distance = self._reach.spanning_tree(n_threads)
         if len(left_out):
             # Farther from the others than anything.
@@ -348,9 +354,9 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         linkage = single_linkage(source, target, distance)
         self._dendrogram = Dendrogram(linkage)
         self.minimum_spanning_tree_ = MinimumSpanningTree(
-            source, target, np.ldexp(distance, self._exponent)
+            source, target, _scaled(distance, self._exponent)
         )
-        linkage[:, 2] = np.ldexp(linkage[:, 2], self._exponent)
+        linkage[:, 2] = _scaled(linkage[:, 2], self._exponent)
         self.single_linkage_tree_ = SingleLinkageTree(linkage)
         self._tree, flat = self._choose()
         self.labels_ = flat.labels
@@ -438,7 +444,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         validate_parameter_constraints(
             {name: self._parameter_constraints[name] for name in names}, params, "reselect"
         )
-        epsilon = np.ldexp(float(params["cluster_selection_epsilon"]), -self._exponent)
+        epsilon = _scaled(float(params["cluster_selection_epsilon"]), -self._exponent)
         clusters, member, leave = self._dendrogram.condense(
             # Of fewer samples nothing splits.
             min(params["min_cluster_size"], len(self._rows))
@@ -475,7 +481,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         public = tree
         if self._exponent:
             lambdas = {
-                name: np.ldexp(getattr(tree, name), -self._exponent)
+                name: _scaled(getattr(tree, name), -self._exponent)
                 for name in ("birth", "death", "stability", "leave", "least_lambda")
             }
             public = replace(tree, **lambdas)
@@ -575,7 +581,8 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         elif self._sparse and not issparse(X):
             X = csr_array(X)
         if self._row_exponent:
-            X = times_power_of_two(X, -self._row_exponent)
+            with np.errstate(over="ignore", under="ignore"):
+                X = times_power_of_two(X, -self._row_exponent)
         # What is too large for the type is far from everything, and stays a number.
         largest = np.finfo(self._dtype).max
         values = X.data if issparse(X) else X
