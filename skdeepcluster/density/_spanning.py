@@ -159,19 +159,20 @@ class TreeReachability(Reachability):
         # What is too far for its distances to be numbers has no position.
         neighbor[queries.index] = self.order[np.maximum(position, 0)]
         weight[queries.index] = self.metric.distances(reached)
-        # A row without a direction is perpendicular to all, and so as near to the densest as to any.
+        # What has no direction is as far from all; the densest is as near as any.
         reduced = max(2.0, 2.0 * self._scale, self.core.min())
         neighbor[zero] = self.order[self.core.argmin()]
         weight[zero] = self.metric.distances(reduced)
         return neighbor, weight
 
     def nearest_of_groups(self, queries, groups, n_threads):
-        queries, _ = queries
+        queries, zero = queries
         nearest = np.empty((len(queries.index), len(groups)))
         for column, group in zip(nearest.T, groups, strict=True):
             tree = KDTree(np.ascontiguousarray(self.X[group]), self.tree.metric, n_threads)
             distances, _, _ = tree.knn(1, n_threads, queries)
             column[queries.index] = self.metric.distances(distances[:, 0])
+            column[zero] = self.metric.distances(2)
         return nearest
 
 
