@@ -11,7 +11,7 @@ import numpy as np
 
 from cython cimport floating
 from cython.parallel cimport prange
-from libc.math cimport INFINITY
+from libc.math cimport NAN, sqrt
 from libc.stdint cimport int32_t, int64_t
 
 
@@ -65,7 +65,7 @@ def lighter_edges(
         Distances of some rows to the points from `first_column` on.
     core : ndarray of shape (n,)
     scale : float
-        Factor on distances.
+        Factor on distances, whose products are rounded to the type of the block.
     order, place, height : ndarrays of shape (n,)
         The forest's dendrogram: points in its order, their places in it, and the heights at the
         boundaries before them.
@@ -107,11 +107,12 @@ cdef int64_t _lighter(
 ) noexcept nogil:
     cdef int64_t n = order.shape[0], j, p, found = 0
     cdef double heaviest = 0, w
+    cdef floating factor = <floating> scale
     for p in range(place[i] + 1, n):
         heaviest = max(heaviest, height[p])
         j = order[p]
         if j > i and j >= first_column and core[i] < heaviest:
-            w = max(row[j - first_column] * scale, max(core[i], core[j]))
+            w = max(<floating> (row[j - first_column] * factor), max(core[i], core[j]))
             if w < heaviest:
                 target[found] = <int32_t> j
                 weight[found] = w
@@ -123,10 +124,35 @@ cdef int64_t _lighter(
         heaviest = max(heaviest, height[p + 1])
         j = order[p]
         if j > i and j >= first_column and core[i] < heaviest:
-            w = max(row[j - first_column] * scale, max(core[i], core[j]))
+            w = max(<floating> (row[j - first_column] * factor), max(core[i], core[j]))
             if w < heaviest:
                 target[found] = <int32_t> j
                 weight[found] = w
                 found += 1
                 heaviest = w
     return found
+
+
+def nan_euclidean(const floating[:, ::1] X, const floating[:, ::1] Y, int n_threads):
+    """Euclidean distances by the features that neither row lacks, scaled up for the others.
+
+    NaN for two rows without a common feature. To the last bit the same both ways.
+    """
+    cdef int64_t n = X.shape[0], m = Y.shape[0], i, j
+    distances_ = np.empty((n, m))
+    cdef double[:, ::1] distances = distances_
+    for i in prange(n, schedule="static", num_threads=n_threads, nogil=True):
+        for j in range(m):
+            distances[i, j] = _nan_euclidean(&X[i, 0], &Y[j, 0], X.shape[1])
+    return distances_
+
+
+cdef double _nan_euclidean(const floating *x, const floating *y, int64_t d) noexcept nogil:
+    cdef int64_t f, common = 0
+    cdef double gap, total = 0
+    for f in range(d):
+        gap = <double> x[f] - <double> y[f]
+        if gap == gap:
+            total += gap * gap
+            common += 1
+    return sqrt(total / common * d) if common else NAN

@@ -101,6 +101,8 @@ typedef void (*kd_foreign_function)(const kd_tree *, const void *, int, int64_t,
                                     const kd_reachability *, const uint8_t *, const void *,
                                     const int32_t *, void *, void *, int32_t *, void *, void *);
 
+typedef void (*kd_distances_function)(const void *, int, const void *, int64_t, int, void *);
+
 #define KD_PASTE_(a, b) a##_##b
 #define KD_PASTE(a, b) KD_PASTE_(a, b)
 #define KD(name) KD_PASTE(kd_##name, KD_SUFFIX)
@@ -164,5 +166,8 @@ static const kd_knn_function kd_knn[2][3] = {
 static const kd_foreign_function kd_foreign[2][3] = {
     {kd_foreign_euclidean_64, kd_foreign_manhattan_64, kd_foreign_chebyshev_64},
     {kd_foreign_euclidean_32, kd_foreign_manhattan_32, kd_foreign_chebyshev_32}};
+static const kd_distances_function kd_distances[2][3] = {
+    {kd_distances_euclidean_64, kd_distances_manhattan_64, kd_distances_chebyshev_64},
+    {kd_distances_euclidean_32, kd_distances_manhattan_32, kd_distances_chebyshev_32}};
 
 #endif

@@ -43,8 +43,12 @@ cdef extern from "_kdtree.h" nogil:
         const kd_tree *, const void *, int, int64_t, int64_t, const kd_reachability *,
         const uint8_t *, const void *, const int32_t *, void *, void *, int32_t *, void *, void *
     ) noexcept nogil
+    ctypedef void (*kd_distances_function)(
+        const void *, int, const void *, int64_t, int, void *
+    ) noexcept nogil
     const kd_knn_function kd_knn[2][3]
     const kd_foreign_function kd_foreign[2][3]
+    const kd_distances_function kd_distances[2][3]
     bint KD_EDGE_BEFORE(
         double, double, int64_t, int64_t, double, double, int64_t, int64_t
     )

@@ -218,6 +218,52 @@ cdef class KDTree:
         return distances_, positions_, reach_
 
 
+def reduced_distances(X, Y, str metric, int n_threads=1):
+    """Reduced distances of all pairs of rows, to the last bit those that a tree computes.
+
+    Parameters
+    ----------
+    X : ndarray of shape (m, d), float32 or float64
+    Y : ndarray of shape (n, d), of the same dtype
+    metric : {"euclidean", "manhattan", "chebyshev"}
+    n_threads : int
+
+    Returns
+    -------
+    distances : ndarray of shape (m, n)
+    """
+    if X.ndim != 2 or Y.ndim != 2 or X.shape[1] != Y.shape[1]:
+        raise ValueError(f"rows of the same length are needed, got {X.shape} and {Y.shape}")
+    if X.dtype != Y.dtype or X.dtype not in (np.float32, np.float64):
+        raise ValueError(f"rows must be float32 or float64 alike, got {X.dtype} and {Y.dtype}")
+    queries_, points_ = _leaves(X), _leaves(Y)
+    distances_ = np.empty((X.shape[0], Y.shape[0]), X.dtype)
+    cdef int64_t m = X.shape[0], n = Y.shape[0], item = X.dtype.itemsize, first
+    cdef int64_t n_leaves = (m + KD_LANES - 1) // KD_LANES, leaf
+    cdef int32_t d = X.shape[1]
+    cdef char *queries = <char *> <size_t> queries_.ctypes.data
+    cdef char *points = <char *> <size_t> points_.ctypes.data
+    cdef char *distances = <char *> <size_t> distances_.ctypes.data
+    cdef kd_distances_function compute = kd_distances[X.dtype == np.float32][METRICS.index(metric)]
+    for leaf in prange(n_leaves, schedule="static", num_threads=n_threads, nogil=True):
+        first = leaf * KD_LANES
+        compute(
+            queries + first * d * item, <int> min(KD_LANES, m - first), points, n, d,
+            distances + first * n * item,
+        )
+    return distances_
+
+
+def _leaves(X):
+    """Rows in their own order, laid out as the leaves of a tree."""
+    n, d = X.shape
+    rows = np.zeros((-(-n // KD_LANES) * KD_LANES, d), X.dtype)
+    rows[:n] = X
+    leaves = aligned_empty(rows.size, X.dtype).reshape(-1, d, KD_LANES)
+    leaves[:] = rows.reshape(-1, KD_LANES, d).transpose(0, 2, 1)
+    return leaves
+
+
 def aligned_empty(size, dtype):
     """Empty vector that begins at a cache line."""
     dtype = np.dtype(dtype)

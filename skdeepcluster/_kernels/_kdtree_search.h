@@ -106,6 +106,24 @@ INLINED void KD(tile)(const REAL *first, const REAL *second, const REAL *block, 
     memcpy(out1, b, sizeof b);
 }
 
+/* Reduced distances of the first m lanes of a leaf `block` to n points in leaves `points`, one row of
+ * `out` (m, n) per lane: to the last bit those that the searches of a tree compute. */
+MULTIVERSIONED static void KD(distances)(const void *block_, int m, const void *points_, int64_t n,
+                                         int d, void *out_) {
+    const REAL *block = (const REAL *)block_, *points = (const REAL *)points_;
+    REAL *out = (REAL *)out_;
+    KD(reals) rows[2][KD_VECTORS];
+    for (int64_t first = 0; first < n; first += KD_LANES) {
+        const size_t bytes = (size_t)KD_MIN(n - first, KD_LANES) * sizeof(REAL);
+        for (int l = 0; l < m; l += 2) {
+            const int next = l + 1 < m ? l + 1 : l;
+            KD(tile)(block + l, block + next, points + first * d, d, rows[0], rows[1]);
+            memcpy(out + l * n + first, rows[0], bytes);
+            memcpy(out + next * n + first, rows[1], bytes);
+        }
+    }
+}
+
 /* Does any of the leaf's distances reach the bound? */
 INLINED int KD(within)(const KD(reals) *distances, REAL bound) {
     KD(reals) least = distances[0];

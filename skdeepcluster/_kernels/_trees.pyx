@@ -1,11 +1,14 @@
 """Hierarchies of HDBSCAN*: single linkage, condensed trees and the clusters chosen from them.
 
-A dendrogram is laid out as its leaves in an order in which, at every merge, the points of the
-larger side come before those of the smaller. Then
+A linkage joins two nodes at a time. Merges at one lambda that meet are one merge of several parts:
+no radius has what lies between them, and what does would follow from the order of the edges. A
+dendrogram is laid out as its leaves in an order in which, at every merge, the points of larger
+parts come before those of smaller ones. Then
 
-- the points below any node are consecutive, and start where those of its larger side start;
-- each of the n - 1 merges belongs to the one boundary between two neighbours at which its smaller
-  side begins; `light` holds that side's size there and `height` the distance of the merge;
+- the points below any part are consecutive, and start where those of its largest part start;
+- of n points each of the n - 1 boundaries between two neighbors is the one at which a part of one
+  merge begins that is not its largest; `light` holds that part's size there and `height` the
+  distance of the merge;
 - the nodes along which a cluster keeps its identity while points fall out of it are found by
   hopping over `light`, and what falls out is a slice.
 
@@ -17,7 +20,7 @@ import numpy as np
 
 from libc.math cimport INFINITY, NAN
 from libc.stdint cimport int32_t, int64_t, uint8_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free, malloc, qsort
 
 
 cdef int64_t _find(int64_t[::1] parent, int64_t i) noexcept nogil:
@@ -74,6 +77,20 @@ def single_linkage(const int64_t[::1] source, const int64_t[::1] target, const d
     return linkage_
 
 
+cdef struct Part:
+    int64_t size
+    int64_t first
+    int64_t node
+
+
+cdef int _larger_first(const void *a, const void *b) noexcept nogil:
+    """Order of the parts of a merge: the larger, then the one with the first point."""
+    cdef int64_t difference = (<Part *> b).size - (<Part *> a).size
+    if difference == 0:
+        difference = (<Part *> a).first - (<Part *> b).first
+    return 1 if difference > 0 else -1 if difference < 0 else 0
+
+
 cdef class Dendrogram:
     """A linkage matrix laid out for condensing; see the module.
 
@@ -84,78 +101,97 @@ cdef class Dendrogram:
     Attributes
     ----------
     order : ndarray of shape (n,)
-        Points, those of larger sides first.
-    height, light : ndarray of shape (n,)
-        Distance and size of the smaller side of the merge at each boundary; entry 0 is not used.
+        Points, those of larger parts first.
+    height, light, first : ndarray of shape (n,)
+        At each boundary the distance of the merge, and the size and the first point of the part
+        that begins there; entry 0 is not used.
     inverse : ndarray of shape (n,)
         The heights as lambda.
     max_lambda : float
         What stands for 1 / 0: twice the largest finite inverse distance.
     """
 
-    cdef readonly object order, height, light, inverse
+    cdef readonly object order, height, light, first, inverse
     cdef readonly double max_lambda
-    # For the conventional order of clusters: breadth first, left before right.
-    cdef const int32_t[::1] depth, place
-    cdef const uint8_t[::1] heavy_left
 
     def __init__(self, const double[:, ::1] linkage):
-        cdef int64_t n = linkage.shape[0] + 1, k, left, right, heavy, light, boundary
-        cdef int64_t left_size, right_size
-        cdef double h, least = INFINITY
-        self.order = np.empty(n, np.int64)
+        cdef int64_t n = linkage.shape[0] + 1, k, node, child, boundary
+        cdef int64_t i, side, top, count
+        heights = np.asarray(linkage)[:, 2]
+        least = heights.min(initial=np.inf, where=heights > 0)
+        self.max_lambda = min(2 / least, 1e250) if least < np.inf else 1.0
+        self.order = np.zeros(n, np.int64)
         self.height = np.full(n, np.inf)
         self.light = np.zeros(n, np.int32)
+        self.first = np.zeros(n, np.int32)
+        self.inverse = np.zeros(n)
         cdef int64_t[::1] order = self.order
-        cdef double[::1] height = self.height
-        cdef int32_t[::1] lights = self.light
-        cdef int32_t[::1] boundary_depth = np.empty(n, np.int32)
-        cdef int32_t[::1] boundary_place = np.empty(n, np.int32)
-        cdef uint8_t[::1] heavy_left = np.empty(n, np.uint8)
-        # By node: first boundary, first place in the left-to-right order, depth.
-        cdef int32_t[::1] start = np.zeros(2 * n - 1, np.int32)
-        cdef int32_t[::1] place = np.zeros(2 * n - 1, np.int32)
-        cdef int32_t[::1] depth = np.zeros(2 * n - 1, np.int32)
-        with nogil:
-            if n == 1:
-                order[0] = 0
-            for k in range(n - 2, -1, -1):
-                left = <int64_t> linkage[k, 0]
-                right = <int64_t> linkage[k, 1]
-                h = linkage[k, 2]
-                left_size = <int64_t> linkage[left - n, 3] if left >= n else 1
-                right_size = <int64_t> linkage[right - n, 3] if right >= n else 1
-                if 0 < h < least:
-                    least = h
-                depth[left] = depth[right] = depth[n + k] + 1
-                place[left] = place[n + k]
-                place[right] = place[n + k] + <int32_t> left_size
-                heavy, light = (left, right) if left_size >= right_size else (right, left)
-                boundary = start[n + k] + max(left_size, right_size)
-                start[heavy] = start[n + k]
-                start[light] = <int32_t> boundary
-                if left < n:
-                    order[start[left]] = left
-                if right < n:
-                    order[start[right]] = right
-                height[boundary] = h
-                lights[boundary] = <int32_t> min(left_size, right_size)
-                boundary_depth[boundary] = depth[n + k]
-                boundary_place[boundary] = place[n + k]
-                heavy_left[boundary] = left_size >= right_size
-        self.depth, self.place, self.heavy_left = boundary_depth, boundary_place, heavy_left
-        self.max_lambda = min(2 / least, 1e250) if least < INFINITY else 1.0
+        cdef double[::1] height = self.height, inverse = self.inverse
+        cdef int32_t[::1] lights = self.light, firsts = self.first
         with np.errstate(divide="ignore"):
-            self.inverse = np.minimum(1 / self.height, self.max_lambda)
+            lams_ = np.minimum(1 / heights, self.max_lambda)
+        cdef const double[::1] lams = lams_
+        # By node: its first point, and its first place in the layout.
+        cdef int32_t[::1] least_point = np.arange(2 * n - 1, dtype=np.int32)
+        cdef int32_t[::1] start = np.zeros(2 * n - 1, np.int32)
+        # By merge: whether it is within one of several parts.
+        cdef uint8_t[::1] within = np.zeros(n, np.uint8)
+        cdef int64_t[::1] stack = np.empty(n, np.int64)
+        cdef Part *parts = <Part *> malloc(n * sizeof(Part))
+        with nogil:
+            for k in range(n - 1):
+                least_point[n + k] = min(
+                    least_point[<int64_t> linkage[k, 0]], least_point[<int64_t> linkage[k, 1]]
+                )
+            for k in range(n - 2, -1, -1):
+                if within[k]:
+                    continue
+                count = 0
+                stack[0] = k
+                top = 1
+                while top > 0:
+                    top -= 1
+                    node = stack[top]
+                    for side in range(2):
+                        child = <int64_t> linkage[node, side]
+                        if child >= n and lams[child - n] == lams[k]:
+                            within[child - n] = True
+                            stack[top] = child - n
+                            top += 1
+                        else:
+                            parts[count].size = (
+                                <int64_t> linkage[child - n, 3] if child >= n else 1
+                            )
+                            parts[count].first = least_point[child]
+                            parts[count].node = child
+                            count += 1
+                if count > 2:
+                    qsort(parts, count, sizeof(Part), &_larger_first)
+                elif _larger_first(&parts[0], &parts[1]) > 0:
+                    parts[0], parts[1] = parts[1], parts[0]
+                boundary = start[n + k]
+                for i in range(count):
+                    node = parts[i].node
+                    start[node] = <int32_t> boundary
+                    if node < n:
+                        order[boundary] = node
+                    if i > 0:
+                        height[boundary] = linkage[k, 2]
+                        inverse[boundary] = lams[k]
+                        lights[boundary] = <int32_t> parts[i].size
+                        firsts[boundary] = <int32_t> parts[i].first
+                    boundary += parts[i].size
+        free(parts)
 
     def __reduce__(self):
         return _restore, (
-            self.order, self.height, self.light, self.inverse, self.max_lambda,
-            np.asarray(self.depth), np.asarray(self.place), np.asarray(self.heavy_left),
+            self.order, self.height, self.light, self.first, self.inverse, self.max_lambda
         )
 
     def condense(self, int64_t min_cluster_size):
-        """The hierarchy of clusters of at least a size, breadth first.
+        """The hierarchy of clusters of at least a size.
+
+        They are numbered level by level from the root, and within a level by their first points.
 
         Returns
         -------
@@ -166,9 +202,11 @@ cdef class Dendrogram:
             The cluster that each point falls out of, and when; in the order of the layout.
         """
         cdef int64_t n = self.order.shape[0], top = 0, n_clusters = 1, capacity, i
-        cdef int64_t p, s, c, path, node_size, heavy, light, n_splits = 0
+        cdef int64_t p, s, c, parent, path, heavy, light, fallen
+        cdef int32_t least
         cdef double lam, birth
-        cdef const int32_t[::1] lights = self.light
+        cdef const int64_t[::1] order = self.order
+        cdef const int32_t[::1] lights = self.light, firsts = self.first
         cdef const double[::1] inverse = self.inverse
         # Of fewer points nothing splits, and all fall out of the root at its merge.
         min_cluster_size = max(min(min_cluster_size, n), 1)
@@ -178,13 +216,14 @@ cdef class Dendrogram:
         death_ = np.zeros(capacity)
         size_ = np.empty(capacity, np.int64)
         stability_ = np.zeros(capacity)
-        start_ = np.empty(capacity, np.int64)
-        cdef int64_t[::1] parents = parent_, sizes = size_, starts = start_
+        depth_ = np.empty(capacity, np.int64)
+        first_ = np.empty(capacity, np.int64)
+        cdef int64_t[::1] parents = parent_, sizes = size_, depths = depth_, first_points = first_
         cdef double[::1] births = birth_, deaths = death_, stabilities = stability_
-        cdef int64_t[::1] splits = np.empty(capacity, np.int64)
-        cdef int64_t[::1] split_children = np.empty(capacity, np.int64)
+        cdef int64_t[::1] starts = np.empty(capacity, np.int64)
         cdef int64_t[::1] stack = np.empty(capacity, np.int64)
-        cdef int32_t[::1] boundaries = np.empty(n, np.int32)
+        # Boundaries of a cluster's nodes, and the first points of what lies before them.
+        cdef int32_t[::1] boundaries = np.empty(n, np.int32), before = np.empty(n, np.int32)
         member_ = np.empty(n, np.int32)
         leave_ = np.empty(n)
         cdef int32_t[::1] member = member_
@@ -193,7 +232,7 @@ cdef class Dendrogram:
             parents[0] = -1
             births[0] = 0
             sizes[0] = n
-            starts[0] = 0
+            starts[0] = depths[0] = first_points[0] = 0
             if n == 1:
                 member[0] = 0
                 leave[0] = 0
@@ -207,56 +246,66 @@ cdef class Dendrogram:
                 # The boundaries of this cluster's nodes that are large enough, upwards.
                 path = 0
                 p = s + 1
+                least = <int32_t> order[s]
                 while p < s + sizes[c]:
                     if p - s + lights[p] >= min_cluster_size:
                         boundaries[path] = <int32_t> p
+                        before[path] = least
                         path += 1
+                    least = min(least, firsts[p])
                     p += lights[p]
-                birth = births[c]
+                birth = lam = births[c]
+                # How many points have gone at this lambda: one sum for all parts of a merge.
+                fallen = 0
                 while path > 0:
                     path -= 1
                     p = boundaries[path]
                     light = lights[p]
                     heavy = p - s
-                    node_size = heavy + light
-                    lam = inverse[p]
+                    if inverse[p] != lam:
+                        stabilities[c] += (lam - birth) * fallen
+                        fallen = 0
+                        lam = inverse[p]
                     deaths[c] = lam
                     if light >= min_cluster_size:
-                        stabilities[c] += (lam - birth) * node_size
-                        splits[n_splits] = p
-                        split_children[n_splits] = n_clusters
-                        n_splits += 1
-                        for i in range(n_clusters, n_clusters + 2):
-                            parents[i] = c
-                            births[i] = lam
-                        starts[n_clusters] = s
-                        sizes[n_clusters] = heavy
-                        starts[n_clusters + 1] = p
-                        sizes[n_clusters + 1] = light
-                        stack[top] = n_clusters + 1
-                        top += 1
+                        # So are all parts of this merge that come before.
+                        stabilities[c] += (lam - birth) * (fallen + heavy + light)
+                        parent = c
                         c = n_clusters
+                        while True:
+                            n_clusters += 1
+                            starts[n_clusters] = p
+                            sizes[n_clusters] = lights[p]
+                            first_points[n_clusters] = firsts[p]
+                            stack[top] = n_clusters
+                            top += 1
+                            if path == 0 or inverse[boundaries[path - 1]] != lam:
+                                break
+                            path -= 1
+                            p = boundaries[path]
+                        starts[c] = s
+                        sizes[c] = p - s
+                        first_points[c] = before[path]
+                        n_clusters += 1
+                        for i in range(c, n_clusters):
+                            parents[i] = parent
+                            births[i] = lam
+                            depths[i] = depths[parent] + 1
                         birth = lam
-                        n_clusters += 2
+                        fallen = 0
                     elif heavy >= min_cluster_size:
-                        stabilities[c] += (lam - birth) * light
+                        fallen += light
                         for i in range(p, p + light):
                             member[i] = <int32_t> c
                             leave[i] = lam
                     else:
-                        stabilities[c] += (lam - birth) * node_size
-                        for i in range(s, s + node_size):
+                        stabilities[c] += (lam - birth) * (fallen + heavy + light)
+                        for i in range(s, p + light):
                             member[i] = <int32_t> c
                             leave[i] = lam
                         break
 
-        found = np.asarray(splits)[:n_splits]
-        ranked = np.lexsort((np.asarray(self.place)[found], np.asarray(self.depth)[found]))
-        heavy_child = np.asarray(split_children)[:n_splits][ranked]
-        right = np.asarray(self.heavy_left)[found[ranked]] == 0
-        old = np.zeros(n_clusters, np.int64)
-        old[1::2] = heavy_child + right
-        old[2::2] = heavy_child + ~right
+        old = np.lexsort((first_[:n_clusters], depth_[:n_clusters]))
         new_ = np.empty(n_clusters, np.int32)
         new_[old] = np.arange(n_clusters, dtype=np.int32)
         parent_ = parent_[old]
@@ -275,11 +324,10 @@ cdef class Dendrogram:
         return clusters, member_, leave_
 
 
-def _restore(order, height, light, inverse, max_lambda, depth, place, heavy_left):
+def _restore(order, height, light, first, inverse, max_lambda):
     cdef Dendrogram self = Dendrogram.__new__(Dendrogram)
-    self.order, self.height, self.light = order, height, light
+    self.order, self.height, self.light, self.first = order, height, light, first
     self.inverse, self.max_lambda = inverse, max_lambda
-    self.depth, self.place, self.heavy_left = depth, place, heavy_left
     return self
 
 

@@ -1,14 +1,14 @@
+"""HDBSCAN*: hierarchical clustering by density, for any number and shape of clusters."""
+
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
-from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
-from sklearn.metrics import pairwise_distances_chunked
-from sklearn.metrics.pairwise import _VALID_METRICS
+from scipy.sparse import csr_array, issparse
+from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils import Bunch
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
-from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._kernels._trees import (
     Dendrogram,
@@ -19,8 +19,57 @@ from skdeepcluster._kernels._trees import (
     single_linkage,
     subtree_death,
 )
+from skdeepcluster._sklearn import (
+    Interval,
+    StrOptions,
+    effective_n_threads,
+    fit_context,
+    validate_parameter_constraints,
+)
+from skdeepcluster.density._metrics import degree
 from skdeepcluster.density._spanning import reachability
 from skdeepcluster.trees import CondensedTree, MinimumSpanningTree, SingleLinkageTree
+from skdeepcluster.validation import (
+    METRICS,
+    check_distance_matrix,
+    check_rows,
+    scaled_to_range,
+    times_power_of_two,
+)
+
+
+def _measures_rows(estimator):
+    """Whether there are exemplars to measure distances to."""
+    if estimator.metric == "precomputed":
+        raise AttributeError(
+            "predict_proba measures distances to exemplars, which metric='precomputed' cannot; fit "
+            "on samples with a metric."
+        )
+    return True
+
+
+def _places_rows(estimator):
+    """Whether new samples can be placed."""
+    if estimator.metric == "precomputed" and getattr(estimator, "_sparse", False):
+        raise AttributeError(
+            "New samples cannot be placed by a sparse distance matrix; fit on a dense one."
+        )
+    return True
+
+
+def _scaled(values, exponent):
+    """Values times two to some power, infinite or zero where the type cannot hold them."""
+    with np.errstate(over="ignore", under="ignore"):
+        return np.ldexp(values, exponent)
+
+
+def _complete(X, *, missing):
+    """Mark of the rows without infinite values, and without missing ones unless they may be."""
+    values = X.data if issparse(X) else X
+    bad = np.isinf(values) if missing else ~np.isfinite(values)
+    if issparse(X):
+        bad = csr_array((bad, X.indices, X.indptr), X.shape)
+    return np.asarray(bad.sum(axis=1)).ravel() == 0
 
 
 class HDBSCAN(ClusterMixin, BaseEstimator):
@@ -184,7 +233,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         "min_samples": [Interval(Integral, 1, None, closed="left"), None],
         "cluster_selection_epsilon": [Interval(Real, 0, None, closed="left")],
         "max_cluster_size": [Interval(Integral, 1, None, closed="left"), None],
-        "metric": [StrOptions(set(_VALID_METRICS) | {"precomputed"}), callable],
+        "metric": [StrOptions(METRICS | {"precomputed"}), callable],
         "metric_params": [dict, None],
         "alpha": [Interval(Real, 0, None, closed="neither")],
         "algorithm": [StrOptions({"auto", "kd_tree", "brute"})],
@@ -227,9 +276,10 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.pairwise = self.metric == "precomputed"
+        tags.input_tags.allow_nan = self.metric != "precomputed"
         return tags
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Cluster samples.
 
@@ -247,44 +297,76 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         self : HDBSCAN
             The fitted estimator.
         """
-        X = self._check(X, ensure_min_samples=2)
+        X = self._check(X, reset=True, ensure_min_samples=2)
         if self.metric == "precomputed":
-            if X.shape[0] != X.shape[1]:
-                raise ValueError(
-                    f"With metric='precomputed' X is a square matrix of distances, got shape "
-                    f"{X.shape}."
-                )
+            check_distance_matrix(
+                X, "Precomputed distances", infinite=True, n_threads=self._n_threads(X)
+            )
             if self.store_centers is not None:
                 raise ValueError(
                     f"store_centers={self.store_centers!r} needs samples, not the distances of "
                     "metric='precomputed'; use store_centers=None."
                 )
-        self._fit_X = X
+        # Rows that have distances.
+        rows, complete = self._select_rows(X)
+        self._rows, left_out = np.flatnonzero(complete), np.flatnonzero(~complete)
+        if rows.shape[0] < 2:
+            raise ValueError(
+                f"Of {X.shape[0]} samples {len(left_out)} have missing or infinite values; HDBSCAN "
+                "needs 2 others at least."
+            )
+        self._sparse, self._dtype = issparse(X), X.dtype
+        # What distances and values are powers of two of, so that their squares are numbers.
+        self._exponent = self._row_exponent = 0
+        power = degree(self.metric, self.metric_params)
+        if power is not None:
+            rows, factor = scaled_to_range(rows)
+            self._row_exponent = int(np.frexp(factor)[1]) - 1
+            self._exponent = power * self._row_exponent
+        n = rows.shape[0]
         if self.min_samples is None:
-            self._min_samples = min(self.min_cluster_size, X.shape[0])
-        elif self.min_samples <= X.shape[0]:
+            self._min_samples = min(self.min_cluster_size, n)
+        elif self.min_samples <= n:
             self._min_samples = self.min_samples
         else:
             raise ValueError(
-                f"min_samples={self.min_samples} needs as many samples, got "
-                f"n_samples={X.shape[0]}; lower it."
+                f"min_samples={self.min_samples} needs as many samples, got n_samples={n}; lower "
+                "it."
             )
-        self._reach = self._reachability(X, self._min_samples)
-        self.core_distances_ = self._reach.core_distances()
-        n_threads = self._n_threads(X)
-        edges = self._reach.spanning_tree(X, n_threads)
-        self.minimum_spanning_tree_ = MinimumSpanningTree(*edges)
-        self.single_linkage_tree_ = SingleLinkageTree(single_linkage(*edges))
-        self._dendrogram = Dendrogram(self.single_linkage_tree_.linkage)
-        flat = self.reselect()
+        n_threads = self._n_threads(rows)
+        self._reach = reachability(
+            rows,
+            self.metric,
+            self.metric_params,
+            self._min_samples,
+            self.alpha,
+            self.algorithm,
+            n_threads,
+        )
+        self.core_distances_ = np.full(X.shape[0], np.inf)
+        self.core_distances_[complete] = _scaled(self._reach.core_distances(), self._exponent)
+        source, target, distance = self._reach.spanning_tree(n_threads)
+        if len(left_out):
+            # Farther from the others than anything.
+            source = np.append(self._rows[source], np.full(len(left_out), self._rows[0]))
+            target = np.append(self._rows[target], left_out)
+            distance = np.append(distance, np.full(len(left_out), np.inf))
+        linkage = single_linkage(source, target, distance)
+        self._dendrogram = Dendrogram(linkage)
+        self.minimum_spanning_tree_ = MinimumSpanningTree(
+            source, target, _scaled(distance, self._exponent)
+        )
+        linkage[:, 2] = _scaled(linkage[:, 2], self._exponent)
+        self.single_linkage_tree_ = SingleLinkageTree(linkage)
+        self._tree, flat = self._choose()
         self.labels_ = flat.labels
         self.probabilities_ = flat.probabilities
         self.cluster_persistence_ = flat.cluster_persistence
-        self.condensed_tree_ = tree = flat.condensed_tree
-        densest = subtree_death(tree.parent, tree.death)[tree.point_cluster]
-        self.outlier_scores_ = np.zeros(len(densest), self.probabilities_.dtype)
+        self.condensed_tree_ = flat.condensed_tree
+        densest = subtree_death(self._tree.parent, self._tree.death)[self._tree.point_cluster]
+        self.outlier_scores_ = np.zeros(len(densest), self._dtype)
         np.divide(
-            densest - tree.point_lambda,
+            densest - self._tree.point_lambda,
             densest,
             out=self.outlier_scores_,
             where=densest > 0,
@@ -295,31 +377,25 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
 
     def _check(self, X, **kwargs):
         precomputed = self.metric == "precomputed"
-        return validate_data(
+        return check_rows(
             self,
             X,
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
             order=None if precomputed else "C",
-            # Infinite distances are legitimate; NaN is found where the blocks are read.
-            ensure_all_finite=not precomputed or issparse(X),
+            # Infinite distances are legitimate, and those that are missing are found later.
+            ensure_all_finite=precomputed and issparse(X),
             **kwargs,
         )
 
+    def _select_rows(self, X):
+        """The rows that have distances, and a mark of them."""
+        if self.metric == "precomputed":
+            return X, np.ones(X.shape[0], bool)
+        complete = _complete(X, missing=self.metric == "nan_euclidean")
+        return X if complete.all() else X[complete], complete
+
     def _n_threads(self, X):
         # Threads that get fewer rows than this cost more than they save.
-        return min(_openmp_effective_n_threads(self.n_jobs), 1 + X.shape[0] // 2000)
-
-    def _reachability(self, X, min_samples):
-        return reachability(
-            X,
-            self.metric,
-            self.metric_params,
-            min_samples,
-            self.alpha,
-            self.algorithm,
-            self._n_threads(X),
-        )
+        return min(effective_n_threads(self.n_jobs), 1 + X.shape[0] // 2000)
 
     def reselect(self, **params):
         """Choose clusters anew from the fitted hierarchy.
@@ -351,6 +427,10 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         [21, 15, 13, 10]
         """
         check_is_fitted(self, "core_distances_")
+        return self._choose(**params)[1]
+
+    def _choose(self, **params):
+        """The condensed tree in the units of the dendrogram, and what `reselect` returns."""
         names = (
             "min_cluster_size",
             "cluster_selection_epsilon",
@@ -364,8 +444,11 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         validate_parameter_constraints(
             {name: self._parameter_constraints[name] for name in names}, params, "reselect"
         )
-        epsilon = params["cluster_selection_epsilon"]
-        clusters, member, leave = self._dendrogram.condense(params["min_cluster_size"])
+        epsilon = _scaled(float(params["cluster_selection_epsilon"]), -self._exponent)
+        clusters, member, leave = self._dendrogram.condense(
+            # Of fewer samples nothing splits.
+            min(params["min_cluster_size"], len(self._rows))
+        )
         selected, flat_label = select(
             clusters["parent"],
             clusters["birth"],
@@ -395,11 +478,18 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         total = sizes * tree.death.max()
         persistence = np.ones(len(sizes))
         np.divide(tree.stability[selected], total, out=persistence, where=total > 0)
-        return Bunch(
+        public = tree
+        if self._exponent:
+            lambdas = {
+                name: _scaled(getattr(tree, name), -self._exponent)
+                for name in ("birth", "death", "stability", "leave", "least_lambda")
+            }
+            public = replace(tree, **lambdas)
+        return tree, Bunch(
             labels=labels,
             probabilities=probabilities,
             cluster_persistence=persistence,
-            condensed_tree=tree,
+            condensed_tree=public,
         )
 
     def _assign(self, tree, member, leave, order):
@@ -418,14 +508,10 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         return labels, strengths.astype(self._dtype, copy=False), sizes
 
     @property
-    def _dtype(self):
-        return np.float32 if self._fit_X.dtype == np.float32 else np.float64
-
-    @property
     def exemplar_indices_(self):
         """Samples of highest density."""
         check_is_fitted(self, "core_distances_")
-        tree = self.condensed_tree_
+        tree = self._tree
         if not tree.selected.any():
             return []
         cluster = tree.point_cluster
@@ -447,38 +533,63 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         if self.store_centers in ("medoid", "both"):
             medoids = np.empty(len(members), np.intp)
             for k, rows in enumerate(members):
-                weights = self.probabilities_[rows]
-                sums = pairwise_distances_chunked(
-                    X[rows],
-                    reduce_func=lambda block, _, weights=weights: block @ weights,
-                    metric=self.metric,
-                    **(self.metric_params or {}),
+                sums = self._reach.weighted_sums(
+                    np.searchsorted(self._rows, rows), self.probabilities_[rows], self._n_threads(X)
                 )
-                medoids[k] = rows[np.argmin(np.concatenate(list(sums)))]
+                medoids[k] = rows[np.argmin(sums)]
             chosen = X[medoids]
             self.medoids_ = chosen.toarray() if issparse(chosen) else chosen
 
     def _join(self, X):
-        """Where and when new samples would join the condensed tree."""
-        tree = self.condensed_tree_
+        """Where and when new samples join the condensed tree.
+
+        Returns
+        -------
+        queries : object
+            Those that have distances, as `_reach` takes them; None if there are none.
+        complete : ndarray of shape (n_samples,)
+            Mark of these.
+        cluster, lam : ndarrays of shape (n_samples,)
+            The last cluster of each sample and the lambda at which it leaves it.
+        """
+        check_is_fitted(self)
+        X = self._check(X, reset=False)
         n_threads = self._n_threads(X)
-        neighbor, distance = self._reach.attach(X, n_threads, self._fit_X)
+        cluster, lam = np.zeros(X.shape[0], np.int32), np.zeros(X.shape[0])
+        X, complete = self._select_rows(X)
+        if not complete.any():
+            return None, complete, cluster, lam
+        if self.metric != "precomputed":
+            X = self._as_fitted(X)
+        tree = self._tree
+        queries = self._reach.queries(X, n_threads)
+        neighbor, distance = self._reach.attach(queries, n_threads)
+        neighbor = self._rows[neighbor]
         with np.errstate(divide="ignore"):
-            lam = np.minimum(1 / distance, self._dendrogram.max_lambda)
-        cluster = attach(
-            neighbor, lam, tree.point_cluster, tree.point_lambda, tree.parent, tree.birth
+            reached = np.minimum(1 / distance, self._dendrogram.max_lambda)
+        cluster[complete] = attach(
+            neighbor, reached, tree.point_cluster, tree.point_lambda, tree.parent, tree.birth
         )
         # It leaves no later than the sample that it hangs on.
-        return cluster, np.minimum(lam, tree.point_lambda[neighbor])
+        lam[complete] = np.minimum(reached, tree.point_lambda[neighbor])
+        return queries, complete, cluster, lam
 
-    def _check_new(self, X):
-        check_is_fitted(self)
-        if self.metric == "precomputed" and issparse(self._fit_X):
-            raise ValueError(
-                "New samples cannot be placed by a sparse distance matrix; fit on a dense one."
-            )
-        return self._check(X, reset=False)
+    def _as_fitted(self, X):
+        """Rows in the form, the units and the type of those of `fit`."""
+        if issparse(X) and not self._sparse:
+            X = X.toarray()
+        elif self._sparse and not issparse(X):
+            X = csr_array(X)
+        if self._row_exponent:
+            with np.errstate(over="ignore", under="ignore"):
+                X = times_power_of_two(X, -self._row_exponent)
+        # What is too large for the type is far from everything, and stays a number.
+        largest = np.finfo(self._dtype).max
+        values = X.data if issparse(X) else X
+        values = np.clip(values, -largest, largest).astype(self._dtype, copy=False)
+        return csr_array((values, X.indices, X.indptr), X.shape) if issparse(X) else values
 
+    @available_if(_places_rows)
     def predict(self, X, return_probabilities=False):
         """Clusters of new samples in the fitted hierarchy, which does not change.
 
@@ -503,13 +614,11 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         probabilities : ndarray of shape (n_samples,)
             As `probabilities_`; only with `return_probabilities`.
         """
-        X = self._check_new(X)
-        cluster, lam = self._join(X)
-        labels, probabilities, _ = self._assign(
-            self.condensed_tree_, cluster, lam, np.arange(len(lam))
-        )
+        _, _, cluster, lam = self._join(X)
+        labels, probabilities, _ = self._assign(self._tree, cluster, lam, np.arange(len(lam)))
         return (labels, probabilities) if return_probabilities else labels
 
+    @available_if(_measures_rows)
     def predict_proba(self, X=None):
         r"""Soft clustering: how much each sample belongs to each cluster.
 
@@ -533,25 +642,22 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
             Nonnegative; the rows sum to at most 1, the rest being noise.
         """
         check_is_fitted(self)
-        if self.metric == "precomputed":
-            raise ValueError(
-                "predict_proba measures distances to exemplars, which metric='precomputed' "
-                "cannot; fit on samples with a metric."
-            )
-        tree = self.condensed_tree_
-        if X is None:
-            X, cluster, lam = self._fit_X, tree.point_cluster, tree.point_lambda
-        else:
-            if issparse(X):
-                raise ValueError(
-                    "predict_proba takes dense new rows, not a sparse matrix; pass X.toarray(), in "
-                    "batches where it is large."
-                )
-            X = self._check_new(X)
-            cluster, lam = self._join(X)
+        tree = self._tree
         chosen = np.flatnonzero(tree.selected)
-        if len(chosen) == 0:
-            return np.empty((X.shape[0], 0), self._dtype)
+        if X is None:
+            queries, cluster, lam = (
+                self._reach.fitted_queries(),
+                tree.point_cluster,
+                tree.point_lambda,
+            )
+            complete = np.zeros(len(lam), bool)
+            complete[self._rows] = True
+        else:
+            queries, complete, cluster, lam = self._join(X)
+        probabilities = np.zeros((len(lam), len(chosen)), self._dtype)
+        if len(chosen) == 0 or not complete.any():
+            return probabilities
+        cluster, lam = cluster[complete], lam[complete]
 
         parted = merge_lambdas(tree.parent, tree.birth, chosen)[cluster]
         parted = np.where(np.isnan(parted), lam[:, None], parted)
@@ -559,18 +665,20 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
             weight = np.exp(np.exp(-tree.death[cluster, None] / parted))
         weight[parted == 0] = 1
 
-        groups = [self._fit_X[rows] for rows in self.exemplar_indices_]
-        distance = self._reach.nearest_of_groups(X, groups, self._n_threads(X))
+        groups = [np.searchsorted(self._rows, rows) for rows in self.exemplar_indices_]
+        distance = self._reach.nearest_of_groups(queries, groups, self._n_threads(lam))
         # Of the clusters that the sample parts from last, the nearest.
         height = parted.max(axis=1, keepdims=True)
         nearest = np.where(parted == height, distance, np.inf).argmin(axis=1)
         densest = np.maximum(tree.death[chosen[nearest]], lam)
         some = np.divide(height[:, 0], densest, out=np.ones_like(lam), where=densest > 0)
-        # Relative to the least, so that an exemplar itself, at distance zero, is a limit.
+        # Relative to the least, so that an exemplar itself, at distance zero, is a limit; all may
+        # be infinite.
         least = distance.min(axis=1, keepdims=True)
-        weight *= np.divide(least, distance, out=np.ones_like(distance), where=distance > 0)
+        weight *= np.divide(least, distance, out=np.ones_like(distance), where=distance > least)
         weight *= (some / weight.sum(axis=1))[:, None]
-        return weight.astype(self._dtype, copy=False)
+        probabilities[complete] = weight
+        return probabilities
 
     def dbscan_clustering(self, epsilon, min_cluster_size=5):
         """The clustering of DBSCAN, without its border points, for one radius.
@@ -591,6 +699,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         check_is_fitted(self)
         return self.single_linkage_tree_.cut(epsilon, min_cluster_size)
 
+    @available_if(_places_rows)
     def score(self, X, y=None):
         """Mean strength with which samples belong to clusters, noise counting as zero.
 

@@ -14,6 +14,7 @@ from skdeepcluster.validation._ranges import (
     largest_value,
     rows_of_size_one,
     scaled_to_range,
+    times_power_of_two,
 )
 from skdeepcluster.validation._rows import FLOATS, as_array, check_rows
 
@@ -33,4 +34,5 @@ __all__ = [
     "metric_rows",
     "rows_of_size_one",
     "scaled_to_range",
+    "times_power_of_two",
 ]

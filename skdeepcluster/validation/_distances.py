@@ -72,7 +72,8 @@ def check_distance_matrix(D, name="Distances", *, infinite=False, n_threads=1):
         raise ValueError(f"{name} must be 0 on the diagonal; found {diagonal:.3g}.")
     if asymmetry > tolerance:
         raise ValueError(
-            f"{name} must be symmetric; entries (i, j) and (j, i) differ by {asymmetry:.3g}."
+            f"{name} must be symmetric; entries (i, j) and (j, i) differ by {asymmetry:.3g}. "
+            "Take the larger or the smaller of both."
         )
 
 

@@ -76,6 +76,9 @@ def complete_metric(metric, metric_params, X):
             f"{name} takes rows of 2 features, latitude and longitude in radians; X has "
             f"{n_features}."
         )
+    w = params.get("w")
+    if w is not None and not (np.asarray(w) >= 0).all():
+        raise ValueError(f"{name} takes weights that are not negative; metric_params has w={w!r}.")
     if metric == "minkowski":
         p = params.get("p", 2)
         if not (isinstance(p, Real) and p >= 1):

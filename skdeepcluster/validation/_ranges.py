@@ -70,11 +70,11 @@ def scaled_to_range(X):
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features), float32 or float64
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features), float32 or float64
 
     Returns
     -------
-    X : ndarray of shape (n_samples, n_features)
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
         Itself where nothing is to be done; always of its own dtype.
     factor : float
         What the result is to be multiplied by to be X again.
@@ -86,7 +86,16 @@ def scaled_to_range(X):
         return X, 1.0
     # The factor itself is a number, too, that both types can hold.
     exponent = int(np.frexp(scale)[1]) - 1
-    return np.ldexp(X, -exponent), float(np.ldexp(1.0, exponent))
+    return times_power_of_two(X, -exponent), float(np.ldexp(1.0, exponent))
+
+
+def times_power_of_two(X, exponent):
+    """A dense or sparse array times two to some power, exact where the type can hold it."""
+    if not issparse(X):
+        return np.ldexp(X, exponent)
+    X = X.copy()
+    X.data = np.ldexp(X.data, exponent)
+    return X
 
 
 def rows_of_size_one(X):

@@ -1,0 +1,193 @@
+"""Distances between rows, in blocks.
+
+Merges count as one where their distances are equal. So a distance must be the same both ways, in
+whatever block it is computed, and by whatever algorithm: to the last bit.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.metrics import pairwise_distances
+from sklearn.preprocessing import normalize
+from sklearn.utils.extmath import row_norms, safe_sparse_dot
+
+from skdeepcluster._kernels._hdbscan_blocks import nan_euclidean
+from skdeepcluster._kernels._kdtree import reduced_distances
+from skdeepcluster.validation import (
+    check_distance_matrix,
+    check_distances,
+    complete_metric,
+    metric_distances,
+    rows_of_size_one,
+)
+
+# Rows by which a function is tried.
+N_TRIED = 32
+
+
+@dataclass
+class TreeMetric:
+    """How a metric is computed from the reduced distances of a KD tree's own metrics."""
+
+    metric: str
+    unit_rows: bool = False
+    power: float = 1.0
+    factor: float = 1.0
+
+    def prepare(self, X):
+        """Rows whose reduced distances are taken."""
+        return normalize(rows_of_size_one(X)) if self.unit_rows else X
+
+    def between(self, X, Y, n_threads):
+        """Reduced distances of two sets of prepared rows."""
+        if not issparse(X):
+            reduced = reduced_distances(X, Y, self.metric, n_threads)
+        elif self.metric == "euclidean":
+            reduced = _sparse_squares(X, Y)
+        else:
+            reduced = pairwise_distances(X, Y, metric=self.metric)
+        if self.unit_rows:
+            # What has no direction is as far from the others as what is perpendicular to them.
+            short, other = zero_rows(X), zero_rows(Y)
+            reduced[short] = reduced[:, other] = 2
+            reduced[np.ix_(short, other)] = 0
+        return reduced
+
+    def among(self, X, rows, begin, n_threads):
+        """Those of a slice of prepared rows to all from `begin` on."""
+        return self.between(X[rows], X[begin:], n_threads)
+
+    def distances(self, reduced):
+        return self.factor * np.asarray(reduced, np.float64) ** self.power
+
+    def scale(self, alpha):
+        """The factor on reduced distances that divides distances by `alpha`."""
+        return alpha ** (-1 / self.power)
+
+
+def zero_rows(X):
+    """Numbers of the rows without any entry but zero."""
+    return np.flatnonzero(np.asarray(abs(X).sum(axis=1)).ravel() == 0)
+
+
+def _sparse_squares(X, Y):
+    """Squared Euclidean distances of sparse rows, zero where rounding leaves nothing of them."""
+    X, Y = X.astype(np.float64), Y.astype(np.float64)
+    norms = row_norms(X, squared=True)[:, np.newaxis] + row_norms(Y, squared=True)
+    squares = norms - 2 * safe_sparse_dot(X, Y.T, dense_output=True)
+    squares[squares <= 4 * np.finfo(np.float64).eps * norms] = 0
+    return squares
+
+
+class PairwiseMetric:
+    """A metric that no KD tree serves, by name or as a function of two rows."""
+
+    def __init__(self, metric, params, X):
+        self.metric = metric
+        self.params = params
+        if callable(metric):
+            few = X[np.linspace(0, X.shape[0] - 1, min(X.shape[0], N_TRIED)).astype(np.intp)]
+            # Of one array the distances would be taken to be symmetric.
+            D = self.between(few, few.copy(), 1)
+            check_distance_matrix(D, f"Distances by metric={metric!r}", infinite=True)
+
+    def prepare(self, X):
+        return X
+
+    def between(self, X, Y, n_threads):
+        if self.metric == "nan_euclidean":
+            D = nan_euclidean(X, Y, n_threads)
+            check_distances(
+                D,
+                "Distances by metric='nan_euclidean'",
+                remedy="It is not defined for two rows without a common feature: leave out such rows.",
+            )
+            return D
+        return metric_distances(
+            X, Y, self.metric, self.params, n_jobs=n_threads, infinite=callable(self.metric)
+        )
+
+    def among(self, X, rows, begin, n_threads):
+        if callable(self.metric):
+            # Each pair is computed once, whatever the block: rounding may differ the other way.
+            middle = X[rows]
+            parts = [self.between(middle, middle, n_threads)]
+            if begin < rows.start:
+                parts.insert(0, self.between(X[begin : rows.start], middle, n_threads).T)
+            if rows.stop < X.shape[0]:
+                parts.append(self.between(middle, X[rows.stop :], n_threads))
+            D = np.hstack(parts)
+        else:
+            D = self.between(X[rows], X[begin:], n_threads)
+        # Rounding may have left something of the distances of rows to themselves.
+        own = np.arange(rows.start, rows.stop)
+        D[own - rows.start, own - begin] = 0
+        return D
+
+    def distances(self, reduced):
+        return np.asarray(reduced, np.float64)
+
+    def scale(self, alpha):
+        return 1 / alpha
+
+
+class PrecomputedMetric(PairwiseMetric):
+    """Rows of a matrix of distances."""
+
+    def __init__(self, X):
+        # Rounding may have made it not quite symmetric.
+        self._symmetric = all(
+            np.array_equal(X[start : start + N_TRIED, start:], X[start:, start : start + N_TRIED].T)
+            for start in range(0, len(X), N_TRIED)
+        )
+
+    def between(self, X, Y, n_threads):
+        check_distances(X, "Precomputed distances", infinite=True)
+        return X
+
+    def among(self, X, rows, begin, n_threads):
+        D = np.asarray(X[rows, begin:])
+        return D if self._symmetric else np.maximum(D, X[begin:, rows].T)
+
+
+TREE_METRICS = {
+    "euclidean": TreeMetric("euclidean", power=0.5),
+    "sqeuclidean": TreeMetric("euclidean"),
+    "cosine": TreeMetric("euclidean", unit_rows=True, factor=0.5),
+    "manhattan": TreeMetric("manhattan"),
+    "chebyshev": TreeMetric("chebyshev"),
+}
+ALIASES = {"l2": "euclidean", "l1": "manhattan", "cityblock": "manhattan"}
+MINKOWSKI = {1: "manhattan", 2: "euclidean", np.inf: "chebyshev"}
+
+
+def tree_metric(metric, metric_params):
+    """The `TreeMetric` of a metric, or None where no KD tree serves it."""
+    params = {name: value for name, value in (metric_params or {}).items() if value is not None}
+    if metric == "minkowski" and "w" not in params:
+        metric = MINKOWSKI.get(params.pop("p", 2))
+    metric = ALIASES.get(metric, metric) if isinstance(metric, str) else None
+    return TREE_METRICS.get(metric) if not params else None
+
+
+def row_metric(X, metric, metric_params):
+    """How distances between rows such as those of `X` are computed."""
+    params = complete_metric(metric, metric_params, X)
+    return tree_metric(metric, metric_params) or PairwiseMetric(metric, params, X)
+
+
+# Powers of a factor on all values that distances are multiplied by.
+_DEGREES = {
+    **dict.fromkeys(("euclidean", "l2", "l1", "manhattan", "cityblock", "chebyshev"), 1),
+    **dict.fromkeys(("minkowski", "nan_euclidean"), 1),
+    "sqeuclidean": 2,
+    **dict.fromkeys(("cosine", "correlation", "seuclidean", "mahalanobis"), 0),
+}
+
+
+def degree(metric, metric_params):
+    """The power of a factor on all values by which distances grow; None: they grow otherwise."""
+    if not isinstance(metric, str) or {"V", "VI"} & (metric_params or {}).keys():
+        return None
+    return _DEGREES.get(metric)
