@@ -24,6 +24,13 @@ from libc.math cimport INFINITY, NAN, sqrt
 from libc.string cimport memcpy
 
 from skdeepcluster._kernels._bounded cimport below, squares
+from skdeepcluster._kernels._checks cimport (
+    check_at_least,
+    check_range,
+    check_shape,
+    check_size,
+    check_threads,
+)
 
 
 cdef extern from "_medoids.h" nogil:
@@ -125,9 +132,10 @@ cdef inline void insert(floating *near, int *slots, Py_ssize_t n, int place, flo
                         int slot) noexcept nogil:
     """Put a medoid at its place among the nearest, whose last entry is free.
 
-    It goes behind equally near ones, or to the front, where `distance` is negative, as 0.
+    It goes behind equally near ones and before places that are free, or to the front, where
+    `distance` is negative, as 0.
     """
-    while place > 0 and distance < near[(place - 1) * n]:
+    while place > 0 and (distance < near[(place - 1) * n] or slots[(place - 1) * n] == NO_SLOT):
         near[place * n] = near[(place - 1) * n]
         slots[place * n] = slots[(place - 1) * n]
         place -= 1
@@ -151,16 +159,51 @@ cdef inline floating distance_below(floating reach, floating value, Py_ssize_t o
                                     Py_ssize_t medoid, const floating[:, ::1] features,
                                     const floating[::1] norms, double slack,
                                     bint squared) noexcept nogil:
-    """The distance of an object to a medoid if it may be below reach, or else infinity."""
+    """The distance of an object to a medoid if it may be below reach, or else infinity.
+
+    What is no number is infinitely far.
+    """
     cdef int row = <int>o
     cdef floating distance
     if not features.shape[0]:
-        return value
+        return value if value < INFINITY else INFINITY
     if value >= reach_bound(reach, norms[o], slack, squared) + shift(norms[medoid], slack):
         return INFINITY
     distances_to(&features[medoid, 0], &features[0, 0], features.shape[1], &row, 1, squared,
                  &distance)
-    return distance
+    return distance if distance < INFINITY else INFINITY
+
+
+cdef int check_medoids(const floating[:, ::1] medoid_rows, const Py_ssize_t[::1] medoid_at,
+                       const Py_ssize_t[::1] medoids, const floating[:, ::1] features,
+                       const floating[::1] norms, const floating[:, ::1] near,
+                       const int[:, ::1] slots) except -1:
+    """Whether arrays fit each other; what `slots` holds is for `check_slots`."""
+    cdef Py_ssize_t n = near.shape[1]
+    if not 1 <= near.shape[0] <= MAX_DEPTH:
+        raise ValueError(f"from 1 to {MAX_DEPTH} nearest medoids are kept, not {near.shape[0]}")
+    # Both have n columns; n is a row's length.
+    check_shape("slots", slots.shape[0], slots.shape[1], near.shape[0], n)
+    check_shape("rows of medoids", medoid_rows.shape[0], medoid_rows.shape[1],
+                medoid_rows.shape[0], n)
+    check_size("medoid_at", medoid_at.shape[0], medoids.shape[0])
+    check_range("medoid_at", medoid_at, 0, medoid_rows.shape[0])
+    check_range("medoids", medoids, 0, n)
+    # An object's own row is read at its k nearest medoids but one.
+    check_at_least("the number of medoids", medoids.shape[0], max(1, near.shape[0] - 1))
+    if features.shape[0]:
+        check_at_least("the number of features", features.shape[1], 1)
+        check_size("features", features.shape[0], n)
+        check_size("norms", norms.shape[0], n)
+    return 0
+
+
+cdef int check_slots(const int[:, ::1] slots, Py_ssize_t n_medoids) except -1:
+    """Whether each object has its nearest medoids, all that it can have."""
+    cdef Py_ssize_t i
+    for i in range(slots.shape[0]):
+        check_range("slots", slots[i], 0 if i < n_medoids else NO_SLOT, n_medoids)
+    return 0
 
 
 def nearest_medoids(const floating[:, ::1] medoid_rows, const Py_ssize_t[::1] medoid_at,
@@ -186,8 +229,8 @@ def nearest_medoids(const floating[:, ::1] medoid_rows, const Py_ssize_t[::1] me
     n_threads : int
     """
     cdef Py_ssize_t n = near.shape[1], tile
-    if slots.shape[0] != near.shape[0] or slots.shape[1] != n or medoid_rows.shape[1] != n:
-        raise ValueError("arrays disagree about the number of objects")
+    n_threads = check_threads(n_threads)
+    check_medoids(medoid_rows, medoid_at, medoids, features, norms, near, slots)
     for tile in prange(n_tiles(n), nogil=True, num_threads=n_threads, schedule="static",
                        use_threads_if=n * medoids.shape[0] >= MIN_PARALLEL):
         nearest_in_tile(medoid_rows, medoid_at, medoids, features, norms, slack, squared, near,
@@ -213,7 +256,8 @@ cdef void nearest_in_tile(const floating[:, ::1] medoid_rows, const Py_ssize_t[:
             else:
                 distance = distance_below(near[depth - 1, o], medoid_rows[medoid_at[slot], o], o,
                                           medoids[slot], features, norms, slack, squared)
-            if distance < near[depth - 1, o]:
+            # However far it is, a slot is named where one is free: losses are summed by slots.
+            if distance < near[depth - 1, o] or slots[depth - 1, o] == NO_SLOT:
                 insert(&near[0, o], &slots[0, o], n, depth - 1, distance, slot)
 
 
@@ -233,12 +277,12 @@ cdef void search_last_in_rows(const floating[:, ::1] medoid_rows,
         row = &medoid_rows[medoid_at[slot], 0]
         for h in range(n_objects):
             o = objects[h]
-            if row[o] < near[depth - 1, o]:
+            if row[o] < near[depth - 1, o] or slots[depth - 1, o] == NO_SLOT:
                 listed = False
                 for i in range(depth - 1):
                     listed |= slots[i, o] == slot
                 if not listed:
-                    near[depth - 1, o] = row[o]
+                    near[depth - 1, o] = row[o] if row[o] < INFINITY else INFINITY
                     slots[depth - 1, o] = slot
 
 
@@ -253,12 +297,16 @@ cdef void search_last_by_bounds(const floating[:, ::1] medoid_rows,
     cdef bint listed
     for slot in range(<int>medoids.shape[0]):
         value = medoid_rows[medoid_at[slot], o] - shift(norms[medoids[slot]], slack)
-        if value < lowest:
+        if value < lowest or guess == NO_SLOT:
             listed = False
             for i in range(depth - 1):
                 listed |= slots[i * n] == slot
             if not listed:
                 lowest, guess = value, slot
+    if guess == NO_SLOT:  # all are listed
+        near[(depth - 1) * n] = INFINITY
+        slots[(depth - 1) * n] = NO_SLOT
+        return
     best = distance_below(best, lowest, o, medoids[guess], features, norms, slack, squared)
     best_slot = guess
     for slot in range(<int>medoids.shape[0]):
@@ -312,7 +360,7 @@ cdef void replace(Py_ssize_t candidate, int slot, const floating[:, ::1] medoid_
             for i in range(place, depth - 1):
                 near_o[i * n] = near_o[(i + 1) * n]
                 slots_o[i * n] = slots_o[(i + 1) * n]
-            if distance < last:
+            if distance < last or slots_o[(depth - 1) * n] == NO_SLOT:
                 insert(near_o, slots_o, n, depth - 1, distance, slot)
                 add_removal(near_o, slots_o, n, depth, weights[o], &removal[0])
                 if features.shape[0]:
@@ -410,22 +458,36 @@ cdef void evaluate_range(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
                        squared, bounds, medoids, near, slots, weights, removal, scratch, change, slot)
 
 
-cdef check_shapes(rows, at, candidates, features, norms, bounds, near, slots, weights, removal,
-                  scratch, change, slot):
-    n_candidates, n = candidates.shape[0], near.shape[1]
-    if not 1 <= near.shape[0] <= MAX_DEPTH:
-        raise ValueError(f"from 1 to {MAX_DEPTH} nearest medoids are kept, not {near.shape[0]}")
-    if any(size != n for size in (rows.shape[1], slots.shape[1], weights.shape[0],
-                                  bounds.shape[0], features.shape[0] or n,
-                                  norms.shape[0] or n)):
-        raise ValueError("arrays disagree about the number of objects")
-    if slots.shape[0] != near.shape[0]:
-        raise ValueError("near and slots differ in depth")
-    if any(size < n_candidates for size in (at.shape[0], scratch.shape[0],
-                                            change.shape[0], slot.shape[0])):
-        raise ValueError(f"too little room for {n_candidates} candidates")
-    if scratch.shape[1] != removal.shape[0]:
-        raise ValueError("scratch and removal differ in the number of slots")
+cdef int check_candidates(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
+                          const Py_ssize_t[::1] candidates, const floating[:, ::1] near,
+                          const double[::1] weights, const double[::1] change,
+                          const int[::1] slot) except -1:
+    cdef Py_ssize_t n_candidates = candidates.shape[0], n = near.shape[1]
+    check_shape("rows", rows.shape[0], rows.shape[1], rows.shape[0], n)
+    check_size("at", at.shape[0], n_candidates)
+    check_range("at", at, 0, rows.shape[0])
+    check_range("candidates", candidates, 0, n)
+    check_size("weights", weights.shape[0], n)
+    check_at_least("room for change", change.shape[0], n_candidates)
+    check_at_least("room for slot", slot.shape[0], n_candidates)
+    return 0
+
+
+cdef int check_sums(const floating[:, ::1] near, Py_ssize_t n_medoids,
+                    const floating[::1] bounds, const double[::1] weights,
+                    const double[::1] removal) except -1:
+    check_size("bounds", bounds.shape[0], near.shape[1])
+    check_size("weights", weights.shape[0], near.shape[1])
+    # While medoids are added none is removed, and a single number is kept.
+    check_size("removal", removal.shape[0], n_medoids if near.shape[0] > 1 else 1)
+    return 0
+
+
+cdef int check_scratch(const double[:, ::1] scratch, Py_ssize_t n_candidates,
+                       Py_ssize_t n_slots) except -1:
+    check_at_least("room for candidates", scratch.shape[0], n_candidates)
+    check_size("a row of scratch", scratch.shape[1], n_slots)
+    return 0
 
 
 def evaluate(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
