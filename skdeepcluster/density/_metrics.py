@@ -101,7 +101,7 @@ class PairwiseMetric:
             check_distances(
                 D,
                 "Distances by metric='nan_euclidean'",
-                remedy="It is not defined for two rows without a common feature: leave out such rows.",
+                remedy="Leave out rows without a common feature.",
             )
             return D
         return metric_distances(
