@@ -62,7 +62,7 @@ class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     anchors_ : ndarray of shape (n_clusters, 2)
         Place of each cluster on the circle.
 
-    distances_ : ndarray of shape (n_clusters, n_clusters)
+    cluster_distances_ : ndarray of shape (n_clusters, n_clusters)
         Distances of the clusters, from 0 to 1.
 
     cycle_length_ : float
@@ -156,7 +156,7 @@ class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         self.order_ = circle.order
         self.angles_ = circle.angles
         self.anchors_ = circle.anchors
-        self.distances_ = circle.distances
+        self.cluster_distances_ = circle.distances
         self.cycle_length_ = circle.length
         self.exact_ = circle.exact
         self._n_features_out = 2
