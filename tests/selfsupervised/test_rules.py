@@ -180,8 +180,8 @@ def test_a_new_head_has_new_weights_and_no_memory(X):
         def _renew_heads(self, fit):
             super()._renew_heads(fit)
             heads.append(fit.module.head.weight.detach().clone())
-            if fit.optimizer is not None:
-                assert fit.module.head.weight not in fit.optimizer.state
+            for optimizer in fit.optimizers:
+                assert fit.module.head.weight not in optimizer.state
 
     Watched(4, update_interval=1, **BRIEF).fit(X)
     assert len(heads) == 4
@@ -240,6 +240,7 @@ def odc_fit(memory, labels, k):
         samples=memory,
         state=SimpleNamespace(memory=memory, labels=labels.clone(), n_splits=0),
         generator=generator(),
+        plan=SimpleNamespace(n_prototypes=k),
         seed=lambda: 0,
     )
 
@@ -251,7 +252,6 @@ def test_small_groups_join_others_and_the_largest_is_halved():
     given[small] = 3
     fit = odc_fit(Z, torch.as_tensor(given), 4)
     odc = ODC(min_cluster_size=5)
-    odc.n_prototypes_ = 4
     odc._dissolve_small(fit)
     labels = fit.state.labels.numpy()
     assert np.bincount(labels, minlength=4).min() >= 5
