@@ -207,6 +207,10 @@ class Euclidean(Source):
             )
             D[block, first:] = products
             D[first:, block] = products.T
+            # Products are not the same to the last bit both ways.
+            square = D[block, block]
+            below = np.tril_indices(len(square), -1)
+            square[below] = square.T[below]
         return Matrix(D, self.n_threads)
 
     @cached_property
