@@ -6,10 +6,10 @@ from scipy.sparse import csr_array, diags_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
 from sklearn.metrics import pairwise_distances
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
 from skdeepcluster._kernels._degree_linkage import degree_linkage
 from skdeepcluster._kernels._trees import spanning_forest
+from skdeepcluster._sklearn import effective_n_threads
 from skdeepcluster.algorithms.neighbors import nearest_neighbors
 from skdeepcluster.validation import scaled_to_range
 
@@ -180,7 +180,7 @@ def linkage_labels(Z, n_clusters, n_neighbors=20, *criterion):
     """
     if n_clusters == 1:
         return np.zeros(len(Z), dtype=np.int32)
-    W, *nearest = neighbor_graph(Z, n_neighbors, _openmp_effective_n_threads())
+    W, *nearest = neighbor_graph(Z, n_neighbors, effective_n_threads())
     labels = nearest_clusters(*nearest, n_clusters)
     return merge_to(W, labels, n_clusters, Z, *(criterion or (5, 1.0)))
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 from sklearn.utils import gen_batches
-from sklearn.utils._chunking import get_chunk_n_rows
 
 from skdeepcluster._kernels._kdtree import KDTree
+from skdeepcluster._sklearn import get_chunk_n_rows
 from skdeepcluster.validation import scaled_to_range
 
 

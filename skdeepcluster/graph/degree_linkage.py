@@ -5,13 +5,12 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
-from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
+from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from skdeepcluster._kernels._degree_linkage import degree_linkage
 from skdeepcluster._kernels._trees import single_linkage
+from skdeepcluster._sklearn import Interval, StrOptions, effective_n_threads, fit_context
 from skdeepcluster.algorithms.degree_linkage import (
     components,
     gaussian_weights,
@@ -242,7 +241,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         tags.input_tags.allow_nan = self._takes_nan()
         return tags
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Merge samples into clusters.
 
@@ -356,7 +355,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
             X, unit = scaled_to_range(X)
         X = metric_rows(X, self.metric)
         params = complete_metric(self.metric, self.metric_params, X)
-        n_threads = _openmp_effective_n_threads(self.n_jobs)
+        n_threads = effective_n_threads(self.n_jobs)
 
         def distances(rows, others=slice(None)):
             return metric_distances(X[rows], X[others], self.metric, params, n_jobs=n_threads)
@@ -402,7 +401,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
             return rows[near], columns[near], lengths[near]
         metric = self._metric_of_tree()
         if self.affinity == "nearest_neighbors" and metric is not None and not issparse(X):
-            n_threads = _openmp_effective_n_threads(self.n_jobs)
+            n_threads = effective_n_threads(self.n_jobs)
             lengths, neighbors = nearest_neighbors(X, n_neighbors, n_threads, metric)
         else:
             lengths, neighbors = nearest_by_blocks(distances, n, n_neighbors)
