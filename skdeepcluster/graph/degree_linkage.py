@@ -286,7 +286,8 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
             self._join_components(W, merges, distances)
 
         source, target, self.affinities_, heights = merges.concatenated()
-        self.distances_ = heights * unit
+        with np.errstate(over="ignore"):
+            self.distances_ = heights * unit
         if unit > 1 and not np.isfinite(self.distances_).all():
             raise ValueError(
                 "Distances between rows of X overflow. Scale X, for example by StandardScaler."
