@@ -20,6 +20,8 @@ OPENMP_CANDIDATES = [
     (["-fopenmp"], ["-fopenmp"]),
     (["-Xpreprocessor", "-fopenmp"], ["-lomp"]),
 ]
+# For debugging: every index is checked, and what is outside raises IndexError.
+BOUNDS_CHECKS = os.environ.get("SKDEEPCLUSTER_BOUNDS_CHECKS") == "1"
 # What Cython would put into each extension for its memoryviews.
 SHARED = "skdeepcluster._kernels._cython_utility"
 OPENMP_PROGRAM = """
@@ -60,9 +62,11 @@ class BuildKernels(build_ext):
             force=self.force,
             compiler_directives={
                 "language_level": 3,
-                "boundscheck": False,
+                "boundscheck": BOUNDS_CHECKS,
                 "wraparound": False,
-                "initializedcheck": False,
+                "initializedcheck": BOUNDS_CHECKS,
+                # None is no array and no tree, unless it is the default.
+                "allow_none_for_extension_args": False,
                 "cdivision": True,
                 "embedsignature": True,
             },

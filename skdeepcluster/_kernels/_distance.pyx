@@ -76,7 +76,7 @@ def argmin_sqeuclidean(
     const floating[:, ::1] X,
     const floating[:, ::1] centers,
     int[::1] labels,
-    floating[::1] distances,
+    floating[::1] distances or None,
     int n_threads,
 ):
     """The nearest centre of each row, the first of equally near ones.

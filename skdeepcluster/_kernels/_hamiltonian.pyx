@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from libc.math cimport INFINITY
+from libc.math cimport INFINITY, fabs
 from libc.stdint cimport int32_t
 
 from skdeepcluster._kernels._checks cimport check_at_least
@@ -15,8 +15,11 @@ cdef int check_distances(const double[:, ::1] D) except -1:
     """Without symmetry the moves of a tour may go on for ever, and NaN is no distance to any."""
     if not D.shape[0] == D.shape[1] > 0:
         raise ValueError(f"distances of shape {(D.shape[0], D.shape[1])} are no square matrix")
-    if not (np.isfinite(D).all() and np.array_equal(D, np.transpose(D))):
-        raise ValueError("distances must be finite and symmetric")
+    # A few are added up at a time.
+    if not (
+        np.abs(D).max() <= np.finfo(float).max / 8 and np.array_equal(D, np.transpose(D))
+    ):
+        raise ValueError("distances must be finite, with room for their sums, and symmetric")
     return 0
 
 
@@ -154,7 +157,7 @@ def short_cycle(const double[:, ::1] D, Py_ssize_t n_starts):
     with nogil:
         for i in range(n):
             for j in range(n):
-                scale = max(scale, D[i, j])
+                scale = max(scale, fabs(D[i, j]))
         # Differences of sums that rounding alone may cause.
         tol = 1e-12 * scale
         for start in range(n_starts):

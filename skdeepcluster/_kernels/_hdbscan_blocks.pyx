@@ -14,7 +14,12 @@ from cython.parallel cimport prange
 from libc.math cimport NAN, sqrt
 from libc.stdint cimport int32_t, int64_t
 
-from skdeepcluster._kernels._checks cimport check_range, check_size, check_threads
+from skdeepcluster._kernels._checks cimport (
+    check_at_least,
+    check_range,
+    check_size,
+    check_threads,
+)
 
 
 def nearest(const floating[:, :] block, int k, int n_threads):
@@ -158,6 +163,9 @@ def nan_euclidean(const floating[:, ::1] X, const floating[:, ::1] Y, int n_thre
     NaN for two rows without a common feature. To the last bit the same both ways.
     """
     cdef int64_t n = X.shape[0], m = Y.shape[0], i, j
+    n_threads = check_threads(n_threads)
+    check_at_least("the number of features", X.shape[1], 1)
+    check_size("a row of Y", Y.shape[1], X.shape[1])
     distances_ = np.empty((n, m))
     cdef double[:, ::1] distances = distances_
     for i in prange(n, schedule="static", num_threads=n_threads, nogil=True):

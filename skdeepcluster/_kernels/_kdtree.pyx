@@ -273,6 +273,10 @@ def reduced_distances(X, Y, str metric, int n_threads=1):
     -------
     distances : ndarray of shape (m, n)
     """
+    X, Y = np.asarray(X), np.asarray(Y)
+    n_threads = check_threads(n_threads)
+    if metric not in METRICS:
+        raise ValueError(f"metric must be one of {METRICS}, got {metric!r}")
     if X.ndim != 2 or Y.ndim != 2 or X.shape[1] != Y.shape[1]:
         raise ValueError(f"rows of the same length are needed, got {X.shape} and {Y.shape}")
     if X.dtype != Y.dtype or X.dtype not in (np.float32, np.float64):

@@ -7,6 +7,8 @@ different places of a block, and on different processors. Here each entry is sum
 from cython cimport floating
 from cython.parallel cimport prange
 
+from skdeepcluster._kernels._checks cimport check_threads
+
 
 cdef extern from "_products.h" nogil:
     void add_product_float(const float *A, Py_ssize_t a_row, const float *B, Py_ssize_t b_row,
@@ -58,8 +60,7 @@ def add_products(
             f"shapes {tuple(A.shape)[:3]} and {tuple(B.shape)[:3]} of the factors and "
             f"{tuple(out.shape)[:3]} of the product do not match"
         )
-    if n_threads < 1:
-        raise ValueError(f"n_threads={n_threads} must be at least 1")
+    n_threads = check_threads(n_threads)
     if not (n and n_rows and n_columns and depth):
         return
 

@@ -194,6 +194,8 @@ cdef class Dendrogram:
         cdef uint8_t[::1] within = np.zeros(n, np.uint8)
         cdef int64_t[::1] stack = np.empty(n, np.int64)
         cdef Part *parts = <Part *> malloc(n * sizeof(Part))
+        if parts == NULL:
+            raise MemoryError()
         with nogil:
             for k in range(n - 1):
                 least_point[n + k] = min(
@@ -264,8 +266,10 @@ cdef class Dendrogram:
         cdef const int64_t[::1] order = self.order
         cdef const int32_t[::1] lights = self.light, firsts = self.first
         cdef const double[::1] inverse = self.inverse
+        # A single point never falls out of a cluster of its own.
+        check_at_least("min_cluster_size", min_cluster_size, 2)
         # Of fewer points nothing splits, and all fall out of the root at its merge.
-        min_cluster_size = max(min(min_cluster_size, n), 1)
+        min_cluster_size = min(min_cluster_size, n)
         capacity = 2 * (n // min_cluster_size) + 1
         parent_ = np.empty(capacity, np.int64)
         birth_ = np.empty(capacity)
@@ -336,6 +340,9 @@ cdef class Dendrogram:
                             stack[top] = n_clusters
                             top += 1
                             if path == 0 or inverse[boundaries[path - 1]] != lam:
+                                break
+                            # Not where a stored hierarchy joined two parts at a time.
+                            if lights[boundaries[path - 1]] < min_cluster_size:
                                 break
                             path -= 1
                             p = boundaries[path]
