@@ -3,7 +3,7 @@
 float32 products round differently in batches of different shapes. Two remedies are compared on the
 encoder of a fitted DEC: float32 in blocks of a fixed number of rows, the last one padded (what the
 package does, by its own products of matrices, here with other sizes too), and float64 in batches of
-any size; both beside float32 in batches of any size. Ahead of all stands what the package's products
+any size; both beside float32 in batches of any size. At first stands what the package's products
 cost beside torch's. The first table gives the times of all rows and of a single one, relative to
 that; the second how far the embeddings of the same rows are apart when all come in order,
 shuffled, cut into random pieces, or one by one: the largest difference, relative to the largest

@@ -3,7 +3,7 @@
 The libraries of NumPy and torch choose their algorithms, and with them the rounding, by the
 processor; environment variables make them choose as if there were another. The package's own
 kernels choose among sets of instructions too: they are built in a scratch copy for one set alone.
-What this processor cannot do is left out, with a line that says so. Exit status 1 when a test fails.
+What this processor cannot do is left out, with a line that says so. Exit status 1 if a test fails.
 
     python tools/emulated_processors.py            all of them, some 15 minutes on two idle cores
     python tools/emulated_processors.py --short    libraries alone, few tests: less than a minute

@@ -1,16 +1,16 @@
 """GraphDegreeLinkage: agglomeration by the degrees of a directed graph of neighbors."""
 
 import warnings
+from collections.abc import Callable
 from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
-from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.exceptions import ConvergenceWarning
 
 from skdeepcluster._kernels._degree_linkage import degree_linkage
 from skdeepcluster._kernels._trees import single_linkage
-from skdeepcluster._sklearn import Interval, StrOptions, effective_n_threads, fit_context
+from skdeepcluster._sklearn import Interval, StrOptions, fit_context
 from skdeepcluster.algorithms.degree_linkage import (
     components,
     gaussian_weights,
@@ -19,6 +19,7 @@ from skdeepcluster.algorithms.degree_linkage import (
     outlying_merges,
 )
 from skdeepcluster.algorithms.neighbors import nearest_by_blocks, nearest_neighbors
+from skdeepcluster.base import Clusterer, ThreadsMixin, param
 from skdeepcluster.validation import (
     METRICS,
     check_distances,
@@ -34,7 +35,7 @@ _TREE_METRICS = {"euclidean": "euclidean", "l2": "euclidean", "chebyshev": "cheb
 _TREE_METRICS |= dict.fromkeys(("manhattan", "cityblock", "l1"), "manhattan")
 
 
-class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
+class GraphDegreeLinkage(ThreadsMixin, Clusterer):
     r"""Agglomerative clustering by the degrees of a graph of nearest neighbors.
 
     Each sample has edges to its nearest neighbors, with weights
@@ -117,9 +118,6 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
     local_weight : float, default=1.0
         The weight :math:`\lambda` in the criterion.
 
-    n_jobs : int, default=None
-        The number of threads in the search for neighbors. None means all that OpenMP offers, -1 all
-        processors. The result does not depend on it.
 
     Attributes
     ----------
@@ -151,11 +149,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
     affinity_matrix_ : sparse array of shape (n_samples, n_samples)
         The weights of the edges.
 
-    n_features_in_ : int
-        Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of features seen during `fit`. Defined only if all are strings.
 
     See Also
     --------
@@ -190,48 +184,21 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
     401
     """
 
-    _parameter_constraints: dict = {
-        "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
-        "affinity_threshold": [Interval(Real, 0, None, closed="neither"), None],
-        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
-        "affinity": [
-            StrOptions({"nearest_neighbors", "precomputed_nearest_neighbors", "precomputed"})
-        ],
-        "metric": [StrOptions(METRICS), callable],
-        "metric_params": [dict, None],
-        "scale": [Interval(Real, 0, None, closed="neither")],
-        "init": [StrOptions({"nearest_neighbors", "singletons"})],
-        "n_neighbor_clusters": [Interval(Integral, 1, None, closed="left")],
-        "local_weight": [Interval(Real, 0, None, closed="left")],
-        "n_jobs": [Integral, None],
-    }
-
-    def __init__(
-        self,
-        n_clusters=8,
-        *,
-        affinity_threshold=None,
-        n_neighbors=20,
-        affinity="nearest_neighbors",
-        metric="euclidean",
-        metric_params=None,
-        scale=1.0,
-        init="nearest_neighbors",
-        n_neighbor_clusters=5,
-        local_weight=1.0,
-        n_jobs=None,
-    ):
-        self.n_clusters = n_clusters
-        self.affinity_threshold = affinity_threshold
-        self.n_neighbors = n_neighbors
-        self.affinity = affinity
-        self.metric = metric
-        self.metric_params = metric_params
-        self.scale = scale
-        self.init = init
-        self.n_neighbor_clusters = n_neighbor_clusters
-        self.local_weight = local_weight
-        self.n_jobs = n_jobs
+    n_clusters: int | None = param(
+        8, Interval(Integral, 1, None, closed="left"), None, positional=True
+    )
+    affinity_threshold: float | None = param(None, Interval(Real, 0, None, closed="neither"), None)
+    n_neighbors: int = param(20, Interval(Integral, 1, None, closed="left"))
+    affinity: str = param(
+        "nearest_neighbors",
+        StrOptions({"nearest_neighbors", "precomputed_nearest_neighbors", "precomputed"}),
+    )
+    metric: str | Callable = param("euclidean", StrOptions(METRICS), callable)
+    metric_params: dict | None = param(None, dict, None)
+    scale: float = param(1.0, Interval(Real, 0, None, closed="neither"))
+    init: str = param("nearest_neighbors", StrOptions({"nearest_neighbors", "singletons"}))
+    n_neighbor_clusters: int = param(5, Interval(Integral, 1, None, closed="left"))
+    local_weight: float = param(1.0, Interval(Real, 0, None, closed="left"))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -356,7 +323,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
             X, unit = scaled_to_range(X)
         X = metric_rows(X, self.metric)
         params = complete_metric(self.metric, self.metric_params, X)
-        n_threads = effective_n_threads(self.n_jobs)
+        n_threads = self._n_threads()
 
         def distances(rows, others=slice(None)):
             return metric_distances(X[rows], X[others], self.metric, params, n_jobs=n_threads)
@@ -402,7 +369,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
             return rows[near], columns[near], lengths[near]
         metric = self._metric_of_tree()
         if self.affinity == "nearest_neighbors" and metric is not None and not issparse(X):
-            n_threads = effective_n_threads(self.n_jobs)
+            n_threads = self._n_threads()
             lengths, neighbors = nearest_neighbors(X, n_neighbors, n_threads, metric)
         else:
             lengths, neighbors = nearest_by_blocks(distances, n, n_neighbors)
