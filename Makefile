@@ -23,12 +23,14 @@ demo: $(VENV)/installed-displays
 # A process for each core, each on one thread: most tests are short and gain nothing from more.
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+	$(BIN)/python tools/emulated_processors.py --short
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python tools/check_docstrings.py
+	$(BIN)/python tools/check_language.py
 
 doc: $(VENV)/installed-doc
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going doc doc/_build/html

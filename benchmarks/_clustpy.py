@@ -38,7 +38,7 @@ def stand_in_for_torchvision():
 
 
 class Clock(torch.optim.Adam):
-    """ClustPy's default optimiser, which notes when its steps end."""
+    """ClustPy's default optimizer, which notes when its steps end."""
 
     steps = []
 

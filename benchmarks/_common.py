@@ -55,7 +55,7 @@ def load(name, n_rows=None, seed=0):
 
 
 def scores(y, labels):
-    """Accuracy after matching, normalised mutual information and adjusted Rand index."""
+    """Accuracy after matching, normalized mutual information and adjusted Rand index."""
     return (
         clustering_accuracy(y, labels),
         normalized_mutual_info_score(y, labels),
@@ -193,7 +193,7 @@ def fit_peer(python, method, X, **params):
     seconds : float
         Of the call of fit alone.
     steps : list of list of float
-        When each optimiser step of pre-training and of refinement ended.
+        When each optimizer step of pre-training and of refinement ended.
     """
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)

@@ -1,7 +1,7 @@
 """Defaults against defaults: KMeans, DEC, IDEC and ClustPy's DEC and IDEC on real images.
 
 Every estimator gets the rows, the number of clusters and a seed, and nothing else. For each data
-set, method and seed: accuracy after matching, normalised mutual information and the seconds of
+set, method and seed: accuracy after matching, normalized mutual information and the seconds of
 fit; then their means, and the ratio of our time to ClustPy's for the same method in this run.
 
     python benchmarks/bench_defaults.py --peer PYTHON

@@ -1,8 +1,8 @@
 """Seconds per epoch of pre-training and of refinement: DEC, a bare torch loop, and ClustPy.
 
 All train a 784-500-500-2000-10 network in batches of 256 with Adam on the same rows of MNIST. The
-bare loop has nothing but tensors, the network and the fused optimiser, in the same precision;
-in refinement it trains the encoder and the centres towards a target that a forward pass over all
+bare loop has nothing but tensors, the network and the fused optimizer, in the same precision;
+in refinement it trains the encoder and the centers towards a target that a forward pass over all
 rows renews once per epoch. The contenders take turns, round by round. An epoch lasts from the end
 of the one before to its own end, so that all that lies between counts, and the first one of each
 stage, which warms up, does not. A ratio is the median over rounds of the ratio of the medians

@@ -1,17 +1,17 @@
 """How good the clusters of the deep methods are on whole data sets, seed by seed.
 
-For each data set, method and seed: accuracy after matching, normalised mutual information,
+For each data set, method and seed: accuracy after matching, normalized mutual information,
 adjusted Rand index, the objective (which no label touches), epochs of the clustering stage and
 seconds of fit; then mean and standard deviation over the seeds.
 
     python benchmarks/bench_fidelity.py                          all with their defaults
-    python benchmarks/bench_fidelity.py --init k-means           centres as in the paper of DEC
+    python benchmarks/bench_fidelity.py --init k-means           centers as in the paper of DEC
     python benchmarks/bench_fidelity.py --data usps --method DEC --seeds 0 1 2 3 4
     python benchmarks/bench_fidelity.py --params '{"pretrain_epochs": 100}'
     python benchmarks/bench_fidelity.py --method SwAV SeLa --images --probe --data mnist \\
         --params '{"max_epochs": 20}'                           pseudo-labels, from images
 
-``--probe`` adds how well a neighbour vote and a linear model tell the classes from the embedding.
+``--probe`` adds how well a neighbor vote and a linear model tell the classes from the embedding.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def main():
     parser.add_argument("--data", nargs="+", default=["digits", "usps", "mnist"])
     parser.add_argument("--method", nargs="+", default=METHODS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--init", help="of the centres; by default the estimator's own")
+    parser.add_argument("--init", help="of the centers; by default the estimator's own")
     parser.add_argument("--rows", type=int, help="at most, of each data set; by default all")
     parser.add_argument(
         "--params", type=json.loads, default={}, help="other parameters of the estimators, as JSON"

@@ -7,7 +7,7 @@ import lazy_loader as _lazy
 
 from skdeepcluster import _moved
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0.dev1"
 
 # Each family, its files and their public names: the one place where a method is made public.
 _METHODS = {

@@ -191,7 +191,7 @@ def test_documented_defaults_are_those_of_the_signature(estimator):
         _, _, default = documented[name].rpartition("default=")
         assert default, f"{name} has no documented default"
         try:
-            default = ast.literal_eval(default.replace("-np.pi / 2", str(-np.pi / 2)))
+            default = ast.literal_eval(default.replace("-pi/2", str(-np.pi / 2)))
         except (SyntaxError, ValueError):
             pass
         assert default == parameter.default, name

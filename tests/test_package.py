@@ -78,7 +78,7 @@ def test_distributions_install_and_run_without_openmp(tmp_path):
     """The sdist holds what the wheel is built from; the wheel works far from the source tree.
 
     The compiler is one without OpenMP, so that this way of building is tried as well; it saves
-    time by not optimising.
+    time by not optimizing.
     """
     compiler = tmp_path / "cc"
     compiler.write_text(

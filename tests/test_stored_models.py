@@ -9,6 +9,7 @@ import pytest
 from sklearn.base import clone
 
 import skdeepcluster
+from skdeepcluster._discovery import all_estimators
 
 MODELS = sorted((Path(__file__).parent / "models").glob("*/*.pkl"))
 
@@ -20,6 +21,10 @@ pytestmark = [
 
 @pytest.mark.parametrize("file", MODELS, ids=lambda file: f"{file.parent.name}-{file.stem}")
 def test_a_stored_model_answers_as_it_did(file):
+    if (file.parent.name, file.stem) == ("0.1.0.dev0", "HDBSCAN"):
+        with pytest.raises(ValueError, match="stored by skdeepcluster 0.1.0.dev0.*that version"):
+            pickle.loads(file.read_bytes())
+        return
     stored = pickle.loads(file.read_bytes())
     assert type(stored["estimator"]) is getattr(skdeepcluster, file.stem)
     clone(stored["estimator"])  # has all parameters of today
@@ -29,9 +34,8 @@ def test_a_stored_model_answers_as_it_did(file):
 
 
 def test_models_of_every_estimator_are_stored():
-    names = {file.stem for file in MODELS}
-    assert {name for name in names if hasattr(skdeepcluster, name)} == names
-    assert len(names) >= 32
+    current = {file.stem for file in MODELS if file.parent.name == skdeepcluster.__version__}
+    assert current == {name for name, _ in all_estimators()}
 
 
 def test_an_old_module_name_says_the_new_one(monkeypatch):

@@ -3,7 +3,7 @@
 Memories that complete what is hidden
 ======================================
 
-:class:`~skdeepcluster.ClAM` makes the centres of clusters the memories of an associative memory. A
+:class:`~skdeepcluster.ClAM` makes the centers of clusters the memories of an associative memory. A
 row runs down the memory's energy, and where it arrives is its cluster.
 """
 

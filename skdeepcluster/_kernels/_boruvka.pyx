@@ -28,7 +28,7 @@ def spanning_tree(KDTree tree, core, distances, positions, reach, double scale, 
     core : ndarray of shape (n,)
         Reduced core distances by position.
     distances, positions, reach : ndarrays
-        Nearest neighbours as given by ``KDTree.knn``.
+        Nearest neighbors as given by ``KDTree.knn``.
     scale : float
         Factor on reduced distances.
     n_threads : int
@@ -136,7 +136,7 @@ cdef int64_t _spanning_tree(
                 node_core[node] = least
 
         while n_components > 1:
-            # What the stored neighbours tell about points whose candidate is gone.
+            # What the stored neighbors tell about points whose candidate is gone.
             for leaf in prange(tree.n_leaves, schedule="static", num_threads=n_threads):
                 base = <int64_t> leaf * KD_LANES
                 _reseed(
@@ -343,7 +343,7 @@ def nearest_reachable(KDTree tree, core, KDTree queries, query_core, double scal
     core : ndarray of shape (n,)
         Reduced core distances by position of `tree`.
     queries : KDTree
-        The points that look for a neighbour.
+        The points that look for a neighbor.
     query_core : ndarray of shape (n_queries,)
         Theirs, by position of `queries`.
     scale : float

@@ -1,7 +1,7 @@
-/* Nearest centre by squared Euclidean distance, for a block of rows.
+/* Nearest center by squared Euclidean distance, for a block of rows.
  *
- * The file includes itself once per floating type. Centres come packed in tiles of LANES, feature
- * by feature, so that one vector holds one feature of LANES centres; a tile meets ROWS rows at a
+ * The file includes itself once per floating type. Centers come packed in tiles of LANES, feature
+ * by feature, so that one vector holds one feature of LANES centers; a tile meets ROWS rows at a
  * time and their ROWS vectors of sums stay in registers. Distances are sums of squared differences,
  * not the expanded form: equal rows are at distance exactly 0, and what comes out for a row does
  * not depend on the rows it is processed with.

@@ -1,4 +1,4 @@
-"""Squared Euclidean distances between rows and centres.
+"""Squared Euclidean distances between rows and centers.
 
 Rows are cut into blocks whose borders depend on the shapes alone and whose results are joined in
 order, so the number of threads does not change a bit of the outcome.
@@ -24,7 +24,7 @@ cdef extern from "_distance.h" nogil:
                          const int *labels, double *sums)
 
 
-# Rows that are labelled, and then summed, while they are in the cache.
+# Rows that are labeled, and then summed, while they are in the cache.
 cdef Py_ssize_t BLOCK_ROWS = 256
 # Partial sums of a Lloyd step: enough for an even load on many threads.
 cdef Py_ssize_t MAX_PARTS = 64
@@ -52,7 +52,7 @@ cdef inline void add_rows(
 
 
 def pack(centers):
-    """Centres in tiles of one vector's width, feature by feature; none is nearer than padding."""
+    """Centers in tiles of one vector's width, feature by feature; none is nearer than padding."""
     n_centers, n_features = centers.shape
     lanes = VECTOR_BYTES // centers.itemsize
     n_tiles = -(-n_centers // lanes)
@@ -79,14 +79,14 @@ def argmin_sqeuclidean(
     floating[::1] distances or None,
     int n_threads,
 ):
-    """The nearest centre of each row, the first of equally near ones.
+    """The nearest center of each row, the first of equally near ones.
 
     Parameters
     ----------
     X : (n, d) array of float32 or float64, C-contiguous
     centers : (k, d) array of X's dtype, C-contiguous
     labels : (n,) array of int32
-        Output: the index of the nearest centre.
+        Output: the index of the nearest center.
     distances : (n,) array of X's dtype, or None
         Output: the squared distance to it.
     n_threads : int
@@ -117,18 +117,18 @@ def lloyd_step(
     long long[::1] counts,
     int n_threads,
 ):
-    """Assign each row to its nearest centre and sum the rows of each, in one pass over X.
+    """Assign each row to its nearest center and sum the rows of each, in one pass over X.
 
     Parameters
     ----------
     X : (n, d) array of float32 or float64, C-contiguous
     centers : (k, d) array of X's dtype, C-contiguous
     labels : (n,) array of int32
-        Output: the index of the nearest centre, the first of equally near ones.
+        Output: the index of the nearest center, the first of equally near ones.
     sums : (k, d) array of float64
-        Output: the sum of the rows assigned to each centre.
+        Output: the sum of the rows assigned to each center.
     counts : (k,) array of int64
-        Output: the number of rows assigned to each centre.
+        Output: the number of rows assigned to each center.
     n_threads : int
 
     Returns

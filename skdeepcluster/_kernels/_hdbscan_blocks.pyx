@@ -1,7 +1,7 @@
-"""Nearest neighbours and spanning trees from blocks of rows of a distance matrix.
+"""Nearest neighbors and spanning trees from blocks of rows of a distance matrix.
 
 Neither needs the matrix as a whole. The spanning tree starts from any forest, such as that of the
-nearest neighbours: an edge can enter the minimum spanning tree only if it is lighter than the
+nearest neighbors: an edge can enter the minimum spanning tree only if it is lighter than the
 heaviest edge on the forest's path between its ends. Along the order in which the forest's
 dendrogram lays out the points that path's maximum is a running maximum, so a row is filtered in one
 sweep, and few edges are left for Kruskal's algorithm.

@@ -1,4 +1,4 @@
-"""KD tree with threaded nearest-neighbour search; see ``_kdtree.h`` for its layout."""
+"""KD tree with threaded nearest-neighbor search; see ``_kdtree.h`` for its layout."""
 
 import numpy as np
 
@@ -211,7 +211,7 @@ cdef class KDTree:
             At most n.
         n_threads : int
         queries : KDTree or None
-            Look for neighbours of these points, of the same dtype, features and metric; None: of
+            Look for neighbors of these points, of the same dtype, features and metric; None: of
             the tree's own.
 
         Returns

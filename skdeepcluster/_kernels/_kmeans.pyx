@@ -1,6 +1,6 @@
 """Steps of k-means that compute only the distances that can matter.
 
-The distance of a row x to a centre c is |x|^2 + |c|^2 - 2 (x, c). A product of narrow matrices
+The distance of a row x to a center c is |x|^2 + |c|^2 - 2 (x, c). A product of narrow matrices
 bounds -(x, c) from below for all pairs at once, and what might then be nearer than what is known
 is computed from all features. So what comes out for a row depends neither on the rounding of the
 product, for which `margins` make room, nor on other rows, nor on the number of threads.
@@ -38,7 +38,7 @@ cdef void improve_row(
     const floating[::1] bounds, floating margin, bint start, int *label, floating *distance,
     int *hits,
 ) noexcept nogil:
-    """The nearest of the centre known and those from `first` on, the first of equally near ones."""
+    """The nearest of the center known and those from `first` on, the first of equally near ones."""
     cdef Py_ssize_t n_features = centers.shape[1]
     cdef Py_ssize_t n = bounds.shape[0]
     cdef Py_ssize_t n_hits, h, j, best = 0
@@ -76,7 +76,7 @@ def nearest_center(
     floating[::1] distances,
     bint start,
 ):
-    """The nearest centre of each row, among the one known and some others.
+    """The nearest center of each row, among the one known and some others.
 
     Parameters
     ----------
@@ -85,17 +85,17 @@ def nearest_center(
     first : int
         The others are `centers[first : first + m]`.
     products : (n, m) array
-        Lower bounds of minus the inner products of rows and centres.
+        Lower bounds of minus the inner products of rows and centers.
     bounds : (m,) array
-        Minus half the squared norms of the centres.
+        Minus half the squared norms of the centers.
     margins : (n,) array
         Minus half the squared norm of each row, and what rounding may amount to.
     labels : (n,) array of int32
-        The centre known, or -1; output: the nearest, the first of equally near ones.
+        The center known, or -1; output: the nearest, the first of equally near ones.
     distances : (n,) array
         Squared distances to these.
     start : bool
-        Whether the distances to the centres known are yet to be computed.
+        Whether the distances to the centers known are yet to be computed.
     """
     cdef Py_ssize_t n = X.shape[0], m = bounds.shape[0], i
     check_at_least("the number of features", X.shape[1], 1)

@@ -23,7 +23,7 @@ def kmeans(
     share=None,
     total=None,
 ):
-    r"""Centres and labels of the best of several k-means runs.
+    r"""Centers and labels of the best of several k-means runs.
 
     .. math:: \min_\mu \sum_i \min_j \|z_i - \mu_j\|^2
 
@@ -33,15 +33,15 @@ def kmeans(
         float32 or float64.
     n_clusters : int
     start : array of shape (n_clusters, n_components), optional
-        Centres that a single run goes on from.
+        Centers that a single run goes on from.
     n_init : int, default=20
         Runs from k-means++ starts.
     max_iter : int, default=300
     tol : float, default=1e-4
-        A run ends when the centres' squared movement is below this share of the mean variance.
+        A run ends when the centers' squared movement is below this share of the mean variance.
     seed : int
     refill : bool, default=False
-        Whether centres without rows at last move to the rows that are farthest from their own.
+        Whether centers without rows at last move to the rows that are farthest from their own.
     share : slice, optional
         The rows that this process sums over; by default all.
     total : callable (array) -> array, optional
@@ -75,14 +75,14 @@ def kmeans(
 
 
 def spherical_kmeans(Z, n_clusters, *, max_iter=10, seed=0):
-    """Centres of length one and the labels of rows of length one, by a single run from random rows.
+    """Centers of length one and the labels of rows of length one, by a single run from random rows.
 
     Parameters
     ----------
     Z : array of shape (n, n_components)
     n_clusters : int
     max_iter : int, default=10
-        Steps; a centre without rows stays where it is.
+        Steps; a center without rows stays where it is.
     seed : int
 
     Returns
@@ -101,7 +101,7 @@ def spherical_kmeans(Z, n_clusters, *, max_iter=10, seed=0):
 
 
 def replace_empty(Z, centers, labels):
-    """Centres with those of no rows moved to the rows that are farthest from their own."""
+    """Centers with those of no rows moved to the rows that are farthest from their own."""
     empty = np.flatnonzero(np.bincount(labels, minlength=len(centers)) == 0)
     distances = np.square(Z - centers[labels]).sum(axis=1)
     farthest = np.argsort(-distances, kind="stable")[: len(empty)]
@@ -111,14 +111,14 @@ def replace_empty(Z, centers, labels):
 
 
 def nearest_center(Z, centers, n_threads):
-    """The number of each row's nearest centre."""
+    """The number of each row's nearest center."""
     labels = np.empty(len(Z), dtype=np.int32)
     argmin_sqeuclidean(Z, centers, labels, None, n_threads)
     return labels
 
 
 def lloyd(Z, centers, max_iter, tol, n_threads, total=None):
-    """Move centres to the means of their rows until they rest; an empty one stays where it is."""
+    """Move centers to the means of their rows until they rest; an empty one stays where it is."""
     k, d = centers.shape
     labels = np.empty(len(Z), dtype=np.int32)
     for _ in range(max_iter):

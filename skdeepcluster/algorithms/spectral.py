@@ -12,7 +12,7 @@ from skdeepcluster.algorithms.kmeans import kmeans, lloyd, nearest_center
 # Landmarks only have to cover the rows: few steps on this many rows for each of them are enough.
 LANDMARK_ITERATIONS = 10
 ROWS_PER_LANDMARK = 30
-# Rows that k-means groups in the spectral embedding; the others go to the nearest centre.
+# Rows that k-means groups in the spectral embedding; the others go to the nearest center.
 SAMPLE_ROWS = 10_000
 BLOCK_ROWS = 2**14
 # Shares of the mean degree that are added to the graph, and the one where cuts are compared.
@@ -27,24 +27,24 @@ STARTS = 3
 def landmark_spectral(
     Z, n_clusters, *, views=None, n_neighbors=5, max_landmarks=1000, n_graphs=None, seed=0
 ):
-    r"""Labels by the normalised cut of neighbourhood graphs over landmarks.
+    r"""Labels by the normalized cut of neighborhood graphs over landmarks.
 
-    k-means with many centres gives the landmarks (all rows where there are few); a graph joins each
+    k-means with many centers gives the landmarks (all rows where there are few); a graph joins each
     to its nearest ones, and the leading eigenvectors of
     :math:`(D + \tau I)^{-1/2} (W + \tau / m) (D + \tau I)^{-1/2}` embed them, each scaled to
     length one [1]_. A row has the place of its landmark. Where two groups touch, the cut hangs on
     the landmarks; so the embeddings of several draws stand side by side when k-means groups the
     rows.
 
-    The regularisation :math:`\tau` [2]_ keeps a few outlying landmarks from forming groups of their
-    own. The mean degree favours even cuts, which is right where groups touch and wrong where they
+    The regularization :math:`\tau` [2]_ keeps a few outlying landmarks from forming groups of their
+    own. The mean degree favors even cuts, which is right where groups touch and wrong where they
     are apart or thin; a hundredth of it leaves the graph as it is. Several are tried, and the
-    groups with the least normalised cut
+    groups with the least normalized cut
 
     .. math:: \sum_c \mathrm{cut}(c, \bar c) / \mathrm{vol}(c)
 
-    are taken: its mean over the graphs, moderately regularised, where a landmark weighs as much as
-    its rows. With `views` it is the cut of the graph that joins each row with its views: neighbours
+    are taken: its mean over the graphs, moderately regularized, where a landmark weighs as much as
+    its rows. With `views` it is the cut of the graph that joins each row with its views: neighbors
     cannot tell a group in two parts from two groups that touch, views can. Groups from parts of the
     draws then take part as well.
 
@@ -56,7 +56,7 @@ def landmark_spectral(
     views : array of shape (n_views, n, n_components), optional
         Where views of each row lie.
     n_neighbors : int, default=5
-        Neighbours of each landmark in its graph.
+        Neighbors of each landmark in its graph.
     max_landmarks : int, default=1000
         At most one landmark for four rows is used, but at least 500 where there are as many rows.
     n_graphs : int, optional
@@ -142,7 +142,7 @@ def landmark_spectral(
 
 
 def cut_of_pairs(labels, others, n_clusters):
-    """The normalised cut of the graph whose edges have these labels at their ends."""
+    """The normalized cut of the graph whose edges have these labels at their ends."""
     pairs = np.bincount(labels * n_clusters + others, minlength=n_clusters**2)
     pairs = pairs.reshape(n_clusters, n_clusters)
     volume = pairs.sum(axis=0) + pairs.sum(axis=1)

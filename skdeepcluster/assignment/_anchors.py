@@ -8,7 +8,7 @@ from skdeepcluster.algorithms.degree_linkage import linkage_labels
 from skdeepcluster.algorithms.kmeans import kmeans, nearest_center
 from skdeepcluster.algorithms.spectral import cut_of_pairs, landmark_spectral
 
-# Rows that are merged by their neighbours; others are where their anchors are.
+# Rows that are merged by their neighbors; others are where their anchors are.
 LINKED_ROWS = 10_000
 
 
@@ -23,11 +23,11 @@ def grouped_anchors(Z, n_clusters, n_anchors, rule, views=None, seed=0):
     n_anchors : int
         In all, at least `n_clusters`.
     rule : {"spectral", "average", "k-means"}
-        How rows become clusters: by cuts of neighbourhood graphs, which follow groups of any shape
+        How rows become clusters: by cuts of neighborhood graphs, which follow groups of any shape
         and size; by average linkage of anchors; by k-means, which likes groups of one size.
     views : array of shape (n_views, n, n_components), optional
         Where views of each row lie: "spectral" takes the groups that join rows with their views,
-        and merges of neighbours if they do so better than cuts.
+        and merges of neighbors if they do so better than cuts.
     seed : int
 
     Returns

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 
 def student_t(z, centers, alpha=1.0):
-    r"""Log of the soft assignment of rows to centres.
+    r"""Log of the soft assignment of rows to centers.
 
     .. math:: q_{ij} \propto (1 + \|z_i - \mu_j\|^2 / \alpha)^{-(\alpha + 1) / 2}
 

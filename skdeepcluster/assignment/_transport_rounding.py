@@ -17,7 +17,7 @@ def round_labels(costs, potentials, weight, shares, method):
     costs : Costs
     potentials : array of shape (k,)
     weight : array of shape (n,)
-        Rows are labelled in this order where the shares leave some out.
+        Rows are labeled in this order where the shares leave some out.
     shares : array of shape (k,)
         Shares of all rows, with a sum of at most 1.
     method : {"greedy", "exact"}

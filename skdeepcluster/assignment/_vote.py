@@ -8,8 +8,8 @@ def neighbor_vote(distances, labels, n_clusters, n_neighbors):
 
     Parameters
     ----------
-    distances : Tensor of shape (n, n_labelled)
-    labels : LongTensor of shape (n_labelled,)
+    distances : Tensor of shape (n, n_labeled)
+    labels : LongTensor of shape (n_labeled,)
     n_clusters : int
     n_neighbors : int
         Who votes; all, if there are fewer. Where a distance is 0, only neighbors as near as that.

@@ -28,7 +28,7 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
 
     Training knows nothing of clusters: the code can be clustered anew (`recluster`) in other ways
     and numbers without training again, and it is what the methods that refine a code should be
-    compared with. Training minimises
+    compared with. Training minimizes
 
     .. math:: \min_{\theta, \vartheta} \frac{1}{n} \sum_i \ell\left(x_i, g_\vartheta(c(f_\theta(
         \tilde x_i)))\right) + \rho R(z_i)
@@ -81,7 +81,7 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
         Codes of the training rows.
 
     cluster_centers_ : ndarray of shape (n_clusters, n_components)
-        The clusterer's centres, or the mean codes of its clusters; NaN for clusters without rows.
+        The clusterer's centers, or the mean codes of its clusters; NaN for clusters without rows.
 
     reconstruction_error_ : ndarray of shape (n_samples,)
         One minus the cosine between each training row and its reconstruction.
@@ -252,7 +252,7 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
         Returns
         -------
         self : object
-            With new labels, centres and `clusterer_`.
+            With new labels, centers and `clusterer_`.
         """
         check_is_fitted(self)
         clusterer = self.clusterer if clusterer is None else clusterer
@@ -263,7 +263,7 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
         return self
 
     def predict(self, X):
-        """The cluster of each row: the clusterer's word where it predicts, else the nearest centre.
+        """The cluster of each row: the clusterer's word where it predicts, else the nearest center.
 
         Parameters
         ----------
@@ -280,7 +280,7 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
         if hasattr(self.clusterer_, "predict"):
             labels = np.array(self.clusterer_.predict(Z))
         else:
-            # Noise and clusters without rows have no centre.
+            # Noise and clusters without rows have no center.
             known = np.flatnonzero(np.isfinite(self.cluster_centers_).all(axis=1))
             centers = self.cluster_centers_[known].astype(Z.dtype)
             labels = np.full(len(Z), -1)

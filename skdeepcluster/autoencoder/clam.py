@@ -20,7 +20,7 @@ _PRETRAIN_LEARNING_RATE = 1e-3
 class ClAM(ProbabilityMixin, CenteredAutoencoder):
     r"""Clustering with an associative memory that completes rows.
 
-    The centres :math:`\mu_j` are the memories of a dense associative memory, whose energy and
+    The centers :math:`\mu_j` are the memories of a dense associative memory, whose energy and
     dynamics are, for a state :math:`v`,
 
     .. math:: E(v) = -\frac1\beta \log \sum_j \exp(-\beta \|\mu_j - v\|^2), \quad
@@ -64,10 +64,10 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
         In every so many epochs all rows of a batch hide the same entries.
 
     init : {"k-means", "k-means++", "spectral", "random"} or array, default="k-means"
-        What the first centres come from, or they themselves, of shape (n_clusters, n_components).
+        What the first centers come from, or they themselves, of shape (n_clusters, n_components).
         "k-means" is the best of 20 runs; "k-means++" are rows far from each other; "random" are
         normal numbers near the mean, as in the authors' script; "spectral" are means of clusters of
-        neighbourhood graphs, which are taught to an encoder.
+        neighborhood graphs, which are taught to an encoder.
 
     learning_rate : float, default=0.02
         Learning rate of the memories, which falls to 0 along a cosine.
@@ -81,7 +81,7 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
     Attributes
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, n_components)
-        The memories, in the embedding; without an encoder among standardised rows.
+        The memories, in the embedding; without an encoder among standardized rows.
 
     decoded_centers_ : ndarray of shape (n_clusters, n_features)
         The memories, decoded if there is an encoder, in the units of the data.
@@ -91,7 +91,7 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
 
     See Also
     --------
-    sklearn.cluster.KMeans : Centres that are means.
+    sklearn.cluster.KMeans : Centers that are means.
     DEC : An embedding that is trained with the clusters.
 
     Notes
@@ -182,7 +182,7 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
         return super()._first_clusters(fit, Z)
 
     def _warm_up(self, fit, batch):
-        """The encoder moves rows to the centres of the given labels."""
+        """The encoder moves rows to the centers of the given labels."""
         z, restored = fit.module(self._corrupt(fit, batch, batch.x))
         held = fit.module.centers.detach()[fit.state.start_labels[batch.index]]
         return {

@@ -16,35 +16,35 @@ from skdeepcluster.training import Stage, map_rows
 class DCN(CenteredAutoencoder):
     r"""Deep clustering network: an autoencoder and k-means trained together.
 
-    The embedding is drawn towards the centres of k-means while the decoder still has to restore the
-    rows from it. Each step moves the network with labels and centres held fixed, gives the batch
-    new labels, and moves the centres in closed form; no gradient reaches them. Pick it where a
-    plain reading by k-means is wanted: hard labels, round clusters, and centres that decode. `DEC`
+    The embedding is drawn towards the centers of k-means while the decoder still has to restore the
+    rows from it. Each step moves the network with labels and centers held fixed, gives the batch
+    new labels, and moves the centers in closed form; no gradient reaches them. Pick it where a
+    plain reading by k-means is wanted: hard labels, round clusters, and centers that decode. `DEC`
     has probabilities, and parts touching groups more sharply.
 
-    Training minimises, over network, centres :math:`\mu` and labels :math:`s`,
+    Training minimizes, over network, centers :math:`\mu` and labels :math:`s`,
 
     .. math:: \min_{\theta, \vartheta, \mu, s} \frac1n \sum_i \frac1d \|x_i -
         g_\vartheta(z_i)\|^2 + \frac\lambda2 \, \|z_i - \mu_{s_i}\|^2, \quad z_i = f_\theta(x_i),
 
-    for standardised rows :math:`x_i` of :math:`d` features. A centre is the running mean of the
+    for standardized rows :math:`x_i` of :math:`d` features. A center is the running mean of the
     rows that came to it: each adds :math:`(z_i - \mu_{s_i}) / c` where :math:`c` is the number of
     those so far.
 
     Parameters
     ----------
     clustering_weight : float, default=1
-        Weight :math:`\lambda` of the distance to the centres. The authors sum the reconstruction
+        Weight :math:`\lambda` of the distance to the centers. The authors sum the reconstruction
         over features and not average it: their :math:`\lambda` is :math:`d` times this one for rows
         of unit variance.
 
     count_init : int, default=100
-        Rows that a centre counts as its own from the start; more of them slow its first moves.
+        Rows that a center counts as its own from the start; more of them slow its first moves.
 
     update_interval : int, default=10
-        Epochs between two runs of k-means over all rows, from the centres as they are. It catches
+        Epochs between two runs of k-means over all rows, from the centers as they are. It catches
         up with an embedding that moves faster than running means, starts the counts anew and
-        gives centres without rows a new place.
+        gives centers without rows a new place.
 
     tol : float, default=1e-3
         Training ends when fewer than this share of the labels changed in an epoch.
@@ -52,14 +52,14 @@ class DCN(CenteredAutoencoder):
     Attributes
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, n_components)
-        Centres in the embedding; `inverse_transform` shows what they stand for.
+        Centers in the embedding; `inverse_transform` shows what they stand for.
 
     counts_ : ndarray of shape (n_clusters,)
-        Rows that each centre is the running mean of.
+        Rows that each center is the running mean of.
 
     See Also
     --------
-    IDEC : The reconstruction beside soft assignments and centres that follow a gradient.
+    IDEC : The reconstruction beside soft assignments and centers that follow a gradient.
     AutoencoderClusterer : k-means on an embedding that knows nothing of it.
 
     References
@@ -118,7 +118,7 @@ class DCN(CenteredAutoencoder):
         }
 
     def _lloyd(self, fit):
-        """k-means over all rows from the centres as they are; none is left without rows."""
+        """k-means over all rows from the centers as they are; none is left without rows."""
         Z = fit.over_all_rows(fit.module.encode).cpu().numpy()
         centers = fit.module.centers.detach().cpu().numpy()
         sums = fit.sums_over_rows()
@@ -138,7 +138,7 @@ class DCN(CenteredAutoencoder):
 
     @torch.no_grad()
     def _move_centers(self, fit, batch):
-        """New labels of the batch, and centres as if its rows had come to them one by one."""
+        """New labels of the batch, and centers as if its rows had come to them one by one."""
         with fit.precision():
             z = fit.module.encode(batch.x)
         index, z = fit.whole_batch(batch, z)

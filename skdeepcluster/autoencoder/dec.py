@@ -19,19 +19,19 @@ from skdeepcluster.training import Stage, map_rows
 class DEC(ProbabilityMixin, CenteredAutoencoder):
     r"""Deep embedded clustering.
 
-    An autoencoder learns an embedding, in which centres are placed; then encoder and centres are
+    An autoencoder learns an embedding, in which centers are placed; then encoder and centers are
     trained together to make confident assignments more confident. Pick it when the number of
     clusters is known, rows are many (thousands or more) and features are dense and alike, such as
     pixels, tf-idf or the output of another network. Where k-means on the raw features is nearly
     perfect already it has nothing to add.
 
-    Training minimises, with the target :math:`P` held fixed between two updates,
+    Training minimizes, with the target :math:`P` held fixed between two updates,
 
     .. math:: \min_{\theta, \mu} \mathrm{KL}(P \| Q) = \frac{1}{n} \sum_i \sum_j p_{ij} \log
         \frac{p_{ij}}{q_{ij}}, \quad q_{ij} \propto \left(1 + \|z_i - \mu_j\|^2 / \alpha\right)
         ^{-(\alpha + 1) / 2}, \quad p_{ij} \propto q_{ij}^2 / \textstyle\sum_i q_{ij},
 
-    where :math:`z_i = f_\theta(x_i)`. Rows are first centred and scaled by one number for all
+    where :math:`z_i = f_\theta(x_i)`. Rows are first centered and scaled by one number for all
     features.
 
     Parameters
@@ -48,7 +48,7 @@ class DEC(ProbabilityMixin, CenteredAutoencoder):
     Attributes
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, n_components)
-        Centres in the embedding.
+        Centers in the embedding.
 
     See Also
     --------

@@ -34,7 +34,7 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
     .. math:: \min_q \mathrm{KL}(Q \| P) + \mathrm{KL}(f \| u), \quad f_k = \frac1n \sum_i q_{ik}:
         \qquad q_{ik} \propto p_{ik} \sqrt{u_k} \Big/ \sqrt{\textstyle\sum_{i'} p_{i'k}},
 
-    up to the normalisation of rows, and training minimises, with :math:`Q` held fixed for an epoch,
+    up to the normalization of rows, and training minimizes, with :math:`Q` held fixed for an epoch,
 
     .. math:: \min_\theta \frac1n \sum_i \sum_k q_{ik} \log \frac{q_{ik}}{\tilde p_{ik}}
         + \frac1n \sum_i \Big( \frac{\|x_i - \hat x_i\|^2}{d} + \lambda \sum_l
@@ -52,11 +52,11 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
     target : {"square", "sqrt"}, default="square"
         "sqrt" is the target above, of the paper. "square" has :math:`q_{ik} \propto p_{ik}^2 u_k /
         \sum_{i'} p_{i'k}`, as in the authors' code and in `DEC`: it drives probabilities to 0 and
-        1, and no longer minimises the equation. Its clusters are the better ones.
+        1, and no longer minimizes the equation. Its clusters are the better ones.
 
     prior : array-like of shape (n_clusters,), default=None
         Shares :math:`u` of the clusters, by default equal ones. The largest goes to the largest of
-        the first clusters, and so on; with given centres, each to its own.
+        the first clusters, and so on; with given centers, each to its own.
 
     hidden_weight : float, default=0.1
         Weight :math:`\lambda` of the hidden layers in the reconstruction: 0.1 in the authors' code,
@@ -71,14 +71,14 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
     Attributes
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, n_components)
-        Weights of the softmax, which begin as the normalised means of the first clusters.
+        Weights of the softmax, which begin as the normalized means of the first clusters.
 
     intercept_ : ndarray of shape (n_clusters,)
         Intercepts of the softmax.
 
     See Also
     --------
-    DEC : Student's t around centres instead of a softmax, without noise and decoder.
+    DEC : Student's t around centers instead of a softmax, without noise and decoder.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""GLDC: soft clusters that neighbours share and noise does not sway; the clustering of HCHC."""
+"""GLDC: soft clusters that neighbors share and noise does not sway; the clustering of HCHC."""
 
 from numbers import Integral, Real
 
@@ -30,20 +30,20 @@ class GLDC(ProbabilityMixin, CenteredAutoencoder):
     soft and say how near a row is to each cluster relative to the others. Pick it to look at
     clusters and at what lies between them, above all on a circle, as `HCHC` puts them.
 
-    In epoch :math:`e` training minimises
+    In epoch :math:`e` training minimizes
 
     .. math:: \min_{\theta, \vartheta, \mu} \; w_r \frac{\|X - \hat X\|^2}{n d}
         + w_k \, \mathrm{KL}(P \| Q) + w_p \max(\gamma^e, \phi) \, L_p
         + w_c \frac{\|Q(X + \sigma \Xi) - Q\|^2}{n K}, \quad \Xi \sim N(0, 1),
 
-    with :math:`P`, :math:`Q` as in `DEC`, for standardised rows of :math:`d` features. The pairs
+    with :math:`P`, :math:`Q` as in `DEC`, for standardized rows of :math:`d` features. The pairs
     are those of a batch of :math:`b` rows,
 
     .. math:: L_p = -\frac{1}{b^2} \sum_{ij} S_{ij} \log(q_i^\top q_j)
         + (1 - S_{ij}) \log(1 - q_i^\top q_j), \quad S_{ij} = e^{-\lambda \rho_{ij} / k}, \quad
         \rho_{ij} = (R_{ij} + R_{ji} + 1) \, e^{D_{ij} / 20},
 
-    where :math:`R_{ij}` is the rank of :math:`j` among the neighbours of :math:`i` in the
+    where :math:`R_{ij}` is the rank of :math:`j` among the neighbors of :math:`i` in the
     embedding, from 0 for itself, and :math:`D` the squared distance as a share of the batch's
     largest. :math:`S_{ij}` is 0 unless :math:`\rho_{ij}` is among the :math:`k` smallest of
     :math:`j`.
@@ -52,7 +52,7 @@ class GLDC(ProbabilityMixin, CenteredAutoencoder):
     ----------
     reconstruction_weight : float, default=0.07
         Weight :math:`w_r` of the reconstruction. The authors' is 1 for pixels in [0, 1], which is
-        0.07 for the standardised ones of handwritten digits.
+        0.07 for the standardized ones of handwritten digits.
 
     kl_weight : float, default=1e-3
         Weight :math:`w_k` of the sharpening. It makes memberships harder.
@@ -79,8 +79,8 @@ class GLDC(ProbabilityMixin, CenteredAutoencoder):
         Weight :math:`w_c` of the changes of memberships under noise.
 
     noise_std : float, default=1
-        Standard deviation :math:`\sigma` of the noise, for standardised rows. The authors' is 0.25
-        for pixels in [0, 1], which is 1 for the standardised ones of handwritten digits.
+        Standard deviation :math:`\sigma` of the noise, for standardized rows. The authors' is 0.25
+        for pixels in [0, 1], which is 1 for the standardized ones of handwritten digits.
 
     alpha : float, default=1
         Degrees of freedom of Student's t.
@@ -94,7 +94,7 @@ class GLDC(ProbabilityMixin, CenteredAutoencoder):
     Attributes
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, n_components)
-        Centres in the embedding; `inverse_transform` shows what they stand for.
+        Centers in the embedding; `inverse_transform` shows what they stand for.
 
     See Also
     --------
@@ -104,7 +104,7 @@ class GLDC(ProbabilityMixin, CenteredAutoencoder):
     Notes
     -----
     Targets of pairs are less than 1, and many pairs of rows of one cluster are none of nearest
-    neighbours: memberships stay below 1 and are no probabilities of being right. `loss_` and
+    neighbors: memberships stay below 1 and are no probabilities of being right. `loss_` and
     `score` have the pairs of batches of rows in a fixed random order, at the lowest of their
     weights, and no noise.
 
@@ -213,7 +213,7 @@ class GLDC(ProbabilityMixin, CenteredAutoencoder):
 
 
 def pair_targets(z, n_neighbors, similarity_decay):
-    """How alike the rows of a batch are by their ranks among each other's neighbours."""
+    """How alike the rows of a batch are by their ranks among each other's neighbors."""
     squared = torch.cdist(z, z, compute_mode="donot_use_mm_for_euclid_dist").square()
     nearest_first = squared.clone().fill_diagonal_(-1).argsort(dim=1, stable=True)
     rank = nearest_first.argsort(dim=1)

@@ -11,7 +11,7 @@ class HCHC(GLDC):
     r"""High-dimensional clustering onto a Hamiltonian cycle.
 
     Soft clusters are learned by `GLDC` and laid out on a circle, such that clusters which share
-    rows are neighbours: the picture of :class:`~skdeepcluster.displays.CircleMapDisplay`. Pick it
+    rows are neighbors: the picture of :class:`~skdeepcluster.displays.CircleMapDisplay`. Pick it
     to see 3 to some 15 clusters and what lies between them; `GLDC` is the same without the circle,
     and `HamiltonianCycleMap` the circle alone, for any model with `predict_proba`.
 
@@ -22,7 +22,7 @@ class HCHC(GLDC):
 
     gives the order :math:`\pi` of the clusters around the unit circle, with arcs in proportion to
     the distances. A row is at :math:`\sum_j q_{ij} a_j`, the mean of the clusters' places
-    :math:`a_j`: clear members are near the rim, rows between two neighbours near the chord,
+    :math:`a_j`: clear members are near the rim, rows between two neighbors near the chord,
     outliers inside.
 
     Attributes
@@ -32,7 +32,7 @@ class HCHC(GLDC):
         has learned, of `n_components_` columns, and `to_circle` the places of any rows.
 
     order_ : ndarray of shape (n_clusters,)
-        The clusters around the circle, from cluster 0 on, then to the lower one of its neighbours.
+        The clusters around the circle, from cluster 0 on, then to the lower one of its neighbors.
 
     angles_ : ndarray of shape (n_clusters,)
         Angle of each cluster.

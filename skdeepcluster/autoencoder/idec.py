@@ -16,25 +16,25 @@ class IDEC(DEC):
     r"""Improved deep embedded clustering.
 
     `DEC` that keeps its decoder: the reconstruction holds the local structure of the data while the
-    clusters sharpen, so that the embedding does not shrink to points. Training minimises
+    clusters sharpen, so that the embedding does not shrink to points. Training minimizes
 
     .. math:: \min_{\theta, \vartheta, \mu} \mathrm{KL}(P \| Q) + w \, \frac{1}{n d} \sum_i
         \|x_i - g_\vartheta(f_\theta(x_i))\|^2
 
-    with :math:`P` and :math:`Q` as in `DEC`, for standardised rows :math:`x_i` of :math:`d`
+    with :math:`P` and :math:`Q` as in `DEC`, for standardized rows :math:`x_i` of :math:`d`
     features.
 
     Parameters
     ----------
     reconstruction_weight : float, default=1
         Weight :math:`w` of the reconstruction. The authors put 0.1 on the clustering and 1 on the
-        mean squared error of pixels in [0, 1]; for the standardised pixels of MNIST that is a
+        mean squared error of pixels in [0, 1]; for the standardized pixels of MNIST that is a
         :math:`w` of 0.7.
 
     Attributes
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, n_components)
-        Centres in the embedding; `inverse_transform` shows what they stand for.
+        Centers in the embedding; `inverse_transform` shows what they stand for.
 
     See Also
     --------

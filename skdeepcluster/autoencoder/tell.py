@@ -1,4 +1,4 @@
-"""TELL: k-means as a layer of a network, whose weights are centres to look at."""
+"""TELL: k-means as a layer of a network, whose weights are centers to look at."""
 
 from numbers import Real
 
@@ -14,55 +14,55 @@ from skdeepcluster.training import Stage, map_rows
 
 
 class TELL(StreamMixin, CenteredAutoencoder):
-    r"""K-means as a layer of a network, whose weights are centres to look at.
+    r"""K-means as a layer of a network, whose weights are centers to look at.
 
-    Embedding and centres lie on the unit sphere, where the squared distance to a centre is linear
+    Embedding and centers lie on the unit sphere, where the squared distance to a center is linear
     in it: k-means becomes a layer :math:`W h + b` with weights :math:`W_j = 2 \mu_j`, trained by
     gradients like any other, batch by batch. Pick it for prototypes to look at (`decoded_centers_`)
     and for streams (`partial_fit`). Of codes only the direction counts: groups that differ
     in length alone are one.
 
-    Training minimises
+    Training minimizes
 
     .. math:: \min_{\theta, \vartheta, \mu} \frac1n \sum_i \frac1d \|x_i - g_\vartheta(h_i)\|^2
         + \lambda \, \min_j \|h_i - \mu_j\|^2, \quad \|h_i - \mu_j\|^2 = 2 - W_j^\top h_i, \quad
         h_i = \frac{f_\theta(x_i)}{\|f_\theta(x_i)\|}, \quad \|\mu_j\| = 1,
 
-    for standardised rows :math:`x_i` of :math:`d` features, in turn: in even epochs the second term
-    moves the centres alone, in odd ones the network alone. A step moves each centre against its
+    for standardized rows :math:`x_i` of :math:`d` features, in turn: in even epochs the second term
+    moves the centers alone, in odd ones the network alone. A step moves each center against its
     gradient by the same length, however many rows the gradient is a sum of, and back to the sphere.
 
     Parameters
     ----------
     clustering_weight : float, default=0.5
-        Weight :math:`\lambda` of the distance to the nearest centre.
+        Weight :math:`\lambda` of the distance to the nearest center.
 
     center_step : float, default=0.1
-        Length of a centre's step. Without a common length, centres jump between clusters.
+        Length of a center's step. Without a common length, centers jump between clusters.
 
     init : {"spectral", "linkage", "k-means", "random"} or array, default="spectral"
-        What the first centres come from, or they themselves, of shape (n_clusters, n_components).
+        What the first centers come from, or they themselves, of shape (n_clusters, n_components).
         "random" directions, as in the paper, which knows no pre-training either
         (``pretrain_epochs=0``) and trains for thousands of epochs; "k-means" is the best of 20 runs
-        on the embedding; "spectral" cuts neighbourhood graphs over landmarks of it, "linkage"
-        merges neighbours in it, and both teach the encoder their labels for `init_epochs`.
+        on the embedding; "spectral" cuts neighborhood graphs over landmarks of it, "linkage"
+        merges neighbors in it, and both teach the encoder their labels for `init_epochs`.
 
     Attributes
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, n_components)
-        Centres of unit length.
+        Centers of unit length.
 
     decoded_centers_ : ndarray of shape (n_clusters, n_features)
-        The decoded centres, in the units of the data.
+        The decoded centers, in the units of the data.
 
     See Also
     --------
-    DCN : k-means in the embedding with centres that are running means.
+    DCN : k-means in the embedding with centers that are running means.
     sklearn.cluster.MiniBatchKMeans : The layer without a network, on rows of unit length.
 
     Notes
     -----
-    A centre that was nearest to no row for an epoch is set on the row that is farthest from its
+    A center that was nearest to no row for an epoch is set on the row that is farthest from its
     own. Restarts (`n_init`) go by the objective, as in the paper.
 
     References
@@ -118,7 +118,7 @@ class TELL(StreamMixin, CenteredAutoencoder):
         return centers, labels
 
     def _warm_up(self, fit, batch):
-        """The encoder meets the centres of the given labels."""
+        """The encoder meets the centers of the given labels."""
         h, restored = fit.module(self._corrupt(fit, batch, batch.x))
         held = fit.module.centers.detach()[fit.state.start_labels[batch.index]]
         return self._terms(batch, restored, (h * held).sum(dim=1))
@@ -140,7 +140,7 @@ class TELL(StreamMixin, CenteredAutoencoder):
 
     @torch.no_grad()
     def _move_centers(self, fit, batch):
-        """A step of one length for all centres that have a gradient, and back to the sphere."""
+        """A step of one length for all centers that have a gradient, and back to the sphere."""
         centers = fit.module.centers
         gradient, centers.grad = centers.grad, None  # the optimizer has no part in it
         if gradient is None:
@@ -154,7 +154,7 @@ class TELL(StreamMixin, CenteredAutoencoder):
         fit.state.met = torch.zeros(self.n_clusters, dtype=torch.bool, device=fit.device)
 
     def _replace_unmet(self, fit):
-        """Centres that no row was nearest to while they moved go where rows are far from theirs."""
+        """Centers that no row was nearest to while they moved go where rows are far from theirs."""
         if fit.epoch % 2 or not self.clustering_weight:
             return
         if not fit.state.met.all():
@@ -196,6 +196,6 @@ class TELL(StreamMixin, CenteredAutoencoder):
 
 
 def _cosine(h, centers):
-    # In bfloat16 near centres would be the same.
+    # In bfloat16 near centers would be the same.
     with torch.autocast(h.device.type, enabled=False):
         return h @ centers.T

@@ -36,7 +36,7 @@ class VaDE(ProbabilityMixin, CenteredAutoencoder):
     (`sample`); and how unlikely a row is (`score_samples`).
 
     With the posterior :math:`q(z | x) = N(m, \mathrm{diag}(s^2))` that the encoder gives, training
-    minimises the negative evidence lower bound, in one draw of :math:`z` for each row and step,
+    minimizes the negative evidence lower bound, in one draw of :math:`z` for each row and step,
 
     .. math:: \min \frac1n \sum_i -w \log p(x_i | z_i) + \frac12 \sum_c \gamma_{ic} \sum_j \left(
         \log \sigma_{cj}^2 + \frac{s_{ij}^2 + (m_{ij} - \mu_{cj})^2}{\sigma_{cj}^2} \right)
@@ -46,7 +46,7 @@ class VaDE(ProbabilityMixin, CenteredAutoencoder):
     Parameters
     ----------
     likelihood : {"gaussian", "bernoulli"}, default="gaussian"
-        Of a row given its code. "gaussian" has unit variance for standardised rows, "bernoulli" is
+        Of a row given its code. "gaussian" has unit variance for standardized rows, "bernoulli" is
         for entries in [0, 1], which are used as they are.
 
     reconstruction_weight : float, default=1
@@ -56,8 +56,8 @@ class VaDE(ProbabilityMixin, CenteredAutoencoder):
         What the first mixture comes from; an array is of shape (n_clusters, n_components).
         "mixture", as in the paper, is the best of 10 Gaussian mixtures of the embedding. The others
         are labels, of which the components take over means, variances and shares: of k-means, of
-        the nearest of given centres, or "spectral", cuts of neighbourhood graphs over landmarks of
-        the embedding, and "linkage", merges of neighbours in it, both of which the bound is first
+        the nearest of given centers, or "spectral", cuts of neighborhood graphs over landmarks of
+        the embedding, and "linkage", merges of neighbors in it, both of which the bound is first
         trained with as the posterior, for `init_epochs`.
 
     Attributes

@@ -36,7 +36,7 @@ class AutoencoderMixin(EncoderMixin):
         input from a corrupted copy.
 
     noise : float, default=0
-        Share of the entries of standardised rows set to zero, which is their mean, in the input of
+        Share of the entries of standardized rows set to zero, which is their mean, in the input of
         the reconstruction.
     """
 

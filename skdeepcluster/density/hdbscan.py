@@ -231,6 +231,14 @@ class HDBSCAN(ThreadsMixin, Clusterer):
     allow_single_cluster: bool = param(False, "boolean")
     store_centers: str | None = param(None, StrOptions({"centroid", "medoid", "both"}), None)
 
+    def __setstate__(self, state):
+        if "core_distances_" in state and "_exponent" not in state:
+            raise ValueError(
+                "This HDBSCAN was fitted and stored by skdeepcluster 0.1.0.dev0, whose hierarchies "
+                "were other ones. Load it with that version, or fit it anew."
+            )
+        super().__setstate__(state)
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True

@@ -9,7 +9,7 @@ from skdeepcluster._sklearn import check_matplotlib_support, num_samples
 from skdeepcluster.metrics._scorers import _last_step
 
 # M. A. Petroff, "Accessible color sequences for data visualization", arXiv:2107.02270. The two
-# greys come last, since grey also stands for noise.
+# greys come last, since gray also stands for noise.
 _PETROFF = (
     "#3f90da",
     "#ffa90e",

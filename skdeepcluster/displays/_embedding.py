@@ -90,7 +90,7 @@ class EmbeddingDisplay:
         The samples that are in clusters, in random order so that no cluster hides another.
 
     noise_ : matplotlib PathCollection or None
-        The samples labelled -1.
+        The samples labeled -1.
 
     centers_ : matplotlib PathCollection or None
         The cluster centers.

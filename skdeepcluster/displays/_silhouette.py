@@ -150,7 +150,7 @@ class SilhouetteDisplay:
             Samples, or distances among them with ``metric="precomputed"``.
 
         labels : array-like of shape (n_samples,)
-            Clusters. Samples labelled -1 are noise, which is no cluster, and left out.
+            Clusters. Samples labeled -1 are noise, which is no cluster, and left out.
 
         metric : str or callable, default="euclidean"
             Any distance of :func:`sklearn.metrics.pairwise_distances`, or "precomputed".

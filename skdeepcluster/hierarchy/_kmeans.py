@@ -14,7 +14,7 @@ from skdeepcluster.validation._inputs import is_on_disk
 
 # What is read at once from a file, in bytes.
 READ_BYTES = 2**26
-# Bounds that are held at once, and of how many centres at most.
+# Bounds that are held at once, and of how many centers at most.
 N_BOUNDS = 2**18
 N_CENTERS = 4096
 # Rows by which the dimensions of bounds are chosen.
@@ -23,7 +23,7 @@ SAMPLE_ROWS = 2000
 # product, per feature or dimension.
 DIMENSIONS = (16, 32, 48, 64, 96, 128)
 DISTANCE_COST = 4.0
-# Features multiplied in a pass over all rows and centres, from which on the choice pays.
+# Features multiplied in a pass over all rows and centers, from which on the choice pays.
 WORTH_A_CHOICE = 2**30
 # Seeds are chosen among so many rows at least, and among so many for each of them.
 MIN_SEED_ROWS = 10_000
@@ -41,7 +41,7 @@ def room():
 
 
 class Rows:
-    r"""Rows of an array, read in blocks, and bounds of their inner products with centres.
+    r"""Rows of an array, read in blocks, and bounds of their inner products with centers.
 
     With :math:`V` orthonormal and :math:`\rho(x) = \|x - V V^T x\|`,
 
@@ -138,7 +138,7 @@ class Rows:
             self.stored = None
 
     def choose_dimensions(self, centers):
-        """Take the number of dimensions that leaves least work with some centres."""
+        """Take the number of dimensions that leaves least work with some centers."""
         if self.shape[0] * centers.size < WORTH_A_CHOICE:
             return self.use_dimensions(self.shape[1])
         few = self.sample[:: max(1, len(self.sample) // 128)]
@@ -195,9 +195,9 @@ class Rows:
     # ---------------------------------------------------------------- k-means
 
     def nearest(self, centers, labels, distances, sums=None):
-        """The nearest centre of each row, which begins with the one known, if any.
+        """The nearest center of each row, which begins with the one known, if any.
 
-        Returns the numbers of rows of the centres, whose sums it adds to `sums`.
+        Returns the numbers of rows of the centers, whose sums it adds to `sums`.
         """
         centers = np.ascontiguousarray(centers, self.dtype)
         parts = [
@@ -332,7 +332,7 @@ def settle(rows, centers, labels, distances):
 def lloyd(rows, centers, max_iter, tol, on_pass=None):
     """Means of the nearest rows until they rest; one without rows moves to the farthest.
 
-    Returns centres, labels, squared distances and the number of passes.
+    Returns centers, labels, squared distances and the number of passes.
     """
     n = rows.shape[0]
     labels = np.full(n, -1, np.int32)

@@ -87,7 +87,7 @@ def balanced_sample(
     labels : array-like of shape (n_levels, n_rows) or (n_rows,)
         Clusters of the rows on each level, from the finest to the coarsest, as in
         `labels_per_level_` of :class:`HierarchicalKMeans`. On each level the clusters are unions of
-        those of the level before. Rows labelled -1 on any level are noise and never drawn.
+        those of the level before. Rows labeled -1 on any level are noise and never drawn.
 
     n_samples : int
         How many rows to draw. There are fewer if there are no more.

@@ -361,6 +361,11 @@ class BaseMedoids(
         weights = check_sample_weight(as_array(sample_weight), X, dtype=np.float64)
         return -float(np.dot(weights, self._nearest(X)[1].astype(np.float64)))
 
+    def __setstate__(self, state):
+        # Models of version 0.1.0.dev0 have rows in their own units, and only the user's parameters.
+        older = {"_unit": 1.0, "_metric_params": state.get("metric_params") or {}}
+        super().__setstate__(older | state)
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.pairwise = self.metric == "precomputed"

@@ -61,7 +61,7 @@ def best_match(y_true, y_pred):
         Classes, numbers or strings.
 
     y_pred : array-like of shape (n_samples,)
-        Clusters. Samples labelled -1 are noise, which is no cluster and takes no part.
+        Clusters. Samples labeled -1 are noise, which is no cluster and takes no part.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def clustering_accuracy(y_true, y_pred):
         Classes, numbers or strings.
 
     y_pred : array-like of shape (n_samples,)
-        Clusters. Samples labelled -1 are noise and count as wrong, so that leaving out the hard
+        Clusters. Samples labeled -1 are noise and count as wrong, so that leaving out the hard
         samples does not pay.
 
     Returns
@@ -139,7 +139,7 @@ def purity(y_true, y_pred):
         Classes, numbers or strings.
 
     y_pred : array-like of shape (n_samples,)
-        Clusters. Samples labelled -1 are noise and count as impure.
+        Clusters. Samples labeled -1 are noise and count as impure.
 
     Returns
     -------

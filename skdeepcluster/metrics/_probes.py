@@ -60,7 +60,7 @@ def linear_probe_score(Z, y, *, Z_test=None, y_test=None, C=1.0, cv=5, random_st
         default `Z` is split into folds, and each is judged by the regression on the others.
 
     C : float, default=1.0
-        Inverse strength of the regularization. Columns are standardised before, so that it means
+        Inverse strength of the regularization. Columns are standardized before, so that it means
         the same for embeddings of any scale.
 
     cv : int, default=5

@@ -149,7 +149,7 @@ def make_unsupervised_scorer(
 
     Notes
     -----
-    Rows labelled -1 are noise and left out, so a clustering that keeps only the easiest rows scores
+    Rows labeled -1 are noise and left out, so a clustering that keeps only the easiest rows scores
     high. Estimators without `predict` cannot label new rows: a clone of them clusters the rows of
     the scorer instead.
 

@@ -1,4 +1,4 @@
-"""Encoders that stand alone: normalised layers, for training without a decoder."""
+"""Encoders that stand alone: normalized layers, for training without a decoder."""
 
 import math
 
@@ -8,7 +8,7 @@ from skdeepcluster.nn._autoencoder import _seeded
 
 
 def dense_encoder(shape, hidden_layer_sizes, n_components, generator):
-    """Dense layers, each normalised over its units before the ReLU, and a linear last one.
+    """Dense layers, each normalized over its units before the ReLU, and a linear last one.
 
     Parameters
     ----------

@@ -51,16 +51,16 @@ class SelfSupervised(ProbabilityMixin, EncoderMixin, DeepClusterer):
         fifth of the rows.
 
     views : "auto" or callable, default="auto"
-        Random views of a batch of standardised rows: "auto" takes
+        Random views of a batch of standardized rows: "auto" takes
         `skdeepcluster.views.ImageViews` for images and `skdeepcluster.views.TabularViews` for flat
         rows. A callable takes a tensor of shape (n, C, H, W) or (n, n_features) and returns one of
         the same shape; it may draw from torch's global generator.
 
     final_clustering : {"spectral", "average", "k-means"}, default="spectral"
-        How the embedding becomes `n_clusters` groups: by cuts of neighbourhood graphs, which find
+        How the embedding becomes `n_clusters` groups: by cuts of neighborhood graphs, which find
         groups of unequal sizes and any shape (for images and views of your own also by merges of
-        neighbours, and those are taken that part fewest rows from their views); by average linkage
-        of many centres; or by k-means, which likes groups of one size.
+        neighbors, and those are taken that part fewest rows from their views); by average linkage
+        of many centers; or by k-means, which likes groups of one size.
 
     max_epochs : int, default=50
         Most epochs of the training.
@@ -80,7 +80,7 @@ class SelfSupervised(ProbabilityMixin, EncoderMixin, DeepClusterer):
     loss_ : float
         Cross entropy of the clusters of views with those of their rows, a mean over the training
         rows that all methods of the family share. Its negative is the `score`; the losses that
-        training minimised are in `history_`.
+        training minimized are in `history_`.
     """
 
     encoder: object = param("auto", StrOptions({"auto", "mlp", "conv"}), "array-like", nn.Module)
@@ -207,7 +207,7 @@ class SelfSupervised(ProbabilityMixin, EncoderMixin, DeepClusterer):
     def _anchors(self, fit, Z):
         rule, views = self.final_clustering, None
         make = self._view_maker(fit.samples.shape)
-        # Views of tables stay near their rows: they tell no more than neighbours do.
+        # Views of tables stay near their rows: they tell no more than neighbors do.
         if rule == "spectral" and not isinstance(make, TabularViews):
             views = torch.stack(
                 [

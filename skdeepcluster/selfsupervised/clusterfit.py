@@ -27,9 +27,9 @@ class TeacherBase(SelfSupervised):
     teacher : transformer, callable, torch.nn.Module or array, default=None
         Where the features come from. A transformer with `transform` is used as it is if it is
         fitted; otherwise a clone is fitted to the rows, in which each `random_state` that is None
-        is derived from this estimator's. Callables and modules take standardised rows as a tensor.
+        is derived from this estimator's. Callables and modules take standardized rows as a tensor.
         An array of shape (n_samples, n_teacher_features) is the features of the training rows. By
-        default the standardised rows are their own features.
+        default the standardized rows are their own features.
 
     normalize : bool, default=True
         Whether features are scaled to length one.
@@ -37,7 +37,7 @@ class TeacherBase(SelfSupervised):
     Attributes
     ----------
     teacher_centers_ : ndarray of shape (n_prototypes_, n_teacher_features)
-        Centres of the clusters of the features, where k-means finds them.
+        Centers of the clusters of the features, where k-means finds them.
     """
 
     teacher: object = param(None, HasMethods("transform"), callable, nn.Module, "array-like", None)
@@ -132,7 +132,7 @@ class ClusterFit(TeacherBase):
 
     See Also
     --------
-    MLCD : Several of the nearest centres as labels.
+    MLCD : Several of the nearest centers as labels.
     DeepClusterV2 : Clusters that follow the network.
 
     References

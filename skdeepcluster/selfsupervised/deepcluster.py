@@ -54,7 +54,7 @@ class DeepCluster(SelfSupervised):
 
     Notes
     -----
-    `history_` has the normalised mutual information of the groups with those of the round before.
+    `history_` has the normalized mutual information of the groups with those of the round before.
     The authors' script means to draw uniformly over groups but looks rows up in a list that it has
     re-ordered; here the draws are uniform. Groups that k-means leaves empty move to the rows
     farthest from their own.
@@ -140,15 +140,15 @@ class DeepCluster(SelfSupervised):
 
 
 class DeepClusterV2(SelfSupervised):
-    r"""Spherical k-means whose centres are the head that the network learns.
+    r"""Spherical k-means whose centers are the head that the network learns.
 
-    Each epoch begins with k-means over the embeddings of the epoch before. Its centres become the
+    Each epoch begins with k-means over the embeddings of the epoch before. Its centers become the
     prototypes, several sets of them, and all views of a row are to tell the row's. Groups may have
     any size. Pick it where a bank of embeddings fits in memory and groups of one size are not
     wanted; `SwAV` keeps no bank.
 
-    With embeddings :math:`z` and centres :math:`c_{hk}` of length one, and the labels
-    :math:`a_h(i)` that k-means gave with them, training minimises
+    With embeddings :math:`z` and centers :math:`c_{hk}` of length one, and the labels
+    :math:`a_h(i)` that k-means gave with them, training minimizes
 
     .. math:: \min_\theta \; -\frac{1}{H V n} \sum_{h v i}
         \log \mathrm{softmax}_k(c_{hk}^\top z_{iv} / \tau) \big|_{k = a_h(i)} .

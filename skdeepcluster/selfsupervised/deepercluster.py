@@ -23,7 +23,7 @@ class DeeperCluster(DeepCluster):
 
     For row :math:`i` in coarse group :math:`c` and fine group :math:`q` of it, turned by rotation
     :math:`r` of :math:`R`, with :math:`s = c R + r` and features :math:`f`, in turns with the
-    grouping training minimises
+    grouping training minimizes
 
     .. math:: \min_{\theta, V, W} \; \mathbb{E}_{i, r} \bigl[ \operatorname{CE}(V f(t_r(x_i)), s)
         + \operatorname{CE}(W_s f(t_r(x_i)), q) \bigr] .

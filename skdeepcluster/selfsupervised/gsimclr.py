@@ -25,9 +25,9 @@ class GSimCLR(SimCLR):
     two rows of a group. Labels never enter the loss. Pick it for small batches and few classes;
     with many classes random batches do as well.
 
-    First a denoising autoencoder :math:`(g, h)` minimises
+    First a denoising autoencoder :math:`(g, h)` minimizes
     :math:`\|h(g(x + \sigma \xi)) - x\|^2`; k-means on :math:`g(x)` gives pseudo-labels
-    :math:`c_i`. Then the loss of `SimCLR` is minimised over batches :math:`I` for which
+    :math:`c_i`. Then the loss of `SimCLR` is minimized over batches :math:`I` for which
 
     .. math:: c_i \ne c_j \quad \text{for all } i \ne j \in I .
 

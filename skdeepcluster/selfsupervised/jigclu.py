@@ -25,7 +25,7 @@ class JigClu(SelfSupervised):
     embedding where time for training is short; the clusters of rows come from the embedding alone.
 
     With embeddings :math:`z_a` of length one and features :math:`h_a` of the :math:`N` patches
-    :math:`a`, and :math:`P_a` the others of the same image, training minimises
+    :math:`a`, and :math:`P_a` the others of the same image, training minimizes
 
     .. math:: \min_\theta \; -\frac{w_c}{N} \sum_a \frac{1}{|P_a|} \sum_{b \in P_a} \log
         \frac{\exp(z_a^\top z_b / \tau)}{\sum_{c \ne a} \exp(z_a^\top z_c / \tau)}

@@ -44,7 +44,7 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
 
     .. math:: A(c, c_1) + \frac{\lambda}{K - 1} \sum_{k=2}^K \bigl(A(c, c_1) - A(c, c_k)\bigr)
 
-    is largest. Between merges training minimises, with clusters held fixed, the mean over triplets
+    is largest. Between merges training minimizes, with clusters held fixed, the mean over triplets
     of rows :math:`i, j` of a cluster and :math:`k` of another
 
     .. math:: \min_\theta \; \mathbb{E}_{i, j, k} \max\bigl(0, \gamma \|z_i - z_j\|^2 -
@@ -69,7 +69,7 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
         for faces: small ones take more rounds.
 
     update_interval : int, default=1
-        Epochs between merges. The paper has 20, of a slower optimiser; an encoder that knows the
+        Epochs between merges. The paper has 20, of a slower optimizer; an encoder that knows the
         rows of a cluster by heart leaves few edges between them and others.
 
     recluster : bool, default=True
@@ -97,7 +97,7 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
         batch has other clusters.
 
     learning_rate : float, default=3e-4
-        Learning rate of the optimiser.
+        Learning rate of the optimizer.
 
     max_epochs : int, default=200
         Most epochs in all rounds. Merges that are missing then follow without training.
@@ -124,8 +124,8 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
     The cluster of a new row is a vote of its neighbors among the training rows, weighted by one
     over the distance; the paper has none. Differences to the authors' script: sums of weights are
     exact after each merge; of the nearest clusters all are seen and not only those with a smaller
-    number; the encoder normalises groups of channels and not the batch, so that a row's embedding
-    does not depend on others, and its optimiser is Adam; gradients are those of the loss; outlying
+    number; the encoder normalizes groups of channels and not the batch, so that a row's embedding
+    does not depend on others, and its optimizer is Adam; gradients are those of the loss; outlying
     clusters join others while there are many (see :class:`~skdeepcluster.GraphDegreeLinkage`).
     Where no affinity is left, clusters merge by edges in one direction, and then by distances.
 

@@ -21,7 +21,7 @@ class MLCD(TeacherBase):
     to several groups, or where there are many groups so that those of one cluster would compete.
 
     With scores :math:`s_{ic} = \beta (\cos(f_\theta(t(x_i)), w_c) - m)`, the nearest groups
-    :math:`P_i` and random others :math:`N_i`, training minimises
+    :math:`P_i` and random others :math:`N_i`, training minimizes
 
     .. math:: \min_{\theta, W} \; \frac{1}{n} \sum_i \log\Bigl(1 + \sum_{c \in P_i} e^{-s_{ic}}
         \Bigr) + \log\Bigl(1 + \sum_{c \in N_i} e^{s_{ic}}\Bigr),

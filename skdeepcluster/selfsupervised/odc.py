@@ -22,7 +22,7 @@ class ODC(OnlineBase):
     jumps of the labels from round to round hurt, or where groups shall have a least size.
 
     With features :math:`f_i` of views, :math:`u_i = f_i / \|f_i\|`, and a linear classifier
-    :math:`G`, each step minimises over a batch
+    :math:`G`, each step minimizes over a batch
 
     .. math:: \min_{\theta, G} \; \frac{\sum_i w_{y_i} \operatorname{CE}(G f_i, y_i)}
         {\sum_i w_{y_i}}, \qquad w_c \propto N_c^{-\rho},
@@ -51,7 +51,7 @@ class ODC(OnlineBase):
 
     assign : {"dot", "euclidean"}, default="dot"
         Whether a row's centroid is that of the largest product, as in the authors' code, which
-        favours compact groups, or the nearest.
+        favors compact groups, or the nearest.
 
     max_epochs : int, default=100
         Most epochs of the training.
@@ -98,7 +98,7 @@ class ODC(OnlineBase):
         module = super()._encoder_alone(shape, generator)
         with torch.no_grad():
             width = module.eval().encode(torch.zeros(2, *shape)).shape[1]
-        # Without the normalisation all units of a row can die.
+        # Without the normalization all units of a row can die.
         module.encoder = nn.Sequential(module.encoder, nn.LayerNorm(width), nn.ReLU())
         return module
 

@@ -17,9 +17,9 @@ from skdeepcluster.selfsupervised._base import SelfSupervised
 
 
 class SeLa(SelfSupervised):
-    r"""Self-labelling under the constraint that all labels are used equally.
+    r"""Self-labeling under the constraint that all labels are used equally.
 
-    Labels and network minimise one cross entropy in turns. Labels of all rows are found at once, by
+    Labels and network minimize one cross entropy in turns. Labels of all rows are found at once, by
     optimal transport between rows and labels; that all are used equally rules out that everything
     becomes one group. Several heads have labels of their own. Pick it where groups of one size are
     plausible and a table of rows by labels fits in memory; `SwAV` does the same batch by batch.

@@ -18,7 +18,7 @@ class SimCLR(SelfSupervised):
     methods with pseudo-labels are compared with; pick it for an embedding to use elsewhere.
 
     For the :math:`2b` embeddings :math:`z_r` of the views of a batch, of length one, and
-    :math:`p(r)` the other view of the same row, training minimises
+    :math:`p(r)` the other view of the same row, training minimizes
 
     .. math:: \min_\theta \; -\frac{1}{2b} \sum_r \log
         \frac{\exp(z_r^\top z_{p(r)} / \tau)}{\sum_{s \ne r} \exp(z_r^\top z_s / \tau)}.

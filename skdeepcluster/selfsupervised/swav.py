@@ -21,7 +21,7 @@ class SwAV(OnlineBase):
     `partial_fit` takes streams. Pick it for many rows, or as the first of the family to try.
 
     With embeddings :math:`z_{iv}` of views :math:`v` of row :math:`i` and prototypes :math:`c_k`,
-    all of length one, training minimises over batches
+    all of length one, training minimizes over batches
 
     .. math:: \min_{\theta, C} \; -\frac{1}{|A| (V - 1)} \sum_{a \in A} \sum_{v \ne a}
         \frac{1}{b} \sum_{i k} q_{ik}^{(a)} \log \mathrm{softmax}_k(c_k^\top z_{iv} / \tau),

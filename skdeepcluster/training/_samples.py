@@ -1,4 +1,4 @@
-"""Rows on their way to the network: any input becomes standardised float32 batches on a device."""
+"""Rows on their way to the network: any input becomes standardized float32 batches on a device."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -118,7 +118,7 @@ def _ranges(begin, end, size):
 
 @dataclass(frozen=True)
 class Standardizer:
-    """Centres each feature and divides all of them by one number.
+    """Centers each feature and divides all of them by one number.
 
     The scale is common to all features, so the geometry of the rows stays what it was and a fit is
     invariant to translation and to the unit of measurement, as k-means is. Arithmetic is in
@@ -198,7 +198,7 @@ def check_finite(rows):
 
 
 class Samples:
-    """Standardised float32 rows on a device, loaded once or read as they are needed.
+    """Standardized float32 rows on a device, loaded once or read as they are needed.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ class Views:
         Parameters
         ----------
         x : Tensor of shape (n, ...)
-            Standardised rows or images.
+            Standardized rows or images.
         draws : object with `uniform`, `normal` and `batch_rows`, optional
             As `Draws`, by default from torch's global generator.
 

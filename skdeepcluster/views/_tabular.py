@@ -17,7 +17,7 @@ class TabularViews(Views):
     Parameters
     ----------
     noise_std : float, default=0.1
-        Standard deviation of the noise, for standardised rows.
+        Standard deviation of the noise, for standardized rows.
     swap : float, default=0.2
         Chance of an entry to have the value of another row of the batch: a row's entries all come
         from the same one. Rows of 4 features or fewer keep theirs.

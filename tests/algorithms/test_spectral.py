@@ -20,7 +20,7 @@ def test_separated_blobs(n, dtype):
     assert adjusted_rand_score(y, labels) == 1
 
 
-# Five neighbours among 400 landmarks leave gaps within the moons.
+# Five neighbors among 400 landmarks leave gaps within the moons.
 @pytest.mark.parametrize(("shape", "n"), [("rings", 400), ("rings", 3000), ("moons", 3000)])
 def test_shapes_that_k_means_cannot_follow(shape, n):
     if shape == "rings":

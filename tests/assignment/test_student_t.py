@@ -14,7 +14,7 @@ from skdeepcluster.nn import kl_divergence
 
 @st.composite
 def embeddings(draw, *, magnitude=20.0):
-    """Rows and centres in float64."""
+    """Rows and centers in float64."""
     n, k, d = draw(st.integers(1, 12)), draw(st.integers(1, 6)), draw(st.integers(1, 4))
     numbers = st.floats(-magnitude, magnitude, width=32)
     z, centers = (
@@ -156,7 +156,7 @@ def test_gradients_are_those_of_the_paper(pair, alpha):
         difference = z[:, None] - centers
         inverse = 1 / (1 + difference.square().sum(dim=2) / alpha)
         pull = (alpha + 1) / alpha * (inverse * (p - log_q.exp()))[:, :, None] * difference
-        # Where a row meets a centre, rounding may leave a squared distance below zero, cut off
+        # Where a row meets a center, rounding may leave a squared distance below zero, cut off
         # with its gradient; the difference itself vanishes there.
         torch.testing.assert_close(z.grad, pull.sum(dim=1), atol=1e-6, rtol=1e-6)
         torch.testing.assert_close(centers.grad, -pull.sum(dim=0), atol=1e-6, rtol=1e-6)

@@ -85,7 +85,7 @@ def test_rows_are_drawn_to_their_centers():
     assert spread(drawn) < 0.8 * spread(free)
 
 
-# -- the centres ---------------------------------------------------------------------------------
+# -- the centers ---------------------------------------------------------------------------------
 
 
 class Rows(torch.nn.Module):

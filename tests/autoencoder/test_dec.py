@@ -350,7 +350,7 @@ def test_given_modules_are_copied(blobs):
     np.testing.assert_array_equal(again.transform(blobs[0]), model.transform(blobs[0]))
 
 
-def test_given_modules_with_batch_normalisation(blobs):
+def test_given_modules_with_batch_normalization(blobs):
     encoder = nn.Sequential(nn.Linear(12, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 4))
     X = blobs[0][:129]  # the last row alone has no variance
     model = DEC(3, encoder=encoder, decoder=nn.Linear(4, 12), pretrain_epochs=2, max_epochs=2,

@@ -134,7 +134,7 @@ def test_the_target_is_next_to_the_best_balanced_one(seed, k, equal):
 
 
 def test_the_target_is_the_best_where_rows_are_alike():
-    """There the normalisation of rows is one constant, and nothing is left out."""
+    """There the normalization of rows is one constant, and nothing is left out."""
     p = np.tile([0.7, 0.2, 0.1], (50, 1))
     u = np.array([0.2, 0.3, 0.5])
     q = targets(np.log(p), prior=u)

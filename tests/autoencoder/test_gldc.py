@@ -262,7 +262,7 @@ def test_consistency_makes_memberships_robust(X):
     assert moved[1] < moved[0]
 
 
-def test_neighbours_by_default_are_those_of_equal_clusters(X):
+def test_neighbors_by_default_are_those_of_equal_clusters(X):
     params = {"batch_size": 60, "max_epochs": 2}
     model = brief(4, **params).fit(X[:240])
     other = brief(4, n_neighbors=15, **params).fit(X[:240])
@@ -270,7 +270,7 @@ def test_neighbours_by_default_are_those_of_equal_clusters(X):
     assert model.loss_ == other.loss_
 
 
-def test_more_neighbours_than_rows_of_a_batch(X):
+def test_more_neighbors_than_rows_of_a_batch(X):
     model = brief(n_neighbors=1000).fit(X)
     np.testing.assert_array_equal(model.predict(X), model.labels_)
 

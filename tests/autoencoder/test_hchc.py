@@ -72,7 +72,7 @@ def test_properties_of_the_circle(n_clusters, seed):
         np.testing.assert_allclose(arcs, expected, atol=1e-9)
 
 
-def test_neighbours_on_the_circle_are_neighbours_in_space():
+def test_neighbors_on_the_circle_are_neighbors_in_space():
     angles = 2 * np.pi * np.arange(6) / 6
     centers = 4 * np.column_stack([np.cos(angles), np.sin(angles)])
     X, truth = make_blobs([150] * 6, centers=centers, cluster_std=0.5, random_state=0)

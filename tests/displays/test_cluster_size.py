@@ -37,7 +37,7 @@ def test_bars_are_the_sizes(labels, sort):
     plt.close(figure)
 
 
-def test_noise_is_last_and_grey():
+def test_noise_is_last_and_gray():
     display = ClusterSizeDisplay.from_predictions([-1, -1, -1, 4, 0, 0], sort=True)
     assert ticks(display) == ["0", "4", "noise"]
     assert heights(display) == [2, 1, 3]

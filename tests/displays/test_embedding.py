@@ -98,7 +98,7 @@ def test_reducer_is_cloned_and_may_lack_transform():
     assert len(display.text_) == 3
 
 
-def test_noise_is_grey_and_no_cluster():
+def test_noise_is_gray_and_no_cluster():
     blobs, _ = make_blobs(100, centers=3, cluster_std=0.4, random_state=0)
     blobs = np.vstack([blobs, [[30, 30], [-30, 20]]])
     hdbscan = HDBSCAN(copy=True).fit(blobs)

@@ -92,7 +92,7 @@ def test_agglomerative_clustering():
     assert_allclose(display.linkage, linkage(X, "ward"), rtol=1e-6)
     assert_allclose(heights(display), display.linkage[-29:, 2])
     assert_array_equal(display.cut_line_.get_ydata(), 10)
-    # Merges within a cluster have its color, the two that join clusters are grey.
+    # Merges within a cluster have its color, the two that join clusters are gray.
     colors = [tuple(color[:3]) for color in display.lines_.get_colors()]
     assert sum(color == (0.35,) * 3 for color in colors) == 2
     assert set(colors) - {(0.35,) * 3} <= {to_rgb(label_color(k)) for k in range(3)}

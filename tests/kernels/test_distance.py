@@ -72,7 +72,7 @@ def test_large_shapes(dtype, shape):
     rtol = 100 * np.finfo(dtype).eps
 
     labels, distances = nearest(X, centers)
-    # Rounding may swap centres that are equally near.
+    # Rounding may swap centers that are equally near.
     np.testing.assert_allclose(expected[np.arange(n), labels], expected.min(axis=1), rtol=rtol)
     np.testing.assert_allclose(distances, expected.min(axis=1), rtol=rtol)
 

@@ -196,7 +196,7 @@ def test_random_neighbors_lower_the_loss(problem):
         assert swaps <= 1
         assert search.loss() < before or done
         before = search.loss()
-    # All neighbours were drawn.
+    # All neighbors were drawn.
     assert changes(D, search.medoids, weights, total_deviation).min() > -1e-9
 
 

@@ -42,7 +42,7 @@ def test_given_rows_are_what_is_judged():
     assert linear_probe_score(Z, y, Z_test=Z_test, y_test=y_test) == 0.75
 
 
-def test_given_rows_agree_with_a_regression_on_standardised_rows():
+def test_given_rows_agree_with_a_regression_on_standardized_rows():
     train = np.arange(len(X)) % 3 > 0
     mean, scale = X[train].mean(axis=0), X[train].std(axis=0)
     regression = LogisticRegression(C=0.3).fit((X[train] - mean) / scale, y[train])

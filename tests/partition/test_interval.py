@@ -57,7 +57,7 @@ def test_no_partition_is_better(criterion, data):
 @pytest.mark.parametrize("n", [50, 400, 3000])
 @pytest.mark.parametrize("k", [2, 5, 12])
 def test_bounds_on_starts_lose_nothing(squared, n, k):
-    """Against all starts for every end, without the bounds between neighbours."""
+    """Against all starts for every end, without the bounds between neighbors."""
     rng = np.random.default_rng(n + k)
     x, w = np.sort(rng.normal(size=n)), rng.uniform(0.1, 2, n)
     W, S, Q = (np.concatenate([[0], np.cumsum(v)]) for v in (w, w * x, w * x * x))

@@ -130,7 +130,7 @@ def test_known_transport():
     assert found.labels.tolist() == [0, 0, 0, 1]
 
 
-def test_first_labels_are_balanced_and_relabelling_is_frequent_at_first(X):
+def test_first_labels_are_balanced_and_relabeling_is_frequent_at_first(X):
     model = SeLa(4, n_heads=1, n_prototypes=8, **{**BRIEF, "max_epochs": 10}).fit(X)
     transport = model.history_["train"]["transport"]
     assert len(transport) == 10 and transport[-1] < transport[0]

@@ -63,7 +63,7 @@ for Method in (ClusterFit, DeepClusterV2, DeeperCluster, GSimCLR, MLCD, SeLa, Si
     MODELS[Method.__name__] = brief(Method)
 ALIKE_ON_RANKS_ONLY = {
     "no seed": lambda: DEC(**{**BRIEF, "random_state": None}),
-    "batch normalisation": lambda: DEC(
+    "batch normalization": lambda: DEC(
         **{**BRIEF, "hidden_layer_sizes": None},
         encoder=nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3)),
         decoder=nn.Linear(3, 6),

@@ -32,7 +32,7 @@ model = HDBSCAN(min_cluster_size=20, min_samples=10).fit(X)
 # %%
 # In the tree every cluster hangs from the one that it was split from and is as wide as it has
 # samples. The colored areas are the stabilities, whose sum the choice of clusters maximizes: the
-# grey piece above clusters 3 and 4 is their union, which persists over a shorter range than they.
+# gray piece above clusters 3 and 4 is their union, which persists over a shorter range than they.
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.8), layout="constrained")
 EmbeddingDisplay.from_predictions(X, model.labels_, ax=left)
 left.set(title="Clusters and noise", aspect="equal")

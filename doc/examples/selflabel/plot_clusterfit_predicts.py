@@ -10,7 +10,7 @@ for most of the plane, into a clusterer that labels every place, with probabilit
 
 # %%
 # Two moons among noise. The student trains on the rows that HDBSCAN has put into a cluster; the
-# noise, as grey crosses, teaches it nothing. `n_clusters` is what is wanted of the student, and may
+# noise, as gray crosses, teaches it nothing. `n_clusters` is what is wanted of the student, and may
 # be less than what the teacher found.
 import matplotlib.pyplot as plt
 import numpy as np

@@ -12,7 +12,7 @@ made by :class:`~skdeepcluster.views.ImageViews`, for tables by
 # %%
 # Digits, and what they are to the network: whole views, which are cropped, turned, sheared,
 # stretched, blurred and lit in other ways, and local views, which show a part. Views are made of
-# standardised rows; here all images are shown in the same range.
+# standardized rows; here all images are shown in the same range.
 from functools import partial
 
 import matplotlib.pyplot as plt
