@@ -10,8 +10,8 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import eigsh
 from scipy.special import kl_div
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skdeepcluster._sklearn import Interval, StrOptions, validate_params
 from skdeepcluster.assignment._transport_costs import (
     Processes,
     costs_of,

@@ -4,8 +4,8 @@ from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.utils import check_array, check_consistent_length
-from sklearn.utils._plotting import _validate_style_kwargs
 
+from skdeepcluster._sklearn import validate_style_kwargs
 from skdeepcluster.displays._common import (
     NOISE_COLOR,
     estimator_labels,
@@ -347,7 +347,7 @@ class EmbeddingDisplay:
                 "zorder": 1,
             }
             self.noise_ = ax.scatter(
-                *coordinates[noise].T, **_validate_style_kwargs(kw, noise_kw or {})
+                *coordinates[noise].T, **validate_style_kwargs(kw, noise_kw or {})
             )
 
         order = np.random.RandomState(0).permutation(np.flatnonzero(~noise))
@@ -355,7 +355,7 @@ class EmbeddingDisplay:
         if len(order):
             kw["alpha"] = opacity[order]
         self.scatter_ = ax.scatter(
-            *coordinates[order].T, **_validate_style_kwargs(kw, scatter_kw or {})
+            *coordinates[order].T, **validate_style_kwargs(kw, scatter_kw or {})
         )
 
         real = clusters != -1
@@ -391,7 +391,7 @@ class EmbeddingDisplay:
             for xy, name, color in zip(anchors, badges, badge_colors, strict=True):
                 if self.centers is not None:
                     kw["bbox"] = {"boxstyle": "circle", "fc": "white", "ec": color, "lw": 1.5}
-                kw = _validate_style_kwargs(kw, text_kw or {})
+                kw = validate_style_kwargs(kw, text_kw or {})
                 self.text_.append(ax.text(*xy, str(name), **kw))
 
         entries = dict(zip(map(str, ids), colors, strict=True)) if legend else {}

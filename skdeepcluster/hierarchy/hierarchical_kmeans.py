@@ -6,21 +6,21 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import (
-    BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
-    ClusterMixin,
     TransformerMixin,
-    _fit_context,
 )
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import pairwise_distances
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.parallel import _get_threadpool_controller
 from sklearn.utils.validation import check_is_fitted
 
+from skdeepcluster._sklearn import (
+    Interval,
+    StrOptions,
+    fit_context,
+)
+from skdeepcluster.base import Clusterer, ThreadsMixin, param
 from skdeepcluster.hierarchy._kmeans import Rows, lloyd, seeds, settle
 from skdeepcluster.hierarchy._sampling import balanced_sample, members
 from skdeepcluster.validation import FLOATS, as_array, check_rows, largest_value
@@ -32,11 +32,11 @@ FINEST, COARSER, FEWEST = 20, 4, 20
 
 
 class HierarchicalKMeans(
+    ThreadsMixin,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    ClusterMixin,
-    BaseEstimator,
+    Clusterer,
 ):
     r"""K-means of the centers of k-means, with resampling.
 
@@ -96,9 +96,6 @@ class HierarchicalKMeans(
     random_state : int, RandomState instance or None, default=None
         Determines starts and random members.
 
-    n_jobs : int, default=None
-        The number of threads. None means all that OpenMP offers, -1 all processors. The result does
-        not depend on it.
 
     Attributes
     ----------
@@ -134,11 +131,7 @@ class HierarchicalKMeans(
     n_iter_ : int
         The number of passes over the rows of the k-means of the finest level.
 
-    n_features_in_ : int
-        Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of features seen during `fit`. Defined only if all are strings.
 
     See Also
     --------
@@ -166,60 +159,29 @@ class HierarchicalKMeans(
     True
     """
 
-    _parameter_constraints: dict = {
-        "n_clusters": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-            "array-like",
-        ],
-        "n_resamples": [Interval(Integral, 0, None, closed="left")],
-        "sample_size": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-            "array-like",
-            None,
-        ],
-        "resample_strategy": [StrOptions({"closest", "random"})],
-        "metric": [StrOptions({"euclidean", "cosine"})],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
-        "init": [StrOptions({"k-means++", "random"}), "array-like"],
-        "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
-    }
-
-    def __init__(
-        self,
-        n_clusters="auto",
-        *,
-        n_resamples=10,
-        sample_size="auto",
-        resample_strategy="closest",
-        metric="euclidean",
-        max_iter=50,
-        tol=0.0,
-        n_init=1,
-        init="k-means++",
-        random_state=None,
-        n_jobs=None,
-    ):
-        self.n_clusters = n_clusters
-        self.n_resamples = n_resamples
-        self.sample_size = sample_size
-        self.resample_strategy = resample_strategy
-        self.metric = metric
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_init = n_init
-        self.init = init
-        self.random_state = random_state
-        self.n_jobs = n_jobs
+    n_clusters: int | str | np.ndarray = param(
+        "auto",
+        StrOptions({"auto"}),
+        Interval(Integral, 1, None, closed="left"),
+        "array-like",
+        positional=True,
+    )
+    n_resamples: int = param(10, Interval(Integral, 0, None, closed="left"))
+    sample_size: int | str | np.ndarray | None = param(
+        "auto", StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), "array-like", None
+    )
+    resample_strategy: str = param("closest", StrOptions({"closest", "random"}))
+    metric: str = param("euclidean", StrOptions({"euclidean", "cosine"}))
+    max_iter: int = param(50, Interval(Integral, 1, None, closed="left"))
+    tol: float = param(0.0, Interval(Real, 0, None, closed="left"))
+    n_init: int = param(1, Interval(Integral, 1, None, closed="left"))
+    init: str | np.ndarray = param("k-means++", StrOptions({"k-means++", "random"}), "array-like")
+    random_state: int | np.random.RandomState | None = param(None, "random_state")
 
     # ---------------------------------------------------------------- fit
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Cluster the rows, then the centers, level by level.
 
@@ -289,10 +251,6 @@ class HierarchicalKMeans(
                 )
         return self
 
-    def _limited_threads(self):
-        """Matrix products are on one thread each: several are computed at once."""
-        return _get_threadpool_controller().limit(limits=1, user_api="blas")
-
     def _validate(self, X, reset):
         X = as_array(X)
         on_disk = is_on_disk(X)
@@ -309,7 +267,7 @@ class HierarchicalKMeans(
 
     def _rows(self, X, centers=None):
         """Rows of a type that holds distances among them, or to centers."""
-        n_threads = _openmp_effective_n_threads(self.n_jobs)
+        n_threads = self._n_threads()
         scale = 0.0 if centers is None else largest_value(centers)
         return Rows(X, n_threads, unit=self.metric == "cosine", scale=scale)
 

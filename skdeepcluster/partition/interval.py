@@ -5,23 +5,25 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import (
-    BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
-    ClusterMixin,
     TransformerMixin,
-    _fit_context,
 )
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._kernels._interval import optimal_intervals
+from skdeepcluster._sklearn import (
+    Interval,
+    StrOptions,
+    check_sample_weight,
+    fit_context,
+)
+from skdeepcluster.base import Clusterer, ThreadsMixin, param
 from skdeepcluster.validation import as_array, check_rows, largest_value, scaled_to_range
 
 
 class IntervalClustering(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
+    ThreadsMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clusterer
 ):
     r"""Optimal clustering of one feature into intervals.
 
@@ -48,9 +50,6 @@ class IntervalClustering(
         The loss. The center of an interval is the mean for squared errors, the median for absolute
         errors, which outliers disturb less.
 
-    n_jobs : int, default=None
-        The number of threads, from about half a million distinct values on. None means all that
-        OpenMP offers, -1 all processors. The result does not depend on it.
 
     Attributes
     ----------
@@ -74,8 +73,6 @@ class IntervalClustering(
     n_features_in_ : int
         Number of features seen during `fit`: 1.
 
-    feature_names_in_ : ndarray of shape (1,)
-        Names of features seen during `fit`. Defined only if all are strings.
 
     See Also
     --------
@@ -100,18 +97,10 @@ class IntervalClustering(
     array([98.33333333, 13.        ,  1.        ])
     """
 
-    _parameter_constraints: dict = {
-        "n_clusters": [Interval(Integral, 1, None, closed="left")],
-        "criterion": [StrOptions({"squared_error", "absolute_error"})],
-        "n_jobs": [Integral, None],
-    }
+    n_clusters: int = param(8, Interval(Integral, 1, None, closed="left"), positional=True)
+    criterion: str = param("squared_error", StrOptions({"squared_error", "absolute_error"}))
 
-    def __init__(self, n_clusters=8, *, criterion="squared_error", n_jobs=None):
-        self.n_clusters = n_clusters
-        self.criterion = criterion
-        self.n_jobs = n_jobs
-
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
         """Find the best intervals.
 
@@ -131,7 +120,7 @@ class IntervalClustering(
             The fitted estimator.
         """
         X = self._validate(X, reset=True)
-        weights = _check_sample_weight(
+        weights = check_sample_weight(
             as_array(sample_weight), X, dtype=np.float64, ensure_non_negative=True
         )
         n_values = np.count_nonzero(weights)
@@ -162,7 +151,7 @@ class IntervalClustering(
         x = np.ldexp(x, -exponent)
         squared = self.criterion == "squared_error"
         power = 2 if squared else 1
-        n_threads = _openmp_effective_n_threads(self.n_jobs)
+        n_threads = self._n_threads()
         W, S, Q = (np.concatenate([[0.0], np.cumsum(sums)]) for sums in (w, w * x, w * x * x))
         borders, losses = optimal_intervals(x, W, S, Q, n_clusters, squared, n_threads)
         if squared:
@@ -260,7 +249,7 @@ class IntervalClustering(
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
-        weights = _check_sample_weight(as_array(sample_weight), X, dtype=np.float64)
+        weights = check_sample_weight(as_array(sample_weight), X, dtype=np.float64)
         return -self._loss(X, self._labels(X), weights)
 
     def __sklearn_tags__(self):

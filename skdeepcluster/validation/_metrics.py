@@ -7,16 +7,14 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics import euclidean_distances, pairwise_distances
-from sklearn.metrics.pairwise import (
-    _VALID_METRICS,
-    PAIRWISE_BOOLEAN_FUNCTIONS,
-)
+from sklearn.metrics.pairwise import PAIRWISE_BOOLEAN_FUNCTIONS
 
+from skdeepcluster._sklearn import VALID_METRICS
 from skdeepcluster.validation._distances import check_distances
 from skdeepcluster.validation._ranges import in_range, largest_value, rows_of_size_one
 
 # SciPy has dropped wminkowski, which is minkowski with the parameter w.
-METRICS = frozenset(_VALID_METRICS) - {"wminkowski"}
+METRICS = frozenset(VALID_METRICS) - {"wminkowski"}
 # Those that take sparse rows, beside functions. Scikit-learn's haversine would take the values that
 # happen to be stored for latitude and longitude.
 SPARSE_METRICS = frozenset(

@@ -36,13 +36,13 @@ BRIEF = dict(
 ESTIMATORS = {
     "dec": lambda path: DEC(**BRIEF, checkpoint=path, layerwise_epochs=2, noise=0.2),
     "idec": lambda path: IDEC(**BRIEF, checkpoint=path, n_init=3),
-    "dcn": lambda path: DCN(**BRIEF, checkpoint=path, n_init=2, lloyd_interval=3),
+    "dcn": lambda path: DCN(**BRIEF, checkpoint=path, n_init=2, update_interval=3),
     "vade": lambda path: VaDE(**{n: v for n, v in BRIEF.items() if n != "tol"}, checkpoint=path),
     "tell": lambda path: TELL(**{n: v for n, v in BRIEF.items() if n != "tol"}, checkpoint=path),
     "depict": lambda path: DEPICT(**BRIEF, checkpoint=path),
     "hchc": lambda path: HCHC(**BRIEF, checkpoint=path, n_init=2),
     "jule": lambda path: JULE(
-        3, hidden_layer_sizes=(16,), round_epochs=5, n_init=2, random_state=0, checkpoint=path
+        3, hidden_layer_sizes=(16,), update_interval=5, n_init=2, random_state=0, checkpoint=path
     ),
     "clam": lambda path: ClAM(3, max_epochs=20, batch_size=64, random_state=0, checkpoint=path),
     "autoencoder": lambda path: AutoencoderClusterer(
