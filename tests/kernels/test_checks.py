@@ -1,7 +1,7 @@
 """Kernels refuse what does not fit, rather than reading or writing outside.
 
-Each entry of `CALLS` is a call that is right; each of its arrays is then made too short, too long, or
-of another dtype or dimension, and every index one that is not there.
+Each entry of `CALLS` is a call that is right; each of its arrays is then made too short, too long,
+or of another dtype or dimension, and every index one that is not there.
 """
 
 import copy
