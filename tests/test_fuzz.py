@@ -55,11 +55,14 @@ def pick(rng, usual, others, share):
     return usual if rng.random() > share else others[rng.integers(len(others))]
 
 
+@functools.cache
 def methods(Estimator):
     names = [
         name
         for name, function in inspect.getmembers(Estimator, inspect.isroutine)
-        if not name.startswith("_") and "X" in inspect.signature(function).parameters
+        if not name.startswith("_")
+        and "X" in inspect.signature(function).parameters
+        and hasattr(brief(Estimator), name)
     ]
     # What `fit` refuses, those refuse that call it.
     redundant = {"fit", "fit_transform" if "fit_predict" in names else ""}
@@ -103,9 +106,9 @@ def training_rows(name, dtype="f8"):
     return (X[:, :1] if tags(name).one_d_array else X).astype(dtype)
 
 
-def estimator(name):
-    names = inspect.signature(ESTIMATORS[name]).parameters.keys() & BRIEF.keys()
-    return ESTIMATORS[name](**{key: BRIEF[key] for key in names})
+def brief(Estimator):
+    names = inspect.signature(Estimator).parameters.keys() & BRIEF.keys()
+    return Estimator(**{name: BRIEF[name] for name in names})
 
 
 @functools.cache
@@ -113,7 +116,7 @@ def fitted(name, dtype, form):
     X = training_rows(name, dtype)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return estimator(name).fit(sp.csr_array(X) if form == "sparse" else X)
+        return brief(ESTIMATORS[name]).fit(sp.csr_array(X) if form == "sparse" else X)
 
 
 def values(kind, n, X, rng):
@@ -229,7 +232,7 @@ def as_table(rows, kind):
     if kind == "polars":
         return pl.DataFrame(rows)
     X = torch.from_numpy(np.ascontiguousarray(rows))
-    if kind == "torch bfloat16":
+    if kind == "torch bfloat16" and rows.dtype.kind != "c":
         return X.to(torch.bfloat16)
     return X.requires_grad_() if kind == "torch with gradient" else X
 
@@ -254,6 +257,8 @@ def build(chosen):
         rows = X.to(torch.float64).numpy()
     elif kind == "broadcast":
         rows = np.array(X)
+    # Frames and sparse matrices make tables of vectors.
+    rows = rows.reshape(getattr(X, "shape", rows.shape))
     try:
         return X, rows.astype("f8")
     except (TypeError, ValueError, OverflowError):
@@ -265,7 +270,8 @@ def snapshot(X):
         return X.copy().toarray()
     if isinstance(X, torch.Tensor):
         return X.detach().clone().to(torch.float64).numpy()
-    return copy.deepcopy(X) if isinstance(X, (list, tuple)) else np.array(X)
+    # As objects NaN would not equal NaN.
+    return [repr(X)] if isinstance(X, (list, tuple)) or np.array(X).dtype == object else np.array(X)
 
 
 def call(model, method, X):
@@ -329,7 +335,7 @@ def check(number):
 
 def check_fit(chosen, X, plain):
     method = chosen["method"]
-    answer, error = call(estimator(chosen["name"]), method, X)
+    answer, error = call(brief(ESTIMATORS[chosen["name"]]), method, X)
     if plain is None:
         assert error is not None, "took what is not a table of numbers"
     if error is not None:
@@ -337,7 +343,7 @@ def check_fit(chosen, X, plain):
     if chosen["container"] in SPARSE:
         assert len(answer) == X.shape[0]
         return "answered"
-    expected = [call(estimator(chosen["name"]), method, plain.astype(f))[0] for f in FLOATS]
+    expected = [call(brief(ESTIMATORS[chosen["name"]]), method, plain.astype(f))[0] for f in FLOATS]
     expected = [one for one in expected if one is not None]
     assert expected, "fitted what is refused as an array"
     for one in expected[:-1]:
