@@ -423,7 +423,7 @@ def _restore(order, height, light, *state):
             raise ValueError("the points are no permutation")
         check_layout(light)
         self.max_lambda = max_lambda
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
         raise ValueError(f"corrupt or truncated state of a Dendrogram: {error}") from error
     self.order, self.height, self.light, self.first = order, height, light, first
     self.inverse = inverse

@@ -8,6 +8,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from skdeepcluster.training import is_dataset, source
+from skdeepcluster.validation import numbers_within_floats
 from skdeepcluster.validation._inputs import (
     as_image_shape,
     check_columns,
@@ -62,17 +63,18 @@ def _source(estimator, X, reset):
     X, item = flat_rows(X)
     check_columns(X)
     on_disk = not sp.issparse(X) and is_on_disk(X)
-    X = validate_data(
-        estimator,
-        X,
-        reset=reset,
-        accept_sparse="csr",
-        dtype="numeric",
-        # Rows on disk are checked where they are first read.
-        ensure_all_finite=not on_disk,
-    )
-    if X.dtype.kind == "O":  # decimals of a polars frame
-        X = check_array(X, dtype=np.float64)
+    with numbers_within_floats():
+        X = validate_data(
+            estimator,
+            X,
+            reset=reset,
+            accept_sparse="csr",
+            dtype="numeric",
+            # Rows on disk are checked where they are first read.
+            ensure_all_finite=not on_disk,
+        )
+        if X.dtype.kind == "O":  # decimals of a polars frame
+            X = check_array(X, dtype=np.float64)
     if X.dtype.kind not in "biuf":
         raise ValueError(f"X has dtype {X.dtype}, which is not numeric; give numbers")
     return source(X), item

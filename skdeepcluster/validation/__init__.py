@@ -16,7 +16,12 @@ from skdeepcluster.validation._ranges import (
     scaled_to_range,
     times_power_of_two,
 )
-from skdeepcluster.validation._rows import FLOATS, as_array, check_rows
+from skdeepcluster.validation._rows import (
+    FLOATS,
+    as_array,
+    check_rows,
+    numbers_within_floats,
+)
 
 __all__ = [
     "FLOATS",
@@ -32,6 +37,7 @@ __all__ = [
     "largest_value",
     "metric_distances",
     "metric_rows",
+    "numbers_within_floats",
     "rows_of_size_one",
     "scaled_to_range",
     "times_power_of_two",

@@ -59,7 +59,7 @@ def check_columns(X):
             try:
                 column.astype(np.float64)
                 continue
-            except (TypeError, ValueError) as error:
+            except (OverflowError, TypeError, ValueError) as error:
                 reason = str(error)
         raise ValueError(
             f"column {name!r} of X has dtype {dtype}, which is not numeric ({reason}); turn it "

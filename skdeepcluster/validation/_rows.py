@@ -1,6 +1,7 @@
 """Rows of features, from whatever holds them to the arrays that kernels take."""
 
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 from scipy.sparse import issparse
@@ -17,6 +18,15 @@ def as_array(X):
     X = X.detach().cpu()
     # NumPy has no such type.
     return (X.float() if X.dtype == torch.bfloat16 else X).numpy()
+
+
+@contextmanager
+def numbers_within_floats():
+    """What is larger than any float, as Python's integers may be, is a wrong value like others."""
+    try:
+        yield
+    except OverflowError as error:
+        raise ValueError(f"X has a number that is too large for float64 ({error})") from error
 
 
 def check_rows(estimator, X, *, reset, dtype=FLOATS, order="C", accept_sparse="csr", **kwargs):
@@ -42,7 +52,7 @@ def check_rows(estimator, X, *, reset, dtype=FLOATS, order="C", accept_sparse="c
         Indices of sparse rows are sorted, without duplicates, and of 32 bits where that is enough.
     """
     # What is too large for the type is infinite, and said to be too large.
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"), numbers_within_floats():
         X = validate_data(
             estimator,
             as_array(X),

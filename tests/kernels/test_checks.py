@@ -1,6 +1,6 @@
 """Kernels refuse what does not fit, rather than reading or writing outside.
 
-Each entry of `CALLS` is a call that is right; each of its arrays is then made too short or too long,
+Each entry of `CALLS` is a call that is right; each of its arrays is made too short, too long,
 or of another dtype or dimension, and every index one that is not there.
 """
 
@@ -35,7 +35,7 @@ CENTERS = X[:K].copy()
 ROWS = np.sqrt(np.square(X[:, None] - X).sum(axis=2))
 MEDOIDS = np.arange(K)
 LABELS = (np.arange(N) % K).astype(np.int32)
-NO_FEATURES, NO_NORMS = np.empty((0, 0)), np.empty(0)
+NO_FEATURES, NO_NORMS = np.zeros((0, 0)), np.zeros(0)
 LINKAGE = _trees.single_linkage(
     np.arange(N - 1), np.arange(1, N), np.sort(RNG.integers(1, 9, N - 1).astype(float))
 )
@@ -48,7 +48,7 @@ SYMMETRIC = ROWS[:6, :6].copy()
 
 
 def swap_state(depth=2):
-    near, slots = np.empty((depth, N)), np.empty((depth, N), np.int32)
+    near, slots = np.zeros((depth, N)), np.zeros((depth, N), np.int32)
     _medoids.nearest_medoids(
         ROWS, MEDOIDS, MEDOIDS, NO_FEATURES, NO_NORMS, 0.0, False, near, slots, 1
     )
@@ -72,8 +72,8 @@ CANDIDATES = {
     "candidates": np.arange(N),
     "medoids": MEDOIDS,
     "weights": np.ones(N),
-    "change": np.empty(N),
-    "slot": np.empty(N, np.int32),
+    "change": np.zeros(N),
+    "slot": np.zeros(N, np.int32),
     "n_threads": 1,
 }
 SUMS = {"bounds": NEAR[-1].copy(), "removal": REMOVAL}
@@ -104,7 +104,7 @@ ASSIGNED = {
 CALLS = {
     "argmin": (
         _distance.argmin_sqeuclidean,
-        {"X": X, "centers": CENTERS, "labels": LABELS.copy(), "distances": np.empty(N)},
+        {"X": X, "centers": CENTERS, "labels": LABELS.copy(), "distances": np.zeros(N)},
         {"centers": {0}},
     ),
     "lloyd": (
@@ -165,10 +165,10 @@ CALLS = {
             "mass": np.ones(N),
             "damping": 1.0,
             "cap": np.inf,
-            "potentials": np.empty(N),
-            "masses": np.empty(N),
-            "labels": np.empty(N, np.int64),
-            "plan": np.empty((N, D)),
+            "potentials": np.zeros(N),
+            "masses": np.zeros(N),
+            "labels": np.zeros(N, np.int64),
+            "plan": np.zeros((N, D)),
         },
         {"g": {0}},
     ),
@@ -223,7 +223,7 @@ CALLS = {
     ),
     "evaluate": (
         _medoids.evaluate,
-        AROUND | CANDIDATES | SUMS | {"scratch": np.empty((N, K))},
+        AROUND | CANDIDATES | SUMS | {"scratch": np.zeros((N, K))},
         {"rows": {0}, "change": {0}, "slot": {0}, "scratch": {0}},
     ),
     "evaluate_slot_by_slot": (
@@ -233,7 +233,7 @@ CALLS = {
     ),
     "removal_losses": (
         _medoids.removal_losses,
-        {"near": NEAR, "slots": SLOTS, "weights": np.ones(N), "removal": np.empty(K)},
+        {"near": NEAR, "slots": SLOTS, "weights": np.ones(N), "removal": np.zeros(K)},
         {"removal": {0}},
     ),
     "swap": (
@@ -258,7 +258,7 @@ CALLS = {
         | {
             "kept_rows": ROWS[:K].copy(),
             "medoid_at": MEDOIDS,
-            "scratch": np.empty((N, K)),
+            "scratch": np.zeros((N, K)),
             "tol": 0.0,
             "quiet": 0,
             "patience": N,
@@ -280,7 +280,7 @@ CALLS = {
     ),
     "euclidean": (
         _medoids.euclidean,
-        {"X": X, "Y": CENTERS, "squared": True, "out": np.empty((N, K))},
+        {"X": X, "Y": CENTERS, "squared": True, "out": np.zeros((N, K))},
         {},
     ),
     "euclidean_from_products": (
@@ -297,7 +297,7 @@ CALLS = {
     ),
     "condensed_rows": (
         _medoids.condensed_rows,
-        {"condensed": np.ones(N * (N - 1) // 2), "chosen": MEDOIDS, "out": np.empty((K, N))},
+        {"condensed": np.ones(N * (N - 1) // 2), "chosen": MEDOIDS, "out": np.zeros((K, N))},
         {},
     ),
     "inspect": (_medoids.inspect, {"D": ROWS}, {}),
@@ -567,7 +567,7 @@ def mutate(data, value):
         st.sampled_from(["truncate", "permute", "set", "dtype", "reshape", "none", "refill"])
     )
     if how == "truncate":
-        return value[: data.draw(st.integers(0, len(value) - 1))]
+        return value[: data.draw(st.integers(0, max(len(value) - 1, 0)))]
     if how == "permute":
         rng = np.random.default_rng(data.draw(st.integers(0, 2**31)))
         return rng.permutation(value)
@@ -582,7 +582,7 @@ def mutate(data, value):
     if value.dtype.kind == "f":
         numbers += [np.nan, np.inf, -np.inf]
     number = data.draw(st.sampled_from(numbers))
-    if how == "refill":
+    if how == "refill" or not value.size:
         value[...] = number
     else:
         value.flat[data.draw(st.integers(0, value.size - 1))] = number
