@@ -27,6 +27,52 @@ _FILES = {
     "medoids._kmedoids": "medoids.kmedoids",
     "medoids._medoid_silhouette": "medoids.medoid_silhouette",
 }
+# Parameters and attributes by estimator: old name, new, and how the value follows.
+_NAMES = {
+    "ClAM": {
+        "beta": ("temperature", lambda beta: beta if beta == "scale" else 1 / beta),
+        "beta_": ("temperature_", lambda beta: 1 / beta),
+        "n_steps": "inner_iter",
+        "prototypes_": "decoded_centers_",
+        "shared_mask_every": "shared_mask_interval",
+    },
+    "DCN": {"lloyd_interval": "update_interval"},
+    "DeepCluster": {
+        "prototype_labels_": "pseudo_labels_",
+        "reassign_every": "update_interval",
+    },
+    "DeepClusterV2": {"kmeans_iter": "inner_iter", "prototype_labels_": "pseudo_labels_"},
+    "DeeperCluster": {
+        "prototype_labels_": "pseudo_labels_",
+        "reassign_every": "update_interval",
+    },
+    "GSimCLR": {"guide_noise": "noise_std"},
+    "HCHC": {"distances_": "cluster_distances_"},
+    "HamiltonianCycleMap": {"distances_": "cluster_distances_"},
+    "JULE": {"round_epochs": "update_interval"},
+    "MLCD": {
+        "positives_": "pseudo_labels_",
+        "scale": ("temperature", lambda scale: 1 / scale),
+    },
+    "ODC": {"centroid_interval": "update_interval", "prototype_labels_": "pseudo_labels_"},
+    "SeLa": {
+        "n_relabels": "n_updates",
+        "prototype_labels_": "pseudo_labels_",
+        "sharpness": ("reg", lambda sharpness: 1 / sharpness),
+    },
+    "SwAV": {"epsilon": "reg", "sinkhorn_iter": "inner_iter"},
+    "TELL": {"prototypes_": "decoded_centers_"},
+}
+
+
+def renamed(estimator, state):
+    """The state of an estimator under today's names."""
+    new = dict(state)
+    for old, found in _NAMES.get(estimator, {}).items():
+        if old in state:
+            name, value = (found, lambda x: x) if isinstance(found, str) else found
+            new[name] = value(new.pop(old))
+    return new
 
 
 def _new_name(name):

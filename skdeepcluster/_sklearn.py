@@ -3,6 +3,7 @@
 from sklearn.base import _fit_context as fit_context
 from sklearn.metrics.pairwise import _VALID_METRICS as VALID_METRICS
 from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils._chunking import get_chunk_n_rows
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads as effective_n_threads
 from sklearn.utils._optional_dependencies import check_matplotlib_support, check_pandas_support
 from sklearn.utils._param_validation import (
@@ -29,6 +30,7 @@ __all__ = [
     "check_sample_weight",
     "effective_n_threads",
     "fit_context",
+    "get_chunk_n_rows",
     "num_samples",
     "safe_indexing",
     "threadpool_controller",

@@ -13,6 +13,7 @@ from typing import dataclass_transform
 
 from sklearn.base import BaseEstimator, ClusterMixin
 
+from skdeepcluster import _moved
 from skdeepcluster._docstrings import complete_docstring
 from skdeepcluster._sklearn import effective_n_threads, threadpool_controller
 
@@ -93,6 +94,12 @@ class Estimator(BaseEstimator):
         )
         if cls.__doc__:
             cls.__doc__ = complete_docstring(cls, names)
+
+    def __setstate__(self, state):
+        # A model of an earlier version knows parameters by the names that they had.
+        state = _moved.renamed(type(self).__name__, state)
+        missing = {n: f.default for n, f in self.__dataclass_fields__.items() if n not in state}
+        super().__setstate__(missing | state)
 
 
 class Clusterer(ClusterMixin, Estimator):

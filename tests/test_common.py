@@ -1,5 +1,6 @@
 """What every public estimator must do, whatever its method."""
 
+import ast
 import inspect
 import pickle
 import sys
@@ -177,3 +178,53 @@ def test_docstring_tells_what_fit_learns(estimator, X):
     for name, description in documented.items():
         assert hasattr(fitted, name) or "only" in description.lower(), name
     assert doc["Examples"]
+
+
+@every_estimator
+def test_documented_defaults_are_those_of_the_signature(estimator):
+    signature = inspect.signature(type(estimator))
+    documented = {
+        parameter.name: parameter.type for parameter in ClassDoc(type(estimator))["Parameters"]
+    }
+    assert list(documented) == list(signature.parameters)
+    for name, parameter in signature.parameters.items():
+        _, _, default = documented[name].rpartition("default=")
+        assert default, f"{name} has no documented default"
+        try:
+            default = ast.literal_eval(default.replace("-np.pi / 2", str(-np.pi / 2)))
+        except (SyntaxError, ValueError):
+            pass
+        assert default == parameter.default, name
+
+
+@every_estimator
+def test_parameters_come_in_the_order_that_users_meet_elsewhere(estimator):
+    names = list(inspect.signature(type(estimator)).parameters)
+    if "n_clusters" in names:
+        assert names[0] == "n_clusters"
+    if "verbose" in names:
+        assert names[-1] == "verbose"
+    kinds = [parameter.kind for parameter in inspect.signature(type(estimator)).parameters.values()]
+    assert all(kind is inspect.Parameter.KEYWORD_ONLY for kind in kinds[1:])
+
+
+@every_estimator
+def test_the_chain_of_bases_is_short(estimator):
+    def depth(cls):
+        ours = [base for base in cls.__bases__ if base.__module__.startswith("skdeepcluster.")]
+        return 1 + max((depth(base) for base in ours), default=0)
+
+    assert depth(type(estimator)) <= 6
+
+
+@every_clusterer
+def test_fit_predict_passes_y_on(estimator, X):
+    seen = []
+
+    class Watched(type(estimator)):
+        def fit(self, X, y=None, **side):
+            seen.append(y)
+            return super().fit(X, **side)
+
+    Watched(**estimator.get_params(deep=False)).fit_predict(X, np.zeros(len(X)))
+    assert len(seen[0]) == len(X)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 import skdeepcluster
 
@@ -21,6 +22,7 @@ pytestmark = [
 def test_a_stored_model_answers_as_it_did(file):
     stored = pickle.loads(file.read_bytes())
     assert type(stored["estimator"]) is getattr(skdeepcluster, file.stem)
+    clone(stored["estimator"])  # has all parameters of today
     for method, expected in stored["outputs"].items():
         found = getattr(stored["estimator"], method)(stored["X"])
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)

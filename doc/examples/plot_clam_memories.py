@@ -20,7 +20,7 @@ from skdeepcluster import ClAM
 
 X, _ = make_blobs(400, centers=4, cluster_std=0.7, random_state=0)
 model = ClAM(n_clusters=4, max_epochs=20, random_state=0).fit(X)
-memories, beta = model.cluster_centers_, model.beta_
+memories, beta = model.cluster_centers_, 1 / model.temperature_
 rows = model.transform(X)
 
 low, high = rows.min(axis=0) - 0.3, rows.max(axis=0) + 0.3
@@ -33,9 +33,9 @@ levels = np.quantile(energy, np.linspace(0, 1, 25))
 ax.contourf(*axes, energy, levels=levels, cmap="Blues_r")
 for start in rows[:60]:
     way = [start]
-    for _ in range(model.n_steps):
+    for _ in range(model.inner_iter):
         weights = softmax(-beta * np.square(way[-1] - memories).sum(axis=1))
-        way.append(way[-1] + (weights @ memories - way[-1]) / model.n_steps)
+        way.append(way[-1] + (weights @ memories - way[-1]) / model.inner_iter)
     ax.plot(*np.transpose(way), color="0.2", linewidth=0.7)
     ax.plot(*start, "o", color="0.2", markersize=2.5)
 ax.plot(*memories.T, "*", color="C1", markersize=13, markeredgecolor="white")
@@ -46,11 +46,11 @@ _ = ax.set_aspect("equal")
 # restore hidden pixels, not to be means, and have stronger contrast.
 X, y = load_digits(return_X_y=True)
 model = ClAM(n_clusters=10, max_epochs=15, random_state=0).fit(X)
-start = KMeans(10, init=ClAM(10, max_epochs=0, random_state=0).fit(X).prototypes_, max_iter=1)
+start = KMeans(10, init=ClAM(10, max_epochs=0, random_state=0).fit(X).decoded_centers_, max_iter=1)
 means = start.fit(X).cluster_centers_
 
 figure, axes = plt.subplots(2, 10, figsize=(9, 2.2), layout="constrained")
-for column, memory, mean in zip(axes.T, model.prototypes_, means, strict=True):
+for column, memory, mean in zip(axes.T, model.decoded_centers_, means, strict=True):
     for ax, image in zip(column, (memory, mean), strict=True):
         ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
         ax.set(xticks=[], yticks=[])

@@ -30,7 +30,9 @@ X, y = load_digits(return_X_y=True)
 
 # %%
 # Both get the number of clusters and nothing else. K-means takes the best of 20 starts; the first
-# use of DEC loads torch, which is not counted.
+# use of DEC loads torch, which is not counted. How many digits DEC gets right depends on the seed
+# and on the processor, whose sums round in their own way: 81 to 94 % have been seen, and about 79 %
+# of k-means.
 DEC(2, pretrain_epochs=0, max_epochs=0, init="k-means", hidden_layer_sizes=(2,)).fit(X[:4])
 models = {
     "KMeans": KMeans(n_clusters=10, n_init=20, random_state=0),

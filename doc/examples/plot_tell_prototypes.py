@@ -9,8 +9,8 @@ for. The same layer learns from a stream.
 """
 
 # %%
-# `prototypes_` are the decoded centers. Beside each stand the digits whose codes are nearest to the
-# center, and those of its cluster that are farthest. The names of digits only order the rows.
+# Centers are shown as `decoded_centers_`. Beside each stand the digits whose codes are nearest to
+# the center, and those of its cluster that are farthest. The names of digits only order the rows.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -38,7 +38,7 @@ for row, cluster in zip(axes, clusters, strict=True):
     members = members[np.argsort(-cosine[members])]
     for ax, i in zip(row[1:], [*members[:n_shown], *members[-n_shown:]], strict=True):
         show(ax, X[i])
-    show(row[0], tell.prototypes_[cluster], color="C1", linewidth=2)
+    show(row[0], tell.decoded_centers_[cluster], color="C1", linewidth=2)
 axes[0, 0].set_title("prototype", color="C1", fontsize=9)
 axes[0, 1 + n_shown // 2].set_title("nearest digits")
 _ = axes[0, 1 + n_shown + n_shown // 2].set_title("farthest digits")
@@ -48,13 +48,13 @@ _ = axes[0, 1 + n_shown + n_shown // 2].set_title("farthest digits")
 # time. `partial_fit` moves the centers and the network with them, and the prototypes follow.
 slipped = np.roll(X.reshape(-1, 8, 8), 1, axis=1).reshape(-1, 64)
 print(f"accuracy on slipped digits {clustering_accuracy(y, tell.predict(slipped)):.3f}")
-frames = [tell.prototypes_[clusters].copy()]
+frames = [tell.decoded_centers_[clusters].copy()]
 stream = np.random.RandomState(0).permutation(len(X))
 for step in range(30):
     rows = stream[300 * (step % 6) : 300 * (step % 6 + 1)]
     tell.partial_fit(slipped[rows])
     if step % 10 == 9:
-        frames.append(tell.prototypes_[clusters].copy())
+        frames.append(tell.decoded_centers_[clusters].copy())
 
 figure, axes = plt.subplots(len(frames), 10, figsize=(8, 3.4), layout="constrained")
 for row, prototypes, after in zip(axes, frames, ["at first", 10, 20, 30], strict=True):

@@ -53,7 +53,7 @@ for ax, (name, params) in zip(axes.flat, settings.items(), strict=True):
 # large entry; with much of it rows are shared. The error of the labels' sizes shrinks with it. The
 # solver takes more sweeps for small `reg`, and each is one pass over the costs.
 regs = np.geomspace(0.5, 0.001, 12)
-results = [transport_assign(cost, reg=reg, tol=1e-4 * reg) for reg in regs]
+results = [transport_assign(cost, reg=reg, tol=1e-4) for reg in regs]
 figure, axes = plt.subplots(1, 3, figsize=(9, 2.8), layout="constrained")
 curves = {
     "mean largest share of a row": [(600 * r.plan).max(axis=1).mean() for r in results],

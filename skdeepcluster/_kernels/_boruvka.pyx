@@ -3,11 +3,11 @@
 import numpy as np
 
 from cython cimport floating
-from cython.parallel cimport parallel, prange
+from cython.parallel cimport parallel, prange, threadid
 from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t, uint8_t
-from libc.stdlib cimport free, malloc
 
+from skdeepcluster._kernels._checks cimport check_range, check_shape, check_size, check_threads
 from skdeepcluster._kernels._kdtree cimport (
     KD_EDGE_BEFORE,
     KD_LANES,
@@ -45,9 +45,9 @@ def spanning_tree(KDTree tree, core, distances, positions, reach, double scale, 
     Among equal weights the shorter distance, then the lower positions win: a total order, by which
     the tree does not depend on the number of threads or their timing.
     """
-    n, padded = tree.c.n, tree.n_padded
-    padded_core = np.full(padded, np.inf, tree.dtype)
-    padded_core[:n] = core
+    n_threads = check_threads(n_threads)
+    padded_core = pad(tree, core)
+    n = tree.c.n
     node_core = np.empty(tree.c.n_nodes, tree.dtype)
     source = np.empty(n - 1, np.int32)
     target = np.empty(n - 1, np.int32)
@@ -92,9 +92,16 @@ cdef int64_t _spanning_tree(
     cdef int32_t node, leaf, c, other, n_components = n, left_out = -1, merged, lane, m
     cdef int32_t d = tree.d
     cdef floating least
+    check_shape("distances", distances.shape[0], distances.shape[1], n, neighbors.shape[1])
+    check_size("positions", neighbors.shape[0], n)
+    check_size("reach", reach.shape[0], n)
+    cdef const int32_t[::1] listed = np.asarray(neighbors).ravel()
+    check_range("positions", listed, 0, n)
+    dtype = np.asarray(core).dtype
+    cdef floating[:, ::1] boxes = scratch(n_threads, 2 * d, dtype)
+    cdef uint8_t[:, ::1] marks = scratch(n_threads, KD_LANES, np.dtype(np.uint8))
     cdef floating *box = NULL
     cdef uint8_t *marked = NULL
-    dtype = np.asarray(core).dtype
     cdef int32_t[::1] component = np.arange(core.shape[0], dtype=np.int32)
     cdef int32_t[::1] node_component = np.full(tree.n_nodes, -1, np.int32)
     # The candidate of each point, a bound on all its foreign weights, and whether they meet.
@@ -146,8 +153,8 @@ cdef int64_t _spanning_tree(
 
             # The points that may still hold their component's lightest edge look for it.
             with parallel(num_threads=n_threads):
-                box = <floating *> malloc(2 * d * sizeof(floating))
-                marked = <uint8_t *> malloc(KD_LANES)
+                box = &boxes[threadid(), 0]
+                marked = &marks[threadid(), 0]
                 for leaf in prange(tree.n_leaves, schedule="dynamic", chunksize=4):
                     base = <int64_t> leaf * KD_LANES
                     m = <int32_t> min(KD_LANES, n - base)
@@ -158,8 +165,6 @@ cdef int64_t _spanning_tree(
                             &length[base], &candidate[base], &lower[base], box,
                         )
                         _settle(base, m, marked, w, lower, settled)
-                free(box)
-                free(marked)
 
             for i in range(n):
                 c = component[i]
@@ -310,6 +315,25 @@ cdef void _settle(
             settled[base + lane] = w[base + lane] <= lower[base + lane]
 
 
+cdef pad(KDTree tree, core):
+    """Core distances of the points of a tree, infinite where its last leaf is padded."""
+    core = np.asarray(core)
+    padded = np.full(tree.n_padded, np.inf, tree.dtype)
+    if core.ndim != 1 or core.dtype != tree.dtype:
+        raise ValueError(
+            f"core distances must be a vector of dtype {tree.dtype}, got shape {core.shape} and "
+            f"dtype {core.dtype}"
+        )
+    check_size("core", len(core), tree.c.n)
+    padded[: tree.c.n] = core
+    return padded
+
+
+cdef scratch(int n_threads, Py_ssize_t size, dtype):
+    """A row for each thread, none in the same cache line as another's."""
+    return np.empty((n_threads, size + 128 // dtype.itemsize), dtype)
+
+
 def nearest_reachable(KDTree tree, core, KDTree queries, query_core, double scale, int n_threads):
     """For other points: the nearest of the tree under max(core_i, core_j, scale * d_ij).
 
@@ -332,10 +356,11 @@ def nearest_reachable(KDTree tree, core, KDTree queries, query_core, double scal
     weight : ndarray of shape (n_queries,)
         Reduced mutual reachability.
     """
+    tree.check_queries(queries)
+    n_threads = check_threads(n_threads)
+    padded_core, padded_query_core = pad(tree, core), pad(queries, query_core)
     cdef int64_t n = queries.c.n, base, item = tree.dtype.itemsize
     cdef int32_t leaf, m, d = tree.c.d
-    padded_core = np.full(tree.n_padded, np.inf, tree.dtype)
-    padded_core[: tree.c.n] = core
     # No point shares a component with a query, and no node's cores prune.
     cdef int32_t[::1] component = np.zeros(tree.n_padded, np.int32)
     cdef int32_t[::1] node_component = np.full(tree.c.n_nodes, -1, np.int32)
@@ -349,9 +374,12 @@ def nearest_reachable(KDTree tree, core, KDTree queries, query_core, double scal
     cdef char *weight = <char *> <size_t> weight_.ctypes.data
     cdef char *length = <char *> <size_t> length_.ctypes.data
     cdef char *lower = <char *> <size_t> lower_.ctypes.data
-    cdef char *cores = <char *> <size_t> query_core.ctypes.data
+    cdef char *cores = <char *> <size_t> padded_query_core.ctypes.data
     cdef char *points = <char *> queries.c.points
+    boxes_ = scratch(n_threads, 2 * d, tree.dtype)
+    cdef char *boxes = <char *> <size_t> boxes_.ctypes.data
     cdef char *box = NULL
+    cdef int64_t stride = boxes_.strides[0]
     cdef uint8_t[::1] marked = np.ones(KD_LANES, np.uint8)
     cdef kd_foreign_function search = kd_foreign[tree.single][tree.metric_code]
     cdef kd_reachability reachability
@@ -362,7 +390,7 @@ def nearest_reachable(KDTree tree, core, KDTree queries, query_core, double scal
     reachability.scale = scale
     reachability.bound = NULL
     with nogil, parallel(num_threads=n_threads):
-        box = <char *> malloc(2 * d * item)
+        box = boxes + threadid() * stride
         for leaf in prange(queries.c.n_leaves, schedule="dynamic", chunksize=4):
             base = <int64_t> leaf * KD_LANES
             m = <int32_t> min(KD_LANES, n - base)
@@ -372,5 +400,4 @@ def nearest_reachable(KDTree tree, core, KDTree queries, query_core, double scal
                 &marked[0], cores + base * item, &query_component[base], weight + base * item,
                 length + base * item, &position[base], lower + base * item, box,
             )
-        free(box)
     return position_, weight_

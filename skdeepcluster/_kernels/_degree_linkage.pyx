@@ -15,6 +15,8 @@ import numpy as np
 
 from libc.stdint cimport int32_t, uint8_t
 
+from skdeepcluster._kernels._checks cimport check_at_least, check_range
+
 
 cdef struct Entry:
     double out_
@@ -42,7 +44,7 @@ cdef class _Linkage:
     cdef Py_ssize_t n_nearest, n_leaves
     cdef double contrast
     # By sample: its initial cluster; its entry while two lists are united.
-    cdef int32_t[::1] label
+    cdef const int32_t[::1] label
     cdef Py_ssize_t[::1] entry_of
     # By place: a place above; the number of the cluster in the tree; first entry; first half; half
     # of the pair with the cluster at hand; what it would merge with, how early, and the least
@@ -323,12 +325,33 @@ cdef class _Linkage:
             if b < 0:
                 return t
             h = self.halves[a]
-            while self.half[h].owner < 0 or self.half[h ^ 1].owner != b:
+            while h >= 0 and (self.half[h].owner < 0 or self.half[h ^ 1].owner != b):
                 h = self.half[h].next
+            if h < 0:  # only where affinities are not finite
+                return t
             affinities[t] = self.affinity(h)
             edges[t, 0], edges[t, 1] = min(a, b), max(a, b)
             self.merge(edges[t, 0], edges[t, 1], n_clusters + t)
         return n_merges
+
+
+cdef int check_graph(W, Py_ssize_t n) except -1:
+    """Whether a sparse array is what its attributes promise, and its weights are some."""
+    if W.shape != (n, n) or W.format != "csr":
+        raise ValueError(f"W must be a csr_array of shape {(n, n)}, got {W!r}")
+    starts, columns, weights = W.indptr, W.indices, W.data
+    if len(starts) != n + 1 or starts[0] != 0 or not (np.diff(starts) >= 0).all():
+        raise ValueError(f"W.indptr must rise from 0 and have {n + 1} entries")
+    if not starts[n] == len(columns) == len(weights) < 2**31:
+        raise ValueError(
+            f"W.indptr promises {starts[n]} edges, fewer than 2**31, of {len(columns)} indices and "
+            f"{len(weights)} weights"
+        )
+    if columns.min(initial=0) < 0 or columns.max(initial=0) >= n:
+        raise ValueError(f"W.indices must be from 0 to {n - 1}")
+    if weights.dtype != np.float64 or not (weights >= 0).all():
+        raise ValueError("the weights of W must be float64 and not negative")
+    return 0
 
 
 def degree_linkage(W, labels, Py_ssize_t n_clusters, Py_ssize_t n_nearest=1, double weight=0.0):
@@ -367,9 +390,15 @@ def degree_linkage(W, labels, Py_ssize_t n_clusters, Py_ssize_t n_nearest=1, dou
         are 0.
     affinities : (n_merges,) array of float64
     """
-    cdef Py_ssize_t n_initial = labels.max() + 1, n_merges = max(n_initial - n_clusters, 0)
-    if W.shape != (len(labels), len(labels)):
-        raise ValueError("arrays disagree about the number of samples")
+    cdef const int32_t[::1] label = labels
+    cdef Py_ssize_t n = label.shape[0], n_initial, n_merges
+    check_at_least("the number of samples", n, 1)
+    check_at_least("n_clusters", n_clusters, 1)
+    check_at_least("n_nearest", n_nearest, 1)
+    check_range("labels", label, 0, n)
+    check_graph(W, n)
+    n_initial = labels.max() + 1
+    n_merges = max(n_initial - n_clusters, 0)
     C = W.tocsc()
     edges = np.empty((n_merges, 2), np.int32)
     affinities = np.empty(n_merges)

@@ -9,6 +9,8 @@ import numpy as np
 from cython cimport floating
 from cython.parallel cimport prange
 
+from skdeepcluster._kernels._checks cimport check_at_least, check_size, check_threads
+
 
 cdef extern from "_distance.h" nogil:
     const Py_ssize_t VECTOR_BYTES
@@ -59,20 +61,22 @@ def pack(centers):
     return np.ascontiguousarray(padded.reshape(n_tiles, lanes, n_features).transpose(0, 2, 1))
 
 
-cdef check_shapes(X, centers, labels):
+cdef int check_shapes(
+    const floating[:, ::1] X, const floating[:, ::1] centers, const int[::1] labels
+) except -1:
     if X.shape[1] != centers.shape[1]:
         raise ValueError(f"X has {X.shape[1]} features, centers have {centers.shape[1]}")
-    if X.shape[0] != labels.shape[0]:
-        raise ValueError(f"X has {X.shape[0]} rows, labels has {labels.shape[0]}")
-    if not centers.shape[0] or not centers.shape[1]:
-        raise ValueError(f"no centers in an array of shape {centers.shape}")
+    check_at_least("the number of features", X.shape[1], 1)
+    check_at_least("the number of centers", centers.shape[0], 1)
+    check_size("labels", labels.shape[0], X.shape[0])
+    return 0
 
 
 def argmin_sqeuclidean(
     const floating[:, ::1] X,
     const floating[:, ::1] centers,
     int[::1] labels,
-    floating[::1] distances,
+    floating[::1] distances or None,
     int n_threads,
 ):
     """The nearest centre of each row, the first of equally near ones.
@@ -92,11 +96,11 @@ def argmin_sqeuclidean(
     cdef Py_ssize_t block, begin
     cdef const floating[:, :, ::1] tiles
 
+    n_threads = check_threads(n_threads)
     check_shapes(X, centers, labels)
     if distances is None:
         distances = np.empty(n_rows, dtype=np.asarray(X).dtype)
-    elif distances.shape[0] != n_rows:
-        raise ValueError(f"X has {n_rows} rows, distances has {distances.shape[0]}")
+    check_size("distances", distances.shape[0], n_rows)
 
     tiles = pack(np.asarray(centers))
     for block in prange(n_blocks, nogil=True, num_threads=n_threads, schedule="dynamic"):
@@ -143,6 +147,7 @@ def lloyd_step(
     cdef double[::1] inertia
     cdef floating[:, ::1] distances
 
+    n_threads = check_threads(n_threads)
     check_shapes(X, centers, labels)
     if sums.shape[0] != n_centers or sums.shape[1] != X.shape[1] or counts.shape[0] != n_centers:
         raise ValueError("sums and counts need one row for each center")

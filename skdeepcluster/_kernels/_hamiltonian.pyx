@@ -2,11 +2,25 @@
 
 import numpy as np
 
-from libc.math cimport INFINITY
+from libc.math cimport INFINITY, fabs
 from libc.stdint cimport int32_t
+
+from skdeepcluster._kernels._checks cimport check_at_least
 
 cdef enum:
     LONGEST_SEGMENT = 3  # points that are moved together
+
+
+cdef int check_distances(const double[:, ::1] D) except -1:
+    """Without symmetry the moves of a tour may go on for ever, and NaN is no distance to any."""
+    if not D.shape[0] == D.shape[1] > 0:
+        raise ValueError(f"distances of shape {(D.shape[0], D.shape[1])} are no square matrix")
+    # A few are added up at a time.
+    if not (
+        np.abs(D).max() <= np.finfo(float).max / 8 and np.array_equal(D, np.transpose(D))
+    ):
+        raise ValueError("distances must be finite, with room for their sums, and symmetric")
+    return 0
 
 
 def shortest_cycle(const double[:, ::1] D):
@@ -15,7 +29,7 @@ def shortest_cycle(const double[:, ::1] D):
     Parameters
     ----------
     D : (n, n) array of float64, symmetric
-        n is at most about 20: memory is n 2^n.
+        n is at most 30, and about 20 in practice: memory is n 2^n.
 
     Returns
     -------
@@ -23,6 +37,9 @@ def shortest_cycle(const double[:, ::1] D):
         Beginning with 0.
     """
     cdef int32_t n = D.shape[0], m = n - 1, i, j, last = 0
+    check_distances(D)
+    if n > 30:
+        raise ValueError(f"a shortest cycle through {n} points takes too much memory")
     cdef Py_ssize_t subset, rest, n_subsets = 1 << m
     order_ = np.zeros(n, np.int32)
     if n == 1:
@@ -51,7 +68,7 @@ def shortest_cycle(const double[:, ::1] D):
             best = INFINITY
             i = -1
             for j in range(m):
-                if subset >> j & 1 and least[subset, j] + D[last, j + 1] < best:
+                if subset >> j & 1 and (i < 0 or least[subset, j] + D[last, j + 1] < best):
                     best = least[subset, j] + D[last, j + 1]
                     i = j
             last = order[rest] = i + 1
@@ -130,7 +147,9 @@ def short_cycle(const double[:, ::1] D, Py_ssize_t n_starts):
     order : (n,) array of int32
     """
     cdef Py_ssize_t n = D.shape[0], start, i, j, k
-    tours = np.empty((2, n), np.int32)
+    check_distances(D)
+    check_at_least("n_starts", n_starts, 1)
+    tours = np.tile(np.arange(n, dtype=np.int32), (2, 1))
     cdef int32_t[:, ::1] tour = tours
     cdef double length, best = INFINITY, scale = 0, tol
     cdef int32_t swap
@@ -138,7 +157,7 @@ def short_cycle(const double[:, ::1] D, Py_ssize_t n_starts):
     with nogil:
         for i in range(n):
             for j in range(n):
-                scale = max(scale, D[i, j])
+                scale = max(scale, fabs(D[i, j]))
         # Differences of sums that rounding alone may cause.
         tol = 1e-12 * scale
         for start in range(n_starts):

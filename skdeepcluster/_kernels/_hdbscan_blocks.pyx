@@ -14,10 +14,23 @@ from cython.parallel cimport prange
 from libc.math cimport NAN, sqrt
 from libc.stdint cimport int32_t, int64_t
 
+from skdeepcluster._kernels._checks cimport (
+    check_at_least,
+    check_range,
+    check_size,
+    check_threads,
+)
+
 
 def nearest(const floating[:, :] block, int k, int n_threads):
-    """The k least entries of each row, increasing, and their columns."""
+    """The k least entries of each row, increasing, and their columns.
+
+    NaN and infinity are no entries: where there are too few, distances are infinite and columns 0.
+    """
     cdef int64_t n_rows = block.shape[0], r
+    n_threads = check_threads(n_threads)
+    if not 1 <= k <= block.shape[1] < 2**31:
+        raise ValueError(f"k must be from 1 to {block.shape[1]}, the number of columns, got {k}")
     dtype = np.float32 if floating is float else np.float64
     distances_ = np.full((n_rows, k), np.inf, dtype)
     columns_ = np.zeros((n_rows, k), np.int32)
@@ -77,6 +90,17 @@ def lighter_edges(
     weight : ndarray
     """
     cdef int64_t n_rows = block.shape[0], n = order.shape[0], r
+    n_threads = check_threads(n_threads)
+    if not 0 <= first_row <= n - n_rows or not 0 <= first_column == n - block.shape[1]:
+        raise ValueError(
+            f"a block of shape {(n_rows, block.shape[1])} from row {first_row} and column "
+            f"{first_column} on is no part of a matrix of {n} points"
+        )
+    check_size("core", core.shape[0], n)
+    check_size("place", place.shape[0], n)
+    check_size("height", height.shape[0], n)
+    check_range("order", order, 0, n)
+    check_range("place", place, 0, n)
     target_ = np.empty((n_rows, n), np.int32)
     weight_ = np.empty((n_rows, n))
     count_ = np.zeros(n_rows, np.int64)
@@ -139,6 +163,9 @@ def nan_euclidean(const floating[:, ::1] X, const floating[:, ::1] Y, int n_thre
     NaN for two rows without a common feature. To the last bit the same both ways.
     """
     cdef int64_t n = X.shape[0], m = Y.shape[0], i, j
+    n_threads = check_threads(n_threads)
+    check_at_least("the number of features", X.shape[1], 1)
+    check_size("a row of Y", Y.shape[1], X.shape[1])
     distances_ = np.empty((n, m))
     cdef double[:, ::1] distances = distances_
     for i in prange(n, schedule="static", num_threads=n_threads, nogil=True):

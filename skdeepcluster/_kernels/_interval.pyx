@@ -10,6 +10,8 @@ import numpy as np
 
 from cython.parallel cimport prange
 
+from skdeepcluster._kernels._checks cimport check_threads
+
 
 cdef extern from "_interval.h" nogil:
     Py_ssize_t best_start_squared(const double *before, const double *W, const double *S,
@@ -87,6 +89,7 @@ def optimal_intervals(const double[::1] x, const double[::1] W, const double[::1
         The least losses for 1, 2, ... intervals.
     """
     cdef Py_ssize_t n = x.shape[0], m, t, step, n_ends
+    n_threads = check_threads(n_threads)
     if not 1 <= n_intervals <= n or min(W.shape[0], S.shape[0], Q.shape[0]) != n + 1:
         raise ValueError("arrays disagree about the number of values")
     if n >= 2**31 - 1:

@@ -63,4 +63,7 @@ cdef class KDTree:
     cdef readonly str metric
     cdef dict arrays
 
-    cdef _point(self)
+    cdef _lay_out(self, int64_t n, int64_t d, dtype, str metric)
+    cdef _take(self, points, boxes, index)
+    cdef int check_built(self) except -1
+    cdef int check_queries(self, KDTree queries) except -1

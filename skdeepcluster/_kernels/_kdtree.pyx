@@ -8,6 +8,8 @@ from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free, malloc
 
+from skdeepcluster._kernels._checks cimport check_at_least, check_threads
+
 METRICS = ("euclidean", "manhattan", "chebyshev")
 
 cdef void _fill(
@@ -36,14 +38,14 @@ cdef void _fill(
             box[d + f] = max(box[d + f], x)
 
 
-cdef void _build(
+cdef int _build(
     const floating[:, ::1] X,
     kd_tree *tree,
     int64_t[::1] index,
     const int32_t[::1] first_leaf,
     const int32_t[::1] last_leaf,
     int n_threads,
-) noexcept nogil:
+) except -1 nogil:
     cdef kd_item *items = <kd_item *> malloc(tree.n * sizeof(kd_item))
     cdef int64_t i
     cdef int32_t t, node, f, d = tree.d
@@ -51,6 +53,8 @@ cdef void _build(
     cdef floating *box
     cdef const floating *left
     cdef const floating *right
+    if items == NULL:
+        raise MemoryError()
     for i in range(tree.n):
         items[i].row = i
     with parallel(num_threads=n_threads):
@@ -71,6 +75,7 @@ cdef void _build(
                 box[f] = min(left[f], right[f])
                 box[d + f] = max(left[d + f], right[d + f])
     free(items)
+    return 0
 
 
 cdef class KDTree:
@@ -89,45 +94,74 @@ cdef class KDTree:
     """
 
     def __init__(self, X, str metric="euclidean", int n_threads=1):
-        cdef int64_t n = X.shape[0]
-        cdef int32_t n_leaves = (n + KD_LANES - 1) // KD_LANES
-        if n >= 2**31 - KD_LANES:
-            raise ValueError(f"the tree holds fewer than 2**31 rows, got {n}")
-        self.single = X.dtype == np.float32
-        self.dtype = X.dtype
+        cdef const double[:, ::1] X64
+        cdef const float[:, ::1] X32
+        # A view of an array has its dtype, dimensions and layout checked.
+        X = np.asarray(X)
+        if X.dtype == np.float32:
+            X32 = X
+        else:
+            X64 = X
+        n_threads = check_threads(n_threads)
+        self._lay_out(X.shape[0], X.shape[1], X.dtype, metric)
+        points = aligned_empty(self.c.n_leaves * KD_LANES * <int64_t> self.c.d, X.dtype)
+        boxes = np.empty((self.c.n_nodes, 2, self.c.d), X.dtype)
+        first_leaf, last_leaf = self._take(points, boxes, np.empty(self.c.n, np.int64))
+        if self.single:
+            _build[float](X32, &self.c, self.index, first_leaf, last_leaf, n_threads)
+        else:
+            _build[double](X64, &self.c, self.index, first_leaf, last_leaf, n_threads)
+
+    cdef _lay_out(self, int64_t n, int64_t d, dtype, str metric):
+        """What the number of rows and features decides."""
+        check_at_least("the number of rows", n, 1)
+        check_at_least("the number of features", d, 1)
+        if max(n, d) >= 2**31 - KD_LANES:
+            raise ValueError(f"the tree holds fewer than 2**31 rows and features, got {(n, d)}")
+        if metric not in METRICS:
+            raise ValueError(f"metric must be one of {METRICS}, got {metric!r}")
+        self.arrays = None  # those of a tree that is built anew do not fit
+        self.dtype = np.dtype(dtype)
+        self.single = self.dtype == np.float32
         self.metric = metric
         self.metric_code = METRICS.index(metric)
         self.c.n = n
-        self.c.d = X.shape[1]
-        self.c.n_leaves = n_leaves
-        self.c.n_nodes = 2 * n_leaves - 1
+        self.c.d = <int32_t> d
+        self.c.n_leaves = <int32_t> ((n + KD_LANES - 1) // KD_LANES)
+        self.c.n_nodes = 2 * self.c.n_leaves - 1
 
+    cdef _take(self, points, boxes, index):
+        """Hold the arrays and let the C structure point into them."""
         left, right, parent, first_leaf, last_leaf, leaf_node = self._shape()
-        points = aligned_empty(<int64_t> n_leaves * KD_LANES * self.c.d, X.dtype)
-        boxes = np.empty((self.c.n_nodes, 2, self.c.d), X.dtype)
-        self.index = np.empty(n, np.int64)
+        self.c.left = <int32_t *> <size_t> left.ctypes.data
+        self.c.right = <int32_t *> <size_t> right.ctypes.data
+        self.c.parent = <int32_t *> <size_t> parent.ctypes.data
+        self.c.leaf_node = <int32_t *> <size_t> leaf_node.ctypes.data
+        self.c.points = <void *> <size_t> points.ctypes.data
+        self.c.boxes = <void *> <size_t> boxes.ctypes.data
+        self.index = index
         self.arrays = {
             "points": points, "boxes": boxes, "left": left, "right": right,
             "parent": parent, "leaf_node": leaf_node,
         }
-        self._point()
-        cdef const double[:, ::1] X64
-        cdef const float[:, ::1] X32
-        if self.single:
-            X32 = X
-            _build[float](X32, &self.c, self.index, first_leaf, last_leaf, n_threads)
-        else:
-            X64 = X
-            _build[double](X64, &self.c, self.index, first_leaf, last_leaf, n_threads)
+        return first_leaf, last_leaf
 
-    cdef _point(self):
-        """Let the C structure point into the arrays."""
-        self.c.left = <int32_t *> <size_t> self.arrays["left"].ctypes.data
-        self.c.right = <int32_t *> <size_t> self.arrays["right"].ctypes.data
-        self.c.parent = <int32_t *> <size_t> self.arrays["parent"].ctypes.data
-        self.c.leaf_node = <int32_t *> <size_t> self.arrays["leaf_node"].ctypes.data
-        self.c.points = <void *> <size_t> self.arrays["points"].ctypes.data
-        self.c.boxes = <void *> <size_t> self.arrays["boxes"].ctypes.data
+    cdef int check_built(self) except -1:
+        if self.arrays is None:
+            raise ValueError("the tree has not been built")
+        return 0
+
+    cdef int check_queries(self, KDTree queries) except -1:
+        """Raw rows of the one are compared with those of the other."""
+        self.check_built()
+        queries.check_built()
+        if queries.dtype != self.dtype or queries.c.d != self.c.d or queries.metric != self.metric:
+            raise ValueError(
+                f"queries of dtype {queries.dtype}, {queries.c.d} features and "
+                f"metric={queries.metric!r} do not fit a tree of dtype {self.dtype}, "
+                f"{self.c.d} features and metric={self.metric!r}"
+            )
+        return 0
 
     def _shape(self):
         """Number the nodes in preorder; each inner node halves its leaves."""
@@ -157,14 +191,15 @@ cdef class KDTree:
         return left_, right_, parent_, first_, last_, leaf_node_
 
     def __reduce__(self):
-        return _restore, (
-            self.c.n, self.c.d, self.single, self.metric, self.index,
-            {name: np.array(array) for name, array in self.arrays.items()},
-        )
+        self.check_built()
+        # How nodes are linked follows from the number of rows.
+        arrays = {name: np.array(self.arrays[name]) for name in ("points", "boxes")}
+        return _restore, (self.c.n, self.c.d, self.single, self.metric, self.index, arrays)
 
     @property
     def n_padded(self):
         """Positions of all leaves, those of the last one's padding included."""
+        self.check_built()
         return self.c.n_leaves * KD_LANES
 
     def knn(self, int k, int n_threads=1, KDTree queries=None):
@@ -173,9 +208,11 @@ cdef class KDTree:
         Parameters
         ----------
         k : int
+            At most n.
         n_threads : int
         queries : KDTree or None
-            Look for neighbours of these points; None: of the tree's own.
+            Look for neighbours of these points, of the same dtype, features and metric; None: of
+            the tree's own.
 
         Returns
         -------
@@ -187,6 +224,10 @@ cdef class KDTree:
         """
         cdef KDTree source = self if queries is None else queries
         cdef bint own = queries is None
+        self.check_queries(source)
+        n_threads = check_threads(n_threads)
+        if not 1 <= k <= self.c.n:
+            raise ValueError(f"k must be from 1 to {self.c.n}, the number of rows, got {k}")
         cdef int64_t n = source.c.n, first, item = source.dtype.itemsize
         cdef int32_t leaf, m
         distances_ = np.empty((n, k), self.dtype)
@@ -232,6 +273,10 @@ def reduced_distances(X, Y, str metric, int n_threads=1):
     -------
     distances : ndarray of shape (m, n)
     """
+    X, Y = np.asarray(X), np.asarray(Y)
+    n_threads = check_threads(n_threads)
+    if metric not in METRICS:
+        raise ValueError(f"metric must be one of {METRICS}, got {metric!r}")
     if X.ndim != 2 or Y.ndim != 2 or X.shape[1] != Y.shape[1]:
         raise ValueError(f"rows of the same length are needed, got {X.shape} and {Y.shape}")
     if X.dtype != Y.dtype or X.dtype not in (np.float32, np.float64):
@@ -273,18 +318,24 @@ def aligned_empty(size, dtype):
 
 
 def _restore(n, d, single, metric, index, arrays):
+    """The tree of a pickle, of which nothing is taken on trust."""
     cdef KDTree tree = KDTree.__new__(KDTree)
-    points = aligned_empty(arrays["points"].size, arrays["points"].dtype)
-    points[:] = arrays["points"]
-    tree.arrays = arrays | {"points": points}
-    tree.c.n = n
-    tree.c.d = d
-    tree.c.n_leaves = len(arrays["leaf_node"])
-    tree.c.n_nodes = len(arrays["left"])
-    tree.single = single
-    tree.metric = metric
-    tree.metric_code = METRICS.index(metric)
-    tree.dtype = points.dtype
-    tree.index = index
-    tree._point()
+    dtype = np.dtype(np.float32 if single else np.float64)
+    try:
+        tree._lay_out(n, d, dtype, metric)
+        stored = np.asarray(arrays["points"])
+        boxes = np.require(arrays["boxes"], None, "CA")
+        index = np.require(index, None, "CA")
+        size = tree.c.n_leaves * KD_LANES * <int64_t> tree.c.d
+        if stored.shape != (size,) or boxes.shape != (tree.c.n_nodes, 2, d) or index.shape != (n,):
+            raise ValueError("an array has another shape")
+        if stored.dtype != dtype or boxes.dtype != dtype or index.dtype != np.int64:
+            raise ValueError("an array has another dtype")
+        if not np.array_equal(np.sort(index), np.arange(n)):
+            raise ValueError("the rows are no permutation")
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
+        raise ValueError(f"corrupt or truncated state of a KDTree: {error}") from error
+    points = aligned_empty(size, dtype)
+    points[:] = stored
+    tree._take(points, boxes, index)
     return tree

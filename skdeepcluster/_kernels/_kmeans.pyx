@@ -12,6 +12,13 @@ from cython cimport floating
 from cython.parallel cimport prange
 
 from skdeepcluster._kernels._bounded cimport below, squares
+from skdeepcluster._kernels._checks cimport (
+    check_at_least,
+    check_range,
+    check_shape,
+    check_size,
+    check_threads,
+)
 
 
 cdef extern from "_distance.h" nogil:
@@ -91,6 +98,16 @@ def nearest_center(
         Whether the distances to the centres known are yet to be computed.
     """
     cdef Py_ssize_t n = X.shape[0], m = bounds.shape[0], i
+    check_at_least("the number of features", X.shape[1], 1)
+    check_at_least("the number of other centers", m, 1)
+    check_shape("centers", centers.shape[0], centers.shape[1], centers.shape[0], X.shape[1])
+    if not 0 <= first <= centers.shape[0] - m:
+        raise ValueError(f"{m} centers from {first} on, of {centers.shape[0]}")
+    check_shape("products", products.shape[0], products.shape[1], n, m)
+    check_size("margins", margins.shape[0], n)
+    check_size("labels", labels.shape[0], n)
+    check_size("distances", distances.shape[0], n)
+    check_range("labels", labels, -1, centers.shape[0])
     cdef int[::1] hits = np.empty(m + SPARE, np.int32)
 
     with nogil:
@@ -119,6 +136,11 @@ def sum_by_label(
     """
     cdef Py_ssize_t n_labels = sums.shape[0], d = X.shape[1], label, i
     cdef int zero = 0
+    n_threads = check_threads(n_threads)
+    check_at_least("the number of features", d, 1)
+    check_shape("sums", sums.shape[0], sums.shape[1], n_labels, d)
+    check_size("labels", labels.shape[0], X.shape[0])
+    check_range("labels", labels, 0, n_labels)
     counts = np.bincount(labels, minlength=n_labels)
     cdef Py_ssize_t[::1] order = np.argsort(labels, kind="stable")
     cdef Py_ssize_t[::1] ends = np.cumsum(counts)
@@ -165,6 +187,12 @@ def gains_of_candidates(
     """
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], n_candidates = candidates.shape[0]
     cdef Py_ssize_t tile, begin, size, t, h, i, n_hits
+    check_at_least("the number of features", d, 1)
+    check_shape("candidates", candidates.shape[0], candidates.shape[1], n_candidates, d)
+    check_shape("products", products.shape[0], products.shape[1], n_candidates, n)
+    check_size("shifts", shifts.shape[0], n_candidates)
+    check_size("bounds", bounds.shape[0], n)
+    check_size("near", near.shape[0], n)
     cdef double[::1] gains = np.zeros(n_candidates)
     cdef int[::1] hits = np.empty(TILE + SPARE, np.int32)
     cdef floating[::1] found = np.empty(TILE, np.asarray(X).dtype)

@@ -25,9 +25,8 @@
 #define SUMS 64
 #define REST 8
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#ifdef X86_LEVELS
 #include <immintrin.h>
-#define HAS_COMPRESS 1
 #define WIDE __attribute__((target("avx512f,avx512vl")))
 
 /* Two instructions per vector: compare, and pack the positions of the hits. The packed register is
@@ -74,8 +73,6 @@ WIDE static ptrdiff_t below_wide_double(const double *values, const double *boun
             hits[n_hits++] = (int)i;
     return n_hits;
 }
-#else
-#define HAS_COMPRESS 0
 #endif
 
 /* Side of the blocks of a matrix that are compared with their mirror images. */
@@ -142,8 +139,8 @@ static ptrdiff_t PASTE(below_narrow_, REAL)(const REAL *values, const REAL *boun
 static inline ptrdiff_t PASTE(below_, REAL)(const REAL *values, const REAL *bounds, REAL shift,
                                             ptrdiff_t n, int *hits)
 {
-#if HAS_COMPRESS
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"))
+#ifdef X86_LEVELS
+    if (X86_LEVEL >= 4)
         return PASTE(below_wide_, REAL)(values, bounds, shift, n, hits);
 #endif
     return PASTE(below_narrow_, REAL)(values, bounds, shift, n, hits);

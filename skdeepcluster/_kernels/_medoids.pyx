@@ -24,6 +24,13 @@ from libc.math cimport INFINITY, NAN, sqrt
 from libc.string cimport memcpy
 
 from skdeepcluster._kernels._bounded cimport below, squares
+from skdeepcluster._kernels._checks cimport (
+    check_at_least,
+    check_range,
+    check_shape,
+    check_size,
+    check_threads,
+)
 
 
 cdef extern from "_medoids.h" nogil:
@@ -125,9 +132,10 @@ cdef inline void insert(floating *near, int *slots, Py_ssize_t n, int place, flo
                         int slot) noexcept nogil:
     """Put a medoid at its place among the nearest, whose last entry is free.
 
-    It goes behind equally near ones, or to the front, where `distance` is negative, as 0.
+    It goes behind equally near ones and before places that are free, or to the front, where
+    `distance` is negative, as 0.
     """
-    while place > 0 and distance < near[(place - 1) * n]:
+    while place > 0 and (distance < near[(place - 1) * n] or slots[(place - 1) * n] == NO_SLOT):
         near[place * n] = near[(place - 1) * n]
         slots[place * n] = slots[(place - 1) * n]
         place -= 1
@@ -151,16 +159,54 @@ cdef inline floating distance_below(floating reach, floating value, Py_ssize_t o
                                     Py_ssize_t medoid, const floating[:, ::1] features,
                                     const floating[::1] norms, double slack,
                                     bint squared) noexcept nogil:
-    """The distance of an object to a medoid if it may be below reach, or else infinity."""
+    """The distance of an object to a medoid if it may be below reach, or else infinity.
+
+    What is no number is infinitely far.
+    """
     cdef int row = <int>o
     cdef floating distance
     if not features.shape[0]:
-        return value
+        return value if value < INFINITY else INFINITY
     if value >= reach_bound(reach, norms[o], slack, squared) + shift(norms[medoid], slack):
         return INFINITY
     distances_to(&features[medoid, 0], &features[0, 0], features.shape[1], &row, 1, squared,
                  &distance)
-    return distance
+    return distance if distance < INFINITY else INFINITY
+
+
+cdef int check_near(const Py_ssize_t[::1] medoids, const floating[:, ::1] features,
+                    const floating[::1] norms, const floating[:, ::1] near,
+                    const int[:, ::1] slots) except -1:
+    """Whether arrays fit each other; what `slots` holds is for `check_slots`."""
+    cdef Py_ssize_t n = near.shape[1]
+    if not 1 <= near.shape[0] <= MAX_DEPTH:
+        raise ValueError(f"from 1 to {MAX_DEPTH} nearest medoids are kept, not {near.shape[0]}")
+    check_shape("slots", slots.shape[0], slots.shape[1], near.shape[0], n)
+    check_range("medoids", medoids, 0, n)
+    # An object's own row is read at its k nearest medoids but one.
+    check_at_least("the number of medoids", medoids.shape[0], max(1, near.shape[0] - 1))
+    if features.shape[0]:
+        check_at_least("the number of features", features.shape[1], 1)
+        check_size("features", features.shape[0], n)
+        check_size("norms", norms.shape[0], n)
+    return 0
+
+
+cdef int check_rows(const floating[:, ::1] rows, const Py_ssize_t[::1] at, Py_ssize_t n_rows,
+                    Py_ssize_t n) except -1:
+    """Whether there is a row of distances to n objects for each of some objects."""
+    check_shape("rows", rows.shape[0], rows.shape[1], rows.shape[0], n)
+    check_size("at", at.shape[0], n_rows)
+    check_range("at", at, 0, rows.shape[0])
+    return 0
+
+
+cdef int check_slots(const int[:, ::1] slots, Py_ssize_t n_medoids) except -1:
+    """Whether each object has its nearest medoids, all that it can have."""
+    cdef Py_ssize_t i
+    for i in range(slots.shape[0]):
+        check_range("slots", slots[i], 0 if i < n_medoids else NO_SLOT, n_medoids)
+    return 0
 
 
 def nearest_medoids(const floating[:, ::1] medoid_rows, const Py_ssize_t[::1] medoid_at,
@@ -186,8 +232,9 @@ def nearest_medoids(const floating[:, ::1] medoid_rows, const Py_ssize_t[::1] me
     n_threads : int
     """
     cdef Py_ssize_t n = near.shape[1], tile
-    if slots.shape[0] != near.shape[0] or slots.shape[1] != n or medoid_rows.shape[1] != n:
-        raise ValueError("arrays disagree about the number of objects")
+    n_threads = check_threads(n_threads)
+    check_near(medoids, features, norms, near, slots)
+    check_rows(medoid_rows, medoid_at, medoids.shape[0], n)
     for tile in prange(n_tiles(n), nogil=True, num_threads=n_threads, schedule="static",
                        use_threads_if=n * medoids.shape[0] >= MIN_PARALLEL):
         nearest_in_tile(medoid_rows, medoid_at, medoids, features, norms, slack, squared, near,
@@ -213,7 +260,8 @@ cdef void nearest_in_tile(const floating[:, ::1] medoid_rows, const Py_ssize_t[:
             else:
                 distance = distance_below(near[depth - 1, o], medoid_rows[medoid_at[slot], o], o,
                                           medoids[slot], features, norms, slack, squared)
-            if distance < near[depth - 1, o]:
+            # However far it is, a slot is named where one is free: losses are summed by slots.
+            if distance < near[depth - 1, o] or slots[depth - 1, o] == NO_SLOT:
                 insert(&near[0, o], &slots[0, o], n, depth - 1, distance, slot)
 
 
@@ -233,12 +281,12 @@ cdef void search_last_in_rows(const floating[:, ::1] medoid_rows,
         row = &medoid_rows[medoid_at[slot], 0]
         for h in range(n_objects):
             o = objects[h]
-            if row[o] < near[depth - 1, o]:
+            if row[o] < near[depth - 1, o] or slots[depth - 1, o] == NO_SLOT:
                 listed = False
                 for i in range(depth - 1):
                     listed |= slots[i, o] == slot
                 if not listed:
-                    near[depth - 1, o] = row[o]
+                    near[depth - 1, o] = row[o] if row[o] < INFINITY else INFINITY
                     slots[depth - 1, o] = slot
 
 
@@ -253,12 +301,16 @@ cdef void search_last_by_bounds(const floating[:, ::1] medoid_rows,
     cdef bint listed
     for slot in range(<int>medoids.shape[0]):
         value = medoid_rows[medoid_at[slot], o] - shift(norms[medoids[slot]], slack)
-        if value < lowest:
+        if value < lowest or guess == NO_SLOT:
             listed = False
             for i in range(depth - 1):
                 listed |= slots[i * n] == slot
             if not listed:
                 lowest, guess = value, slot
+    if guess == NO_SLOT:  # all are listed
+        near[(depth - 1) * n] = INFINITY
+        slots[(depth - 1) * n] = NO_SLOT
+        return
     best = distance_below(best, lowest, o, medoids[guess], features, norms, slack, squared)
     best_slot = guess
     for slot in range(<int>medoids.shape[0]):
@@ -312,7 +364,7 @@ cdef void replace(Py_ssize_t candidate, int slot, const floating[:, ::1] medoid_
             for i in range(place, depth - 1):
                 near_o[i * n] = near_o[(i + 1) * n]
                 slots_o[i * n] = slots_o[(i + 1) * n]
-            if distance < last:
+            if distance < last or slots_o[(depth - 1) * n] == NO_SLOT:
                 insert(near_o, slots_o, n, depth - 1, distance, slot)
                 add_removal(near_o, slots_o, n, depth, weights[o], &removal[0])
                 if features.shape[0]:
@@ -410,22 +462,34 @@ cdef void evaluate_range(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
                        squared, bounds, medoids, near, slots, weights, removal, scratch, change, slot)
 
 
-cdef check_shapes(rows, at, candidates, features, norms, bounds, near, slots, weights, removal,
-                  scratch, change, slot):
-    n_candidates, n = candidates.shape[0], near.shape[1]
-    if not 1 <= near.shape[0] <= MAX_DEPTH:
-        raise ValueError(f"from 1 to {MAX_DEPTH} nearest medoids are kept, not {near.shape[0]}")
-    if any(size != n for size in (rows.shape[1], slots.shape[1], weights.shape[0],
-                                  bounds.shape[0], features.shape[0] or n,
-                                  norms.shape[0] or n)):
-        raise ValueError("arrays disagree about the number of objects")
-    if slots.shape[0] != near.shape[0]:
-        raise ValueError("near and slots differ in depth")
-    if any(size < n_candidates for size in (at.shape[0], scratch.shape[0],
-                                            change.shape[0], slot.shape[0])):
-        raise ValueError(f"too little room for {n_candidates} candidates")
-    if scratch.shape[1] != removal.shape[0]:
-        raise ValueError("scratch and removal differ in the number of slots")
+cdef int check_candidates(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
+                          const Py_ssize_t[::1] candidates, const floating[:, ::1] near,
+                          const double[::1] weights, const double[::1] change,
+                          const int[::1] slot) except -1:
+    cdef Py_ssize_t n_candidates = candidates.shape[0], n = near.shape[1]
+    check_rows(rows, at, n_candidates, n)
+    check_range("candidates", candidates, 0, n)
+    check_size("weights", weights.shape[0], n)
+    check_at_least("room for change", change.shape[0], n_candidates)
+    check_at_least("room for slot", slot.shape[0], n_candidates)
+    return 0
+
+
+cdef int check_sums(const floating[:, ::1] near, Py_ssize_t n_medoids,
+                    const floating[::1] bounds, const double[::1] weights,
+                    const double[::1] removal) except -1:
+    check_size("bounds", bounds.shape[0], near.shape[1])
+    check_size("weights", weights.shape[0], near.shape[1])
+    # While medoids are added none is removed, and a single number is kept.
+    check_size("removal", removal.shape[0], n_medoids if near.shape[0] > 1 else 1)
+    return 0
+
+
+cdef int check_scratch(const double[:, ::1] scratch, Py_ssize_t n_candidates,
+                       Py_ssize_t n_slots) except -1:
+    check_at_least("room for candidates", scratch.shape[0], n_candidates)
+    check_size("a row of scratch", scratch.shape[1], n_slots)
+    return 0
 
 
 def evaluate(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
@@ -441,8 +505,12 @@ def evaluate(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
 
     Of equally good slots the first is taken. A medoid as candidate gets an infinite change.
     """
-    check_shapes(rows, at, candidates, features, norms, bounds, near, slots, weights, removal,
-                 scratch, change, slot)
+    n_threads = check_threads(n_threads)
+    check_near(medoids, features, norms, near, slots)
+    check_slots(slots, medoids.shape[0])
+    check_candidates(rows, at, candidates, near, weights, change, slot)
+    check_sums(near, medoids.shape[0], bounds, weights, removal)
+    check_scratch(scratch, candidates.shape[0], removal.shape[0])
     with nogil:
         evaluate_range(rows, at, candidates, 0, candidates.shape[0], features, norms, slack,
                        squared, bounds, medoids, near, slots, weights, removal, scratch, change,
@@ -456,6 +524,11 @@ def evaluate_slot_by_slot(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
                           int n_threads):
     """What `evaluate` finds for the total deviation, by a pass over the objects for each slot."""
     cdef Py_ssize_t c
+    n_threads = check_threads(n_threads)
+    check_at_least("the number of nearest medoids", near.shape[0], 2)
+    check_near(medoids, near[:0], near[0][:0], near, slots)
+    check_slots(slots, medoids.shape[0])
+    check_candidates(rows, at, candidates, near, weights, change, slot)
     for c in prange(candidates.shape[0], nogil=True, num_threads=n_threads, schedule="dynamic",
                     use_threads_if=candidates.shape[0] * near.shape[1] >= MIN_PARALLEL):
         evaluate_candidate_slot_by_slot(&rows[at[c], 0], candidates[c], medoids, near, slots,
@@ -490,6 +563,10 @@ def removal_losses(const floating[:, ::1] near, const int[:, ::1] slots,
                    const double[::1] weights, double[::1] removal):
     """The change of the loss when the medoid of each slot goes."""
     cdef Py_ssize_t n = near.shape[1], o
+    check_shape("slots", slots.shape[0], slots.shape[1], near.shape[0], n)
+    check_size("weights", weights.shape[0], n)
+    if near.shape[0] > 1:
+        check_slots(slots, removal.shape[0])
     removal[:] = 0
     with nogil:
         for o in range(n):
@@ -505,6 +582,12 @@ def swap(Py_ssize_t candidate, int slot, const floating[:, ::1] medoid_rows,
 
     The candidate's row has to be in ``medoid_rows[medoid_at[slot]]`` already.
     """
+    check_near(medoids, features, norms, near, slots)
+    check_slots(slots, medoids.shape[0])
+    check_rows(medoid_rows, medoid_at, medoids.shape[0], near.shape[1])
+    check_sums(near, medoids.shape[0], bounds, weights, removal)
+    if not (0 <= candidate < near.shape[1] and 0 <= slot < medoids.shape[0]):
+        raise ValueError(f"there is no candidate {candidate} or no slot {slot}")
     with nogil:
         replace(candidate, slot, medoid_rows, medoid_at, medoids, features, norms, slack, squared,
                 near, slots, weights, removal, bounds)
@@ -547,16 +630,22 @@ def sweep(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
     cdef Py_ssize_t n = near.shape[1], n_candidates = candidates.shape[0]
     cdef Py_ssize_t begin = 0, end, found, n_swaps = 0
     cdef Py_ssize_t max_window = n_threads * GROUP
-    if not features.shape[0]:
-        max_window = max(n_threads, WINDOW // max(n, 1))
     cdef const floating[:, ::1] medoid_rows = rows
     cdef int s
+    n_threads = check_threads(n_threads)
+    if not features.shape[0]:
+        max_window = max(n_threads, WINDOW // max(n, 1))
     if kept_rows.shape[0]:
         medoid_rows = kept_rows
-    check_shapes(rows, at, candidates, features, norms, bounds, near, slots, weights, removal,
-                 scratch, change, slot)
-    if medoids.shape[0] != removal.shape[0] or medoid_at.shape[0] != medoids.shape[0]:
-        raise ValueError("arrays disagree about the number of slots")
+        check_at_least("kept rows", kept_rows.shape[0], medoids.shape[0])
+    check_near(medoids, features, norms, near, slots)
+    check_slots(slots, medoids.shape[0])
+    check_rows(medoid_rows, medoid_at, medoids.shape[0], n)
+    check_candidates(rows, at, candidates, near, weights, change, slot)
+    check_sums(near, medoids.shape[0], bounds, weights, removal)
+    check_scratch(scratch, n_candidates, removal.shape[0])
+    if window < 1:
+        raise ValueError(f"window must be at least 1, got {window}")
 
     with nogil:
         while begin < n_candidates and quiet < patience and n_swaps < max_swaps:
@@ -593,6 +682,8 @@ def reach_bounds(const floating[::1] reach, const floating[::1] norms, double sl
                  bint squared, floating[::1] bounds):
     """Bounds for `evaluate`, from the distances to stay below and the squared norms."""
     cdef Py_ssize_t o
+    check_size("norms", norms.shape[0], reach.shape[0])
+    check_size("bounds", bounds.shape[0], reach.shape[0])
     for o in range(reach.shape[0]):
         bounds[o] = reach_bound(reach[o], norms[o], slack, squared)
 
@@ -601,8 +692,12 @@ def euclidean(const floating[:, ::1] X, const floating[:, ::1] Y, bint squared,
               floating[:, ::1] out, int n_threads):
     """Euclidean distances of the rows of X to those of Y, from differences of the features."""
     cdef Py_ssize_t n = Y.shape[0], tile, i
-    if out.shape[0] != X.shape[0] or out.shape[1] != n or X.shape[1] != Y.shape[1]:
-        raise ValueError("arrays disagree about the number of rows or features")
+    n_threads = check_threads(n_threads)
+    check_shape("out", out.shape[0], out.shape[1], X.shape[0], n)
+    check_size("a row of Y", Y.shape[1], X.shape[1])
+    if not (X.shape[0] and n and X.shape[1]):
+        out[:, :] = 0
+        return
     for tile in prange(n_tiles(n), nogil=True, num_threads=n_threads, schedule="static",
                        use_threads_if=X.shape[0] * n * X.shape[1] >= MIN_PARALLEL):
         for i in range(X.shape[0]):
@@ -619,6 +714,11 @@ def euclidean_from_products(const floating[:, ::1] X, Py_ssize_t first, floating
     than `cancellation` times the sum of the squared norms are computed from differences.
     """
     cdef Py_ssize_t i
+    n_threads = check_threads(n_threads)
+    check_at_least("first", first, 0)
+    check_at_least("the number of features", X.shape[1], 1)
+    check_at_least("the number of rows", X.shape[0] - first, max(products.shape[0], products.shape[1]))
+    check_size("norms", norms.shape[0], X.shape[0])
     for i in prange(products.shape[0], nogil=True, num_threads=n_threads, schedule="dynamic",
                     use_threads_if=products.shape[0] * products.shape[1] >= MIN_PARALLEL):
         euclidean_from_row(X, first, i, &products[i, 0], products.shape[1], norms, squared,
@@ -657,8 +757,10 @@ def condensed_rows(const floating[::1] condensed, const Py_ssize_t[::1] chosen,
                    floating[:, ::1] out, int n_threads):
     """Rows of the full matrix whose upper triangle is stored row by row."""
     cdef Py_ssize_t n = out.shape[1], c
-    if condensed.shape[0] != n * (n - 1) // 2 or out.shape[0] != chosen.shape[0]:
-        raise ValueError("arrays disagree about the number of objects")
+    n_threads = check_threads(n_threads)
+    check_size("condensed", condensed.shape[0], n * (n - 1) // 2)
+    check_size("out", out.shape[0], chosen.shape[0])
+    check_range("chosen", chosen, 0, n)
     for c in prange(chosen.shape[0], nogil=True, num_threads=n_threads, schedule="dynamic",
                     use_threads_if=chosen.shape[0] * n >= MIN_PARALLEL):
         condensed_row(condensed, chosen[c], &out[c, 0], n)
@@ -689,8 +791,9 @@ def inspect(const floating[:, ::1] D, int n_threads):
     cdef Py_ssize_t n = D.shape[0], n_strips = (n + BLOCK - 1) // BLOCK, strip, i
     cdef double[:, ::1] found = np.zeros((n_strips, 2))
     cdef double diagonal = 0
-    if D.shape[1] != n:
-        raise ValueError(f"a matrix of shape {(n, D.shape[1])} is not square")
+    n_threads = check_threads(n_threads)
+    check_shape("the matrix", n, D.shape[1], n, n)
+    check_at_least("the number of rows", n, 1)
     for strip in prange(n_strips, nogil=True, num_threads=n_threads, schedule="dynamic",
                         use_threads_if=n * n >= MIN_PARALLEL):
         inspect_strip(D, strip * BLOCK, &found[strip, 0])

@@ -4,6 +4,10 @@
  * widest the processor has. It vanishes where compiler or C library cannot do that.
  * INLINED belongs on what such a function calls in its loops: only what is inlined is compiled for
  * the wider sets too.
+ * Functions that differ by more than the compiler's work are written once per instruction set
+ * where X86_LEVELS is defined, and choose among them by X86_LEVEL: 1, 3 or 4.
+ *
+ * FORCED_LEVEL 1, 3 or 4 leaves no choice; it comes from SKDEEPCLUSTER_SIMD, see `setup.py`.
  */
 #ifndef SKDEEPCLUSTER_SIMD_H
 #define SKDEEPCLUSTER_SIMD_H
@@ -12,8 +16,25 @@
 
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && \
     __GNUC__ >= 12
+#define X86_LEVELS
+#endif
+
+#if defined(X86_LEVELS) && !defined(FORCED_LEVEL)
 #define MULTIVERSIONED \
     __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#define X86_LEVEL                                     \
+    (__builtin_cpu_supports("x86-64-v4")   ? 4        \
+     : __builtin_cpu_supports("x86-64-v3") ? 3        \
+                                           : 1)
+#elif defined(X86_LEVELS)
+#define X86_LEVEL FORCED_LEVEL
+#if FORCED_LEVEL == 4
+#define MULTIVERSIONED __attribute__((target("arch=x86-64-v4")))
+#elif FORCED_LEVEL == 3
+#define MULTIVERSIONED __attribute__((target("arch=x86-64-v3")))
+#else
+#define MULTIVERSIONED
+#endif
 #else
 #define MULTIVERSIONED
 #endif

@@ -10,6 +10,8 @@ from cython cimport floating
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t
 
+from skdeepcluster._kernels._checks cimport check_at_least, check_threads
+
 
 cdef extern from "_transport.h" nogil:
     const Py_ssize_t LANES
@@ -92,6 +94,8 @@ def sweep(
     cdef double[:, ::1] rows
     cdef double[::1] scales, values, padded
 
+    check_at_least("the number of rows", n_rows, 1)
+    check_at_least("the number of columns", n_columns, 1)
     if g.shape[0] < n_columns or mass.shape[0] != n_rows:
         raise ValueError("costs, g and mass do not fit each other")
     if (
@@ -102,7 +106,7 @@ def sweep(
     ):
         raise ValueError("an output does not have the shape of costs")
 
-    n_threads = max(1, min(n_threads, n_rows * n_columns // MIN_THREAD_ENTRIES))
+    n_threads = max(1, min(check_threads(n_threads), n_rows * n_columns // MIN_THREAD_ENTRIES))
     padded = aligned(n_vectors * LANES, fill=-np.inf)
     padded[:g.shape[0]] = g
     part_sums = aligned(n_parts, n_vectors * LANES)

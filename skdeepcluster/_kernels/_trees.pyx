@@ -22,6 +22,46 @@ from libc.math cimport INFINITY, NAN
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.stdlib cimport free, malloc, qsort
 
+from skdeepcluster._kernels._checks cimport (
+    check_at_least,
+    check_parents,
+    check_range,
+    check_size,
+)
+
+
+cdef int check_linkage(const double[:, ::1] linkage) except -1:
+    """Whether each merge joins two nodes that are there, and has their size; whole numbers all."""
+    cdef int64_t n = linkage.shape[0] + 1, k, side, child
+    cdef double size, node
+    cdef bint good = True
+    if linkage.shape[1] != 4:
+        raise ValueError(f"a linkage has 4 columns, got {linkage.shape[1]}")
+    if n >= 2**30:
+        raise ValueError(f"a linkage has fewer than 2**30 merges, got {n - 1}")
+    cdef uint8_t[::1] joined = np.zeros(2 * n - 1, np.uint8)
+    with nogil:
+        for k in range(n - 1):
+            size = 0
+            for side in range(2):
+                node = linkage[k, side]
+                if not 0 <= node < n + k:
+                    good = False
+                    break
+                child = <int64_t> node
+                good = good and child == node and not joined[child]
+                joined[child] = True
+                size += linkage[child - n, 3] if child >= n else 1
+            good = good and linkage[k, 3] == size
+            if not good:
+                break
+    if not good:
+        raise ValueError(
+            f"merge {k} of the linkage is none of two nodes that stand before it and are not yet "
+            f"merged, or has not their size: {np.asarray(linkage[k])}"
+        )
+    return 0
+
 
 cdef int64_t _find(int64_t[::1] parent, int64_t i) noexcept nogil:
     while parent[i] != i:
@@ -35,6 +75,13 @@ def spanning_forest(
 ):
     """Kruskal's algorithm: the places of the edges, tried in the given order, that join trees."""
     cdef int64_t e, k, a, b, found = 0
+    check_at_least("n", n, 1)
+    check_size("target", target.shape[0], source.shape[0])
+    check_range("order", order, 0, source.shape[0])
+    for k in range(order.shape[0]):
+        e = order[k]
+        if not (0 <= source[e] < n and 0 <= target[e] < n):
+            raise ValueError(f"edge {e} joins {source[e]} and {target[e]}, of {n} nodes")
     cdef int64_t[::1] parent = np.arange(n)
     kept_ = np.empty(min(n - 1, order.shape[0]), np.int64)
     cdef int64_t[::1] kept = kept_
@@ -54,7 +101,11 @@ def spanning_forest(
 
 def single_linkage(const int64_t[::1] source, const int64_t[::1] target, const double[::1] height):
     """Merges of a spanning tree whose edges increase, as a SciPy linkage matrix."""
-    cdef int64_t n = source.shape[0] + 1, k, a, b
+    cdef int64_t n = source.shape[0] + 1, k, a = 0, b = 0
+    check_size("target", target.shape[0], n - 1)
+    check_size("height", height.shape[0], n - 1)
+    check_range("source", source, 0, n)
+    check_range("target", target, 0, n)
     linkage_ = np.empty((n - 1, 4))
     cdef double[:, ::1] linkage = linkage_
     # Of each point, then of each tree's root: a point above it, the node, its size.
@@ -65,6 +116,8 @@ def single_linkage(const int64_t[::1] source, const int64_t[::1] target, const d
         for k in range(n - 1):
             a = _find(parent, source[k])
             b = _find(parent, target[k])
+            if a == b:
+                break
             linkage[k, 0] = <double> node[a]
             linkage[k, 1] = <double> node[b]
             linkage[k, 2] = height[k]
@@ -74,6 +127,8 @@ def single_linkage(const int64_t[::1] source, const int64_t[::1] target, const d
             size[a] += size[b]
             node[a] = n + k
             linkage[k, 3] = <double> size[a]
+    if n > 1 and a == b:
+        raise ValueError(f"edge {k} closes a cycle: the edges are of no spanning tree")
     return linkage_
 
 
@@ -117,6 +172,7 @@ cdef class Dendrogram:
     def __init__(self, const double[:, ::1] linkage):
         cdef int64_t n = linkage.shape[0] + 1, k, node, child, boundary
         cdef int64_t i, side, top, count
+        check_linkage(linkage)
         heights = np.asarray(linkage)[:, 2]
         least = heights.min(initial=np.inf, where=heights > 0)
         self.max_lambda = min(2 / least, 1e250) if least < np.inf else 1.0
@@ -138,6 +194,8 @@ cdef class Dendrogram:
         cdef uint8_t[::1] within = np.zeros(n, np.uint8)
         cdef int64_t[::1] stack = np.empty(n, np.int64)
         cdef Part *parts = <Part *> malloc(n * sizeof(Part))
+        if parts == NULL:
+            raise MemoryError()
         with nogil:
             for k in range(n - 1):
                 least_point[n + k] = min(
@@ -208,8 +266,10 @@ cdef class Dendrogram:
         cdef const int64_t[::1] order = self.order
         cdef const int32_t[::1] lights = self.light, firsts = self.first
         cdef const double[::1] inverse = self.inverse
+        # A single point never falls out of a cluster of its own.
+        check_at_least("min_cluster_size", min_cluster_size, 2)
         # Of fewer points nothing splits, and all fall out of the root at its merge.
-        min_cluster_size = max(min(min_cluster_size, n), 1)
+        min_cluster_size = min(min_cluster_size, n)
         capacity = 2 * (n // min_cluster_size) + 1
         parent_ = np.empty(capacity, np.int64)
         birth_ = np.empty(capacity)
@@ -281,6 +341,9 @@ cdef class Dendrogram:
                             top += 1
                             if path == 0 or inverse[boundaries[path - 1]] != lam:
                                 break
+                            # Not where a stored hierarchy joined two parts at a time.
+                            if lights[boundaries[path - 1]] < min_cluster_size:
+                                break
                             path -= 1
                             p = boundaries[path]
                         starts[c] = s
@@ -324,10 +387,46 @@ cdef class Dendrogram:
         return clusters, member_, leave_
 
 
-def _restore(order, height, light, first, inverse, max_lambda):
+cdef int check_layout(const int32_t[::1] light) except -1:
+    """Whether larger sides come first and sides lie within each other: what `condense` goes by."""
+    cdef int64_t n = light.shape[0], p, top = 0
+    cdef int64_t[::1] starts = np.zeros(n, np.int64)
+    cdef int64_t[::1] ends = np.full(n, n, np.int64)
+    for p in range(1, n):
+        while p == ends[top]:
+            top -= 1
+        if not 1 <= light[p] <= min(p - starts[top], ends[top] - p):
+            raise ValueError(f"the side that begins at place {p} has {light[p]} points")
+        top += 1
+        starts[top], ends[top] = p, p + light[p]
+    return 0
+
+
+def _restore(order, height, light, *state):
+    """The dendrogram of a pickle, of which nothing is taken on trust."""
     cdef Dendrogram self = Dendrogram.__new__(Dendrogram)
+    dtypes = np.int64, np.float64, np.int32, np.int32, np.float64
+    try:
+        if len(state) == 3:
+            first, inverse, max_lambda = state
+        else:  # of version 0.1.0.dev0
+            inverse, max_lambda, *_ = state
+            first = np.array([order[p : p + light[p]].min(initial=0) for p in range(len(order))])
+            first = first.astype(np.int32)
+        arrays = [np.require(array, None, "CA") for array in (order, height, light, first, inverse)]
+        order, height, light, first, inverse = arrays
+        if any(array.dtype != dtype for array, dtype in zip(arrays, dtypes, strict=True)):
+            raise ValueError("an array has another dtype")
+        if order.ndim != 1 or not len(order) or any(a.shape != order.shape for a in arrays):
+            raise ValueError("the arrays do not belong to the same number of points")
+        if not np.array_equal(np.sort(order), np.arange(len(order))):
+            raise ValueError("the points are no permutation")
+        check_layout(light)
+        self.max_lambda = max_lambda
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"corrupt or truncated state of a Dendrogram: {error}") from error
     self.order, self.height, self.light, self.first = order, height, light, first
-    self.inverse, self.max_lambda = inverse, max_lambda
+    self.inverse = inverse
     return self
 
 
@@ -354,9 +453,14 @@ def select(
         The flat cluster that each is part of, or -1.
     """
     cdef int64_t n = parent.shape[0], c, a, first = 0 if with_root and not leaves else 1
+    check_parents(parent)
+    check_size("birth", birth.shape[0], n)
+    check_size("size", size.shape[0], n)
+    check_size("stability", stability.shape[0], n)
     selected_ = np.zeros(n, np.uint8)
     cdef uint8_t[::1] selected = selected_
     cdef uint8_t[::1] inner = np.zeros(n, np.uint8)
+    cdef uint8_t[::1] covered = np.zeros(n, np.uint8)
     cdef double[::1] below = np.zeros(n)
     cdef double value
     label_ = np.full(n, -1, np.int64)
@@ -376,7 +480,7 @@ def select(
                 selected[c] = True
             if c > 0:
                 below[parent[c]] += value
-        _drop_nested(parent, selected)
+        _drop_nested(parent, selected, covered)
         if epsilon > 0 and not selected[0]:
             for c in range(1, n):
                 if selected[c] and birth[c] * epsilon > 1:
@@ -387,7 +491,7 @@ def select(
                     if parent[a] != 0 or with_root:
                         a = parent[a]
                     selected[a] = True
-            _drop_nested(parent, selected)
+            _drop_nested(parent, selected, covered)
         for c in range(n):
             if selected[c]:
                 label[c] = count
@@ -397,18 +501,18 @@ def select(
     return selected_.view(bool), label_
 
 
-cdef void _drop_nested(const int64_t[::1] parent, uint8_t[::1] selected) noexcept nogil:
+cdef void _drop_nested(
+    const int64_t[::1] parent, uint8_t[::1] selected, uint8_t[::1] covered
+) noexcept nogil:
     """Unmark every cluster below a marked one."""
     cdef int64_t c, a
     cdef int64_t n = parent.shape[0]
-    cdef uint8_t *covered = <uint8_t *> malloc(n)
     covered[0] = selected[0]
     for c in range(1, n):
         a = parent[c]
         if covered[a]:
             selected[c] = False
         covered[c] = covered[a] or selected[c]
-    free(covered)
 
 
 def assign(
@@ -428,6 +532,12 @@ def assign(
     """
     cdef int64_t n = member.shape[0], i, c, k
     cdef double strength
+    check_size("leave", leave.shape[0], n)
+    check_size("order", order.shape[0], n)
+    check_size("death", death.shape[0], label.shape[0])
+    check_range("member", member, 0, label.shape[0])
+    check_range("order", order, 0, n)
+    check_range("label", label, -1, n_labels)
     labels_ = np.empty(n, np.int64)
     strengths_ = np.empty(n)
     sizes_ = np.zeros(n_labels, np.int64)
@@ -456,6 +566,12 @@ def attach(
 ):
     """The condensed cluster that a new point joins through its nearest point at some lambda."""
     cdef int64_t n = neighbor.shape[0], i, c
+    check_size("query_lambda", query_lambda.shape[0], n)
+    check_size("point_lambda", point_lambda.shape[0], point_cluster.shape[0])
+    check_size("birth", birth.shape[0], parent.shape[0])
+    check_range("neighbor", neighbor, 0, point_cluster.shape[0])
+    check_range("point_cluster", point_cluster, 0, parent.shape[0])
+    check_parents(parent)
     cluster_ = np.empty(n, np.int32)
     cdef int32_t[::1] cluster = cluster_
     with nogil:
@@ -474,6 +590,7 @@ def cut(const double[:, ::1] linkage, double distance, int64_t min_cluster_size)
     Numbered by their first point.
     """
     cdef int64_t n = linkage.shape[0] + 1, i, k, root
+    check_linkage(linkage)
     cdef int64_t[::1] parent = np.arange(2 * n - 1)
     cdef int64_t[::1] size = np.ones(2 * n - 1, np.int64)
     cdef int64_t[::1] name = np.full(2 * n - 1, -1, np.int64)
@@ -501,6 +618,8 @@ def cut(const double[:, ::1] linkage, double distance, int64_t min_cluster_size)
 def subtree_death(const int64_t[::1] parent, const double[::1] death):
     """The largest lambda at or below each cluster."""
     cdef int64_t c
+    check_parents(parent)
+    check_size("death", death.shape[0], parent.shape[0])
     deepest_ = np.array(death)
     cdef double[::1] deepest = deepest_
     for c in range(parent.shape[0] - 1, 0, -1):
@@ -511,6 +630,9 @@ def subtree_death(const int64_t[::1] parent, const double[::1] death):
 def merge_lambdas(const int64_t[::1] parent, const double[::1] birth, const int64_t[::1] chosen):
     """Lambda at which each cluster and each chosen one part; NaN where one lies in the other."""
     cdef int64_t n = parent.shape[0], m = chosen.shape[0], c, k
+    check_parents(parent)
+    check_size("birth", birth.shape[0], n)
+    check_range("chosen", chosen, 0, n)
     result_ = np.empty((n, m))
     cdef double[:, ::1] result = result_
     cdef uint8_t[::1] above = np.empty(n, np.uint8)

@@ -6,11 +6,12 @@ from scipy.sparse import csr_array, diags_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
 from sklearn.metrics import pairwise_distances
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
 from skdeepcluster._kernels._degree_linkage import degree_linkage
 from skdeepcluster._kernels._trees import spanning_forest
+from skdeepcluster._sklearn import effective_n_threads
 from skdeepcluster.algorithms.neighbors import nearest_neighbors
+from skdeepcluster.validation import scaled_to_range
 
 # Clusters with less affinity to all others than this share of what is usual are outliers.
 _WEAK_SHARE = 0.03
@@ -112,8 +113,7 @@ def neighbor_graph(Z, n_neighbors, n_threads=1):
         How far it is.
     """
     k = min(n_neighbors, len(Z) - 1)
-    squares, neighbors = nearest_neighbors(Z, k, n_threads)
-    lengths = np.sqrt(squares.astype(np.float64))
+    lengths, neighbors = nearest_neighbors(Z, k, n_threads)
     weights, _ = gaussian_weights(lengths.ravel())
     rows = np.repeat(np.arange(len(Z)), k)
     W = csr_array((weights, (rows, neighbors.ravel())), shape=(len(Z), len(Z)))
@@ -180,7 +180,7 @@ def linkage_labels(Z, n_clusters, n_neighbors=20, *criterion):
     """
     if n_clusters == 1:
         return np.zeros(len(Z), dtype=np.int32)
-    W, *nearest = neighbor_graph(Z, n_neighbors, _openmp_effective_n_threads())
+    W, *nearest = neighbor_graph(Z, n_neighbors, effective_n_threads())
     labels = nearest_clusters(*nearest, n_clusters)
     return merge_to(W, labels, n_clusters, Z, *(criterion or (5, 1.0)))
 
@@ -211,6 +211,7 @@ def merge_to(W, labels, n_clusters, Z, *criterion, n_wanted=None):
     for graph in (W, (W + W.T) / 2):
         labels = joined(degree_linkage(graph, labels, n_clusters, *criterion)[0])
     if labels.max() >= n_clusters:
-        edges, _ = hub_linkage(W, labels, lambda hubs: pairwise_distances(Z[hubs]))
+        in_range, _ = scaled_to_range(Z)
+        edges, _ = hub_linkage(W, labels, lambda hubs: pairwise_distances(in_range[hubs]))
         labels = joined(edges[: labels.max() + 1 - n_clusters])
     return labels

@@ -2,9 +2,9 @@
 
 import numpy as np
 from sklearn.cluster import kmeans_plusplus
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
 from skdeepcluster._kernels._distance import argmin_sqeuclidean, lloyd_step
+from skdeepcluster._sklearn import effective_n_threads
 
 # Restarts are compared on this many rows; the best goes on with all.
 SAMPLE_ROWS = 20_000
@@ -54,7 +54,7 @@ def kmeans(
     """
     random_state = np.random.RandomState(seed)
     Z = np.ascontiguousarray(Z)
-    n_threads = _openmp_effective_n_threads()
+    n_threads = effective_n_threads()
     tol = tol * Z.var(axis=0).mean()
     rows = random_state.permutation(len(Z))[:SAMPLE_ROWS] if len(Z) > SAMPLE_ROWS else slice(None)
     sample = np.ascontiguousarray(Z[rows])
@@ -91,7 +91,7 @@ def spherical_kmeans(Z, n_clusters, *, max_iter=10, seed=0):
     labels : array of shape (n,), int32
     """
     Z = np.ascontiguousarray(Z)
-    n_threads = _openmp_effective_n_threads()
+    n_threads = effective_n_threads()
     centers = Z[np.random.RandomState(seed).permutation(len(Z))[:n_clusters]]
     for _ in range(max_iter):
         moved, _ = lloyd(Z, centers, 1, 0.0, n_threads)

@@ -1,43 +1,70 @@
 """Nearest neighbors of the rows of a matrix, the same for any number of threads."""
 
 import numpy as np
+from sklearn.utils import gen_batches
 
 from skdeepcluster._kernels._kdtree import KDTree
+from skdeepcluster._sklearn import get_chunk_n_rows
+from skdeepcluster.validation import scaled_to_range
 
 
-def nearest_neighbors(X, n_neighbors, n_threads=1):
+def nearest_neighbors(X, n_neighbors, n_threads=1, metric="euclidean"):
     """Other rows that are nearest to each row.
 
     Parameters
     ----------
     X : C-contiguous array of shape (n, n_features), float32 or float64
+        Finite, of any size.
     n_neighbors : int
         Less than n.
     n_threads : int
+    metric : {"euclidean", "manhattan", "chebyshev"}, default="euclidean"
 
     Returns
     -------
-    distances : (n, n_neighbors) array
-        Squared Euclidean distances, increasing.
+    distances : (n, n_neighbors) array of float64
+        Increasing.
     indices : (n, n_neighbors) array of int64
-
-    Raises
-    ------
-    ValueError
-        If squared distances overflow.
     """
-    tree = KDTree(X, "euclidean", n_threads)
+    # In units in which squares fit.
+    X, unit = scaled_to_range(X)
+    tree = KDTree(X, metric, n_threads)
     found, positions, _ = tree.knn(n_neighbors + 1, n_threads)
-    if not np.isfinite(found).all():
-        raise ValueError(
-            f"Distances between rows of X overflow its dtype {X.dtype}; rescale X or pass it as "
-            "float64."
-        )
     # One too many: the row itself, unless it was lost among its copies.
     others = tree.index[positions] != tree.index[:, np.newaxis]
     others[others.all(axis=1), -1] = False
-    distances = np.empty((len(X), n_neighbors), X.dtype)
+    distances = np.empty((len(X), n_neighbors))
     indices = np.empty((len(X), n_neighbors), np.int64)
     distances[tree.index] = found[others].reshape(distances.shape)
     indices[tree.index] = tree.index[positions][others].reshape(indices.shape)
-    return distances, indices
+    return (np.sqrt(distances) if metric == "euclidean" else distances) * unit, indices
+
+
+def nearest_by_blocks(distances, n, n_neighbors):
+    """The same from distances that are given or computed block by block.
+
+    Parameters
+    ----------
+    distances : callable (slice) -> array of shape (n_rows, n)
+        From some rows to all.
+    n : int
+    n_neighbors : int
+        Less than n.
+
+    Returns
+    -------
+    distances : (n, n_neighbors) array of float64
+        Increasing.
+    indices : (n, n_neighbors) array of int64
+    """
+    lengths = np.empty((n, n_neighbors))
+    indices = np.empty((n, n_neighbors), np.int64)
+    for rows in gen_batches(n, get_chunk_n_rows(16 * n, max_n_rows=n)):
+        D = np.array(distances(rows), dtype=np.float64)
+        D[np.arange(len(D)), np.arange(rows.start, rows.stop)] = np.inf
+        near = np.sort(np.argpartition(D, n_neighbors - 1)[:, :n_neighbors])
+        near_lengths = np.take_along_axis(D, near, axis=1)
+        order = np.argsort(near_lengths, axis=1, kind="stable")
+        lengths[rows] = np.take_along_axis(near_lengths, order, axis=1)
+        indices[rows] = np.take_along_axis(near, order, axis=1)
+    return lengths, indices

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 from scipy.linalg import eigh
 from sklearn.neighbors import kneighbors_graph
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
+from skdeepcluster._sklearn import effective_n_threads
 from skdeepcluster.algorithms.kmeans import kmeans, lloyd, nearest_center
 
 # Landmarks only have to cover the rows: few steps on this many rows for each of them are enough.
@@ -80,7 +80,7 @@ def landmark_spectral(
     Z = np.ascontiguousarray(Z)
     m = min(n, max(500, 5 * n_clusters, min(max_landmarks, n // 4)))
     random_state = np.random.RandomState(seed)
-    n_threads = _openmp_effective_n_threads()
+    n_threads = effective_n_threads()
     n_graphs = (n_graphs or min(12, max(1, 120 // n_clusters))) if m < n else 1
     places, covers, graphs, tables = [], [], [], {tau: [] for tau in REGULARIZATIONS}
     for _ in range(n_graphs):

@@ -2,8 +2,8 @@
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
+from skdeepcluster._sklearn import effective_n_threads
 from skdeepcluster.algorithms.degree_linkage import linkage_labels
 from skdeepcluster.algorithms.kmeans import kmeans, nearest_center
 from skdeepcluster.algorithms.spectral import cut_of_pairs, landmark_spectral
@@ -80,14 +80,14 @@ def _anchors_of(Z, labels, n_clusters, n_anchors, seed):
 
 def _cut_of_views(anchors, clusters, Z, views, n_clusters):
     """How much of the graph that joins rows with their views is between clusters."""
-    n_threads = _openmp_effective_n_threads()
+    n_threads = effective_n_threads()
     own, seen = (clusters[nearest_center(part, anchors, n_threads)] for part in (Z, views))
     return cut_of_pairs(np.resize(own, len(seen)), seen, n_clusters)
 
 
 def moved_anchors(Z, anchors):
     """Each anchor at the mean direction of the rows nearest to it; without rows where it was."""
-    nearest = nearest_center(Z, anchors, _openmp_effective_n_threads())
+    nearest = nearest_center(Z, anchors, effective_n_threads())
     sums = np.zeros_like(anchors)
     np.add.at(sums, nearest, Z)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)

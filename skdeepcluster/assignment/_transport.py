@@ -10,8 +10,8 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import eigsh
 from scipy.special import kl_div
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skdeepcluster._sklearn import Interval, StrOptions, validate_params
 from skdeepcluster.assignment._transport_costs import (
     Processes,
     costs_of,
@@ -304,7 +304,8 @@ class _Problem:
             g, h, max_iter = g + movement, h + h_movement, max_iter - 1
         elif translation and self.rows.kind == "eq" and max_iter:
             g = self.translate(g, self.log_taken(None))
-        tol = None if tol is None else max(tol, 1e-14 * self.reg)
+        # A step by tol * reg changes a mass by the share tol.
+        tol = None if tol is None else max(tol, 1e-14) * self.reg
         finite = np.isfinite(g)
         cap = np.append(np.broadcast_to(self.cols.cap, len(g))[finite], np.inf)
 
@@ -488,6 +489,8 @@ def _majorize(problem, S, weight, g, h, options, outer_tol, max_outer_iter):
     # The pull on a row is that of its neighbors' shares, whatever the masses add up to.
     scale = weight * n / mass
     Q = np.repeat(problem.rows.mass[:, None] * (taken / mass / k), k, axis=1)
+    # In units of the objective, which are those of the entropy's term.
+    outer_tol = None if outer_tol is None else outer_tol * problem.reg * mass
     objectives, n_iter, rose, at_rest = [], 0, 0.0, False
     while len(objectives) < max_outer_iter and not at_rest:
         pull = scale * (S @ Q)
@@ -502,11 +505,11 @@ def _majorize(problem, S, weight, g, h, options, outer_tol, max_outer_iter):
         if len(objectives) > 1:
             change = objectives[-1] - objectives[-2]
             rose = max(rose, change)
-            at_rest = outer_tol is not None and abs(change) < outer_tol * mass
+            at_rest = outer_tol is not None and abs(change) < outer_tol
     problem_found = None
     if outer_tol is None:
         pass
-    elif rose > max(outer_tol * mass, 1e-9 * abs(objectives[-1])):
+    elif rose > max(outer_tol, 1e-9 * abs(objectives[-1])):
         problem_found = (
             f"rose by up to {rose:.3g} in a step, since similarity has negative eigenvalues; "
             'psd_shift="auto" raises its diagonal until there are none'
@@ -555,10 +558,10 @@ def transport_assign(
     similarity_weight=1.0,
     psd_shift=None,
     max_outer_iter=100,
-    outer_tol=1e-6,
+    outer_tol=1e-5,
     init=None,
     translation=True,
-    tol=1e-6,
+    tol=1e-5,
     max_iter=1000,
     output="plan",
     rounding="argmax",
@@ -642,9 +645,9 @@ def transport_assign(
     max_outer_iter : int, default=100
         Linearizations at most.
 
-    outer_tol : float or None, default=1e-6
-        Linearization ends when the objective changes by less than this times the rows' mass. With
-        None there are `max_outer_iter` of them, and no warning.
+    outer_tol : float or None, default=1e-5
+        Linearization ends when the objective changes by less than this times `reg` and the rows'
+        mass. With None there are `max_outer_iter` of them, and no warning.
 
     init : TransportResult, array-like of shape (n_clusters,) or "columns", default=None
         Potentials of the columns to begin with, such as those of the last call; rows may be others.
@@ -655,10 +658,10 @@ def transport_assign(
         Whether sweeps include the best shift of the potentials, which is known in closed form,
         where the columns are relaxed by "kl" and the rows are "eq" or "kl". The plan is the same.
 
-    tol : float or None, default=1e-6
-        Sweeps end when none of them moves a potential of columns by more, in units of cost. The
-        relative error of column masses is then about ``tol / reg``. With None there are `max_iter`
-        plain sweeps, and no warning.
+    tol : float or None, default=1e-5
+        Sweeps end when they move no potential of columns by more than ``tol * reg``: the relative
+        error of column masses is then about `tol`, whatever the units of cost. With None there are
+        `max_iter` plain sweeps, and no warning.
 
     max_iter : int, default=1000
         Sweeps at most, for each linearization. With 0 the plan is that of the potentials `init`.
@@ -796,7 +799,7 @@ def transport_assign(
     if not converged and tol is not None and max_iter:
         warnings.warn(
             f"Transport did not converge in {n_iter} sweeps: the last one moved a potential by "
-            f"{movement:.3g}, tol is {tol}. Raise max_iter, reg or tol"
+            f"{movement / reg:.3g} * reg, tol is {tol}. Raise max_iter, reg or tol"
             + (', or relax the columns by col="kl".' if col == "eq" else "."),
             ConvergenceWarning,
             stacklevel=3,
@@ -828,7 +831,7 @@ def transport_assign(
     },
     prefer_skip_nested_validation=True,
 )
-def doubly_stochastic(similarity, *, reg=0.1, tol=1e-9, max_iter=1000):
+def doubly_stochastic(similarity, *, reg=0.1, tol=1e-8, max_iter=1000):
     r"""Doubly stochastic matrix nearest to similarities, in the sense of entropic transport.
 
     .. math:: \min_{\Gamma \ge 0} \; -\langle G, \Gamma \rangle
@@ -847,8 +850,9 @@ def doubly_stochastic(similarity, *, reg=0.1, tol=1e-9, max_iter=1000):
     reg : float, default=0.1
         Strength :math:`\eta` of the entropy: small for few strong pairs, large for many weak ones.
 
-    tol : float, default=1e-9
-        The iteration ends when it moves no potential by more, in units of the similarity.
+    tol : float, default=1e-8
+        The iteration ends when it moves no potential by more than ``tol * reg``: the relative error
+        of the sums of rows is then about `tol`.
 
     max_iter : int, default=1000
         Sweeps at most.
@@ -921,12 +925,13 @@ def doubly_stochastic(similarity, *, reg=0.1, tol=1e-9, max_iter=1000):
         f = to_numpy(potentials)
         return 0.5 * (f - w), f.sum() + w.sum()
 
-    tol = max(tol, 1e-14 * reg)
-    w, n_iter, converged, largest = _iterate(sweep, np.zeros(m), np.inf, tol, max_iter)
+    w, n_iter, converged, largest = _iterate(
+        sweep, np.zeros(m), np.inf, max(tol, 1e-14) * reg, max_iter
+    )
     if not converged:
         warnings.warn(
             f"The projection did not converge in {n_iter} sweeps: the last one moved a potential "
-            f"by {largest:.3g}, tol is {tol}. Raise max_iter, reg or tol.",
+            f"by {largest / reg:.3g} * reg, tol is {tol}. Raise max_iter, reg or tol.",
             ConvergenceWarning,
             stacklevel=3,
         )

@@ -4,9 +4,9 @@ import mmap
 import sys
 
 import numpy as np
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
 from skdeepcluster._kernels._transport import sweep
+from skdeepcluster._sklearn import effective_n_threads
 from skdeepcluster.validation._inputs import file_mapping
 
 BLOCK_BYTES = 2**26
@@ -80,7 +80,7 @@ class Costs:
             if whole and self._fits(read(0, shape[0])):
                 block_size = shape[0]
         self.block_size = block_size
-        self.n_threads = _openmp_effective_n_threads()
+        self.n_threads = effective_n_threads()
 
     def _dtype(self, sample):
         """Single precision stays, and half is held in it; all else is computed in double."""

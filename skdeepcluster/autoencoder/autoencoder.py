@@ -303,4 +303,5 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
         proba : ndarray of shape (n_samples, n_clusters)
             What the clusterer gives for the code.
         """
-        return self.clusterer_.predict_proba(self.transform(X).astype(np.float32))
+        Z = self.transform(X)
+        return self.clusterer_.predict_proba(Z.astype(np.float32))

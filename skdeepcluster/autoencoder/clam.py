@@ -49,18 +49,18 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
         Width of the embedding, with an encoder; by default 10, or the number of features if that is
         less.
 
-    beta : float or "scale", default="scale"
-        Inverse temperature :math:`\beta` for standardised rows. If it is small the memories merge;
-        if large only the nearest one moves. "scale" is one over the median squared distance of rows
-        to their nearest centre at the start.
+    temperature : float or "scale", default="scale"
+        :math:`1 / \beta`, for standardized rows. If it is large the memories merge; if small only
+        the nearest one moves. "scale" is the median squared distance of rows to their nearest
+        center at the start.
 
-    n_steps : int, default=10
+    inner_iter : int, default=10
         Steps :math:`T` of the dynamics.
 
     mask_ratio : float, default=0.2
         Share of the entries of a row that are hidden, at least one.
 
-    shared_mask_every : int, default=3
+    shared_mask_interval : int, default=3
         In every so many epochs all rows of a batch hide the same entries.
 
     init : {"k-means", "k-means++", "spectral", "random"} or array, default="k-means"
@@ -83,11 +83,11 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
     cluster_centers_ : ndarray of shape (n_clusters, n_components)
         The memories, in the embedding; without an encoder among standardised rows.
 
-    prototypes_ : ndarray of shape (n_clusters, n_features)
+    decoded_centers_ : ndarray of shape (n_clusters, n_features)
         The memories, decoded if there is an encoder, in the units of the data.
 
-    beta_ : float
-        The inverse temperature.
+    temperature_ : float
+        :math:`1 / \beta`.
 
     See Also
     --------
@@ -113,19 +113,19 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
     >>> from skdeepcluster import ClAM
     >>> X, _ = load_iris(return_X_y=True)
     >>> clam = ClAM(n_clusters=3, max_epochs=10, random_state=0).fit(X)
-    >>> clam.prototypes_.shape
+    >>> clam.decoded_centers_.shape
     (3, 4)
     >>> clam.predict_proba(X).shape
     (150, 3)
     """
 
     encoder: object = param(None, StrOptions({"mlp", "conv"}), "array-like", nn.Module, None)
-    beta: float | str = param(
+    temperature: float | str = param(
         "scale", StrOptions({"scale"}), Interval(Real, 0, None, closed="neither")
     )
-    n_steps: int = param(10, Interval(Integral, 1, None, closed="left"))
+    inner_iter: int = param(10, Interval(Integral, 1, None, closed="left"))
     mask_ratio: float = param(0.2, Interval(Real, 0, 1, closed="neither"))
-    shared_mask_every: int = param(3, Interval(Integral, 1, None, closed="left"))
+    shared_mask_interval: int = param(3, Interval(Integral, 1, None, closed="left"))
     init: object = param(
         "k-means", StrOptions({"k-means", "k-means++", "spectral", "random"}), "array-like"
     )
@@ -197,12 +197,12 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
         Z = fit.over_all_rows(module.encode)
         with torch.no_grad():
             module.fill.copy_(Z.mean(dim=0))
-            if self.beta == "scale":
+            if self.temperature == "scale":
                 nearest = torch.cdist(Z, module.centers).amin(dim=1).square()
                 # Without distances any temperature does.
                 beta = 1 / nearest.median().clamp_min(torch.finfo(torch.float32).eps)
             else:
-                beta = torch.tensor(float(self.beta))
+                beta = torch.tensor(1 / float(self.temperature))
             module.beta.copy_(beta)
 
     def _memories(self, module):
@@ -217,10 +217,10 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
 
     def _evolve(self, module, v, hidden=None):
         """The state after all steps; entries that are not hidden stay."""
-        rate = 1 / self.n_steps if hidden is None else hidden / self.n_steps
+        rate = 1 / self.inner_iter if hidden is None else hidden / self.inner_iter
         keys, offsets = self._memories(module)
         with torch.autocast(v.device.type, enabled=False):
-            for _ in range(self.n_steps):
+            for _ in range(self.inner_iter):
                 weights = torch.addmm(offsets, v, keys).softmax(dim=1)
                 v = torch.lerp(v, weights @ module.centers, rate)
         return v
@@ -235,7 +235,7 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
             z = fit.module.encode(batch.x).float()
         n_hidden = max(1, round(self.mask_ratio * z.shape[1]))
         keys = fit.uniform(batch, z.shape[1])
-        if (fit.epoch + 1) % self.shared_mask_every == 0:
+        if (fit.epoch + 1) % self.shared_mask_interval == 0:
             # Of the generator itself: all processes draw the same.
             drawn = torch.rand(1, z.shape[1], generator=fit.generator)
             keys = drawn.to(z.device).expand_as(z)
@@ -266,6 +266,6 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
         with torch.no_grad():
             decoded = fit.module.decode(fit.module.centers).flatten(1).cpu().numpy()
         return super()._attributes(fit) | {
-            "prototypes_": fit.samples.standardize.inverse(decoded),
-            "beta_": fit.module.beta.item(),
+            "decoded_centers_": fit.samples.standardize.inverse(decoded),
+            "temperature_": 1 / fit.module.beta.item(),
         }

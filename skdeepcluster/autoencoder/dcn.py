@@ -41,7 +41,7 @@ class DCN(CenteredAutoencoder):
     count_init : int, default=100
         Rows that a centre counts as its own from the start; more of them slow its first moves.
 
-    lloyd_interval : int, default=10
+    update_interval : int, default=10
         Epochs between two runs of k-means over all rows, from the centres as they are. It catches
         up with an embedding that moves faster than running means, starts the counts anew and
         gives centres without rows a new place.
@@ -79,7 +79,7 @@ class DCN(CenteredAutoencoder):
 
     clustering_weight: float = param(1.0, Interval(Real, 0, None, closed="left"))
     count_init: int = param(100, Interval(Integral, 0, None, closed="left"))
-    lloyd_interval: int = param(10, Interval(Integral, 1, None, closed="left"))
+    update_interval: int = param(10, Interval(Integral, 1, None, closed="left"))
     tol: float = param(1e-3, Interval(Real, 0, None, closed="left"))
 
     def _stages(self):
@@ -127,12 +127,12 @@ class DCN(CenteredAutoencoder):
             centers = replace_empty(Z, centers, labels)
             centers, labels = kmeans(Z, self.n_clusters, start=centers, **sums)
         with torch.no_grad():
-            fit.module.centers.copy_(torch.as_tensor(centers))
+            fit.module.centers.copy_(torch.tensor(centers))
         self._assign(fit, labels)
 
     def _settle(self, fit):
         """True when hardly any label moved in an epoch."""
-        if fit.epoch and fit.epoch % self.lloyd_interval == 0:
+        if fit.epoch and fit.epoch % self.update_interval == 0:
             self._lloyd(fit)
         return fit.label_change(fit.state.assigned.clone()) < self.tol
 

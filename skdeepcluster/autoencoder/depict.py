@@ -213,9 +213,9 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
         """Targets from the clean probabilities of all rows."""
         return sharpen_target(fit, self._log_proba, self.tol, **self._balancing(fit.device))
 
-    def _balancing(self, device):
+    def _balancing(self, device, dtype=torch.float32):
         """Options of `sharpen`."""
-        log_prior = torch.as_tensor(np.log(self._shares()), dtype=torch.float32, device=device)
+        log_prior = torch.as_tensor(np.log(self._shares()), dtype=dtype, device=device)
         return {"power": _POWERS[self.target], "log_prior": log_prior}
 
     def _shares(self):

@@ -40,7 +40,7 @@ class HCHC(GLDC):
     anchors_ : ndarray of shape (n_clusters, 2)
         Place of each cluster on the circle.
 
-    distances_ : ndarray of shape (n_clusters, n_clusters)
+    cluster_distances_ : ndarray of shape (n_clusters, n_clusters)
         Distances of the clusters, from 0 to 1.
 
     cycle_length_ : float
@@ -76,6 +76,7 @@ class HCHC(GLDC):
         q = q.cpu().numpy().astype(np.float64)
         circle = circle_layout(q)._asdict()
         circle["cycle_length"] = circle.pop("length")
+        circle["cluster_distances"] = circle.pop("distances")
         found |= {f"{name}_": value for name, value in circle.items()}
         found["embedding_"] = points_inside(q, circle["anchors"])
         return ReadOut(loss, labels, found)

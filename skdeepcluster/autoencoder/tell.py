@@ -18,8 +18,8 @@ class TELL(StreamMixin, CenteredAutoencoder):
 
     Embedding and centres lie on the unit sphere, where the squared distance to a centre is linear
     in it: k-means becomes a layer :math:`W h + b` with weights :math:`W_j = 2 \mu_j`, trained by
-    gradients like any other, batch by batch. Pick it for prototypes (`prototypes_` are the decoded
-    centres) and for streams (`partial_fit`). Of codes only the direction counts: groups that differ
+    gradients like any other, batch by batch. Pick it for prototypes to look at (`decoded_centers_`)
+    and for streams (`partial_fit`). Of codes only the direction counts: groups that differ
     in length alone are one.
 
     Training minimises
@@ -52,7 +52,7 @@ class TELL(StreamMixin, CenteredAutoencoder):
     cluster_centers_ : ndarray of shape (n_clusters, n_components)
         Centres of unit length.
 
-    prototypes_ : ndarray of shape (n_clusters, n_features)
+    decoded_centers_ : ndarray of shape (n_clusters, n_features)
         The decoded centres, in the units of the data.
 
     See Also
@@ -76,7 +76,7 @@ class TELL(StreamMixin, CenteredAutoencoder):
     >>> from skdeepcluster import TELL
     >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
     >>> tell = TELL(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
-    >>> tell.prototypes_.shape
+    >>> tell.decoded_centers_.shape
     (3, 8)
     """
 
@@ -163,7 +163,7 @@ class TELL(StreamMixin, CenteredAutoencoder):
             labels = _cosine(H, centers).argmax(dim=1).cpu().numpy()
             centers = replace_empty(H.cpu().numpy(), centers.cpu().numpy(), labels)
             with torch.no_grad():
-                fit.module.centers.copy_(torch.as_tensor(centers))
+                fit.module.centers.copy_(torch.tensor(centers))
         self._forget(fit)
 
     def _label(self, module, x):
@@ -181,7 +181,9 @@ class TELL(StreamMixin, CenteredAutoencoder):
     def _attributes(self, fit):
         with torch.no_grad():
             decoded = fit.module.decode(fit.module.centers).flatten(1).cpu().numpy()
-        return super()._attributes(fit) | {"prototypes_": fit.samples.standardize.inverse(decoded)}
+        return super()._attributes(fit) | {
+            "decoded_centers_": fit.samples.standardize.inverse(decoded)
+        }
 
     def _further_stage(self):
         def begin(fit):

@@ -12,7 +12,7 @@ from skdeepcluster._sklearn import Interval
 from skdeepcluster.base import param, parameters
 from skdeepcluster.deep._encoder import EncoderMixin
 from skdeepcluster.nn import RECONSTRUCTION_LOSSES, Autoencoder
-from skdeepcluster.training import Stage, Standardizer, map_blocks
+from skdeepcluster.training import Stage, Standardizer, available_threads, map_blocks
 
 # The rows that each layer is pre-trained to restore lose this share of their entries.
 _LAYERWISE_NOISE = 0.2
@@ -171,8 +171,8 @@ class AutoencoderMixin(EncoderMixin):
                 f"Z has {Z.shape[1]} columns, but the embedding has {self.n_components_}"
             )
         device = next(self.module_.parameters()).device
-        with torch.no_grad():
-            rows = self.module_.decode(torch.as_tensor(Z, dtype=torch.float32, device=device))
+        with torch.no_grad(), available_threads():
+            rows = self.module_.decode(torch.tensor(Z, dtype=torch.float32, device=device))
         if self._loss == "bce":
             rows = rows.sigmoid()
         rows = Standardizer(self.mean_, self.scale_).inverse(rows.flatten(1).cpu().numpy())

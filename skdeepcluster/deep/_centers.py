@@ -80,7 +80,7 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
         Z = fit.over_all_rows(fit.module.encode).cpu().numpy()
         centers, labels = self._first_clusters(fit, Z)
         with torch.no_grad():
-            fit.module.centers.copy_(torch.as_tensor(centers))
+            fit.module.centers.copy_(torch.tensor(centers))
         fit.state.start_labels = torch.as_tensor(labels, dtype=torch.int64, device=fit.device)
         fit.usable = True
 

@@ -1,23 +1,9 @@
-"""What every deep estimator is and does: from rows through the training loop to fitted attributes.
-
-A method says what it learns by a few hooks, and overrides nothing else:
-
-- `_build`: the network; `_stages`: how it is trained, in order; `_encode`: its embedding;
-- `_side`: what is known beside the rows, as tensors; `_plan`: what has to be decided before the
-  network is made, and which rows the objective is not defined for;
-- `_evaluate`: objective and labels of any rows; `_attributes`: fitted attributes that predictions
-  need; `_read_out`: what a fit ends with, by default from these two;
-- `_scales_rows`, `_common_means` and `_uses_user_code`: properties of rows and parameters.
-
-Hooks see the fit (`skdeepcluster.training.Fit`), keep what they need in ``fit.state``, and set
-nothing on the estimator: its attributes are what `_attributes` and `_read_out` return.
-"""
+"""What every deep estimator does: from rows through the training loop to fitted attributes."""
 
 import copy
 import os
 import warnings
 from numbers import Integral, Real
-from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -26,22 +12,18 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-import skdeepcluster
 from skdeepcluster import training as tr
 from skdeepcluster._sklearn import Interval, StrOptions, fit_context
 from skdeepcluster.base import Estimator, param
 from skdeepcluster.deep._callbacks import Task
+from skdeepcluster.deep._hooks import Hooks
+from skdeepcluster.deep._identity import given_modules, global_generators, settings
 from skdeepcluster.deep._random import seeded
 from skdeepcluster.deep._rows import read_rows
 from skdeepcluster.validation._inputs import output_dtype
 
-# Parameters that decide how long a fit takes and what it says, and nothing of its result.
-_WITHOUT_EFFECT = {"checkpoint", "max_time", "verbose", "compile"}
-# Goes up when what a checkpoint holds changes.
-_CHECKPOINT_FORMAT = 2
 
-
-class DeepEstimator(CallbackSupportMixin, Estimator):
+class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
     """Base of the estimators that train a network.
 
     Parameters
@@ -71,14 +53,18 @@ class DeepEstimator(CallbackSupportMixin, Estimator):
 
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Width of the matrix products in training; "auto" takes bfloat16 for networks large enough to
-        gain where the processor has units for it. Predictions are always made in float32.
+        gain where the processor has instructions for it (AMX or AVX512-BF16 of Intel and AMD, or a
+        GPU's). Elsewhere bfloat16 is many times slower than float32. Predictions are always made in
+        float32.
 
     compile : bool, default=False
         Whether to compile the training steps with `torch.compile`.
 
     checkpoint : str or path-like, default=None
         File that keeps the state of the fit. An interrupted fit goes on when `fit` is called again
-        with the same data and parameters, and ends as if nothing had happened.
+        with the same data and parameters, and ends as if nothing had happened. In a folder, which
+        is there or whose name ends with a separator, each fit has a file of its own, as searches
+        need.
 
     random_state : int, RandomState instance or None, default=None
         Decides weights and the order of the rows. An int makes results reproducible.
@@ -129,55 +115,6 @@ class DeepEstimator(CallbackSupportMixin, Estimator):
     random_state: int | np.random.RandomState | None = param(None, "random_state")
     verbose: int = param(0, "verbose")
 
-    # -- what a method says ------------------------------------------------------------------
-
-    def _build(self, shape, plan, generator):
-        """A module with weights from the generator, for rows of a shape."""
-        raise NotImplementedError
-
-    def _stages(self):
-        """The stages of the fit, in order."""
-        raise NotImplementedError
-
-    def _encode(self, module, x):
-        """Embedding of standardized rows."""
-        return module.encode(x)
-
-    def _side(self, samples, X, y, **side):
-        """What is known beside the rows, from y and from the further arguments of `fit`."""
-        if side:
-            raise TypeError(
-                f"{type(self).__name__}.fit() got an unexpected keyword argument {min(side)!r}"
-            )
-        return tr.Side()
-
-    def _plan(self, samples, side):
-        """What is decided before the network is made; raises where the objective is not defined."""
-        return SimpleNamespace()
-
-    def _evaluate(self, module, samples):
-        """The objective over all rows, a mean, and their labels."""
-        raise NotImplementedError
-
-    def _attributes(self, fit):
-        """Fitted attributes beside the common ones, once a stage has set ``fit.usable``."""
-        return {}
-
-    def _read_out(self, fit):
-        """What a fit ends with."""
-        loss, labels = self._evaluate(fit.module, fit.samples)
-        fit.require_finite(loss)
-        return tr.ReadOut(loss, labels, self._attributes(fit))
-
-    # Whether rows are centered and scaled before they meet the network.
-    _scales_rows = True
-    # Whether the pixels of a channel are centered with one mean, and not each with its own.
-    _common_means = False
-
-    def _uses_user_code(self):
-        """Whether modules or functions of the user's take part, which may draw random numbers."""
-        return len(self._given_modules()) > 0
-
     # -- fit ---------------------------------------------------------------------------------
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -208,11 +145,11 @@ class DeepEstimator(CallbackSupportMixin, Estimator):
             tr.check_finite(rows)
             standardize = tr.Standardizer.identity(rows)
         samples = tr.Samples(rows, standardize, tr.resolve_device(self.device), shape)
-        side = self._side(samples, X, y, **side)
-        plan = self._plan(samples, side)
-        fit = self._train(
-            (X, y), samples, self._build, self._stages(), side=side, plan=plan, n_init=self.n_init
-        )
+        with tr.available_threads():
+            side = self._side(samples, X, y, **side)
+            plan = self._plan(samples, side)
+        options = {"side": side, "plan": plan, "n_init": self.n_init, "path": self.checkpoint}
+        fit = self._train((X, y), samples, self._build, self._stages(), **options)
         self._warn(fit.out_of_time)
         return self
 
@@ -230,7 +167,7 @@ class DeepEstimator(CallbackSupportMixin, Estimator):
 
         self._train((X, y), samples, build, stages, side=tr.Side(), plan=plan)
 
-    def _train(self, data, samples, build, stages, *, side, plan, n_init=1):
+    def _train(self, data, samples, build, stages, *, side, plan, n_init=1, path=None):
         """Set what stages learn on rows; returns the fit."""
         device = samples.device
         processes = tr.processes(device)
@@ -238,6 +175,12 @@ class DeepEstimator(CallbackSupportMixin, Estimator):
         generator = torch.Generator().manual_seed(seed)
         root = self._init_callback_context(max_subtasks=len(stages) if n_init == 1 else n_init)
         batch_rows = min(len(samples), self.batch_size) // processes.size
+        checkpoint = None
+        if path is not None:
+            modules = given_modules(self)
+            found = settings(self, seed, modules)
+            digest = tr.fingerprint(samples.rows, found, modules, side)
+            checkpoint = tr.Checkpoint(path, digest, writes=processes.rank == 0)
         training = tr.Training(
             samples,
             generator=generator,
@@ -251,7 +194,7 @@ class DeepEstimator(CallbackSupportMixin, Estimator):
             optimizer=self.optimizer,
             compile=self.compile,
             max_time=self.max_time,
-            checkpoint=self._checkpoint_of(samples, side, seed, processes),
+            checkpoint=checkpoint,
             log=self._log if processes.rank == 0 else None,
         )
         dtype = output_dtype(samples.rows.dtype)
@@ -261,6 +204,7 @@ class DeepEstimator(CallbackSupportMixin, Estimator):
 
         task = Task(root, self, *data, fitted)
         with (
+            tr.available_threads(),
             torch.enable_grad(),
             task,
             tr.exact_convolutions(device),
@@ -324,48 +268,9 @@ class DeepEstimator(CallbackSupportMixin, Estimator):
             **cast,
         }
 
-    # -- what belongs to a fit ---------------------------------------------------------------
-
-    def _checkpoint_of(self, samples, side, seed, processes):
-        if self.checkpoint is None:
-            return None
-        modules = self._given_modules()
-        digest = tr.fingerprint(samples.rows, self._settings(seed, modules), modules, side)
-        return tr.Checkpoint(self.checkpoint, digest, writes=processes.rank == 0)
-
-    def _settings(self, seed, modules):
-        """What else than rows, side information and given weights decides a fit."""
-        settings = {
-            "estimator": type(self).__name__,
-            "version": skdeepcluster.__version__,
-            "format": _CHECKPOINT_FORMAT,
-            "random_state": None if self.random_state is None else seed,
-        }
-        for name, value in self.get_params(deep=False).items():
-            if name in modules:
-                settings[name] = repr(modules[name])
-            elif name not in settings and name not in _WITHOUT_EFFECT | self._in_side:
-                settings[name] = getattr(value, "__qualname__", value)
-        return settings
-
-    # Parameters that act through the side information alone.
-    _in_side = frozenset()
-
-    def _given_modules(self):
-        """Parameters that are modules of the user's."""
-        params = self.get_params(deep=False)
-        return torch.nn.ModuleDict(
-            {name: value for name, value in params.items() if isinstance(value, torch.nn.Module)}
-        )
-
     def _global_generators(self, device):
         """Torch's global generators, if something of the user's may draw from them."""
-        if not self._uses_user_code():
-            return []
-        if device.type != "cuda":
-            return [torch.default_generator]
-        index = torch.cuda.current_device() if device.index is None else device.index
-        return [torch.default_generator, torch.cuda.default_generators[index]]
+        return global_generators(device) if self._uses_user_code() else []
 
     def _log(self, line):
         if self.verbose:
@@ -384,8 +289,9 @@ class DeepEstimator(CallbackSupportMixin, Estimator):
     def _stream(self, X, function):
         """Concatenate function(rows) over new rows."""
         samples = self._new_samples(X)
-        parts = tr.map_blocks(function, samples)
-        result = np.concatenate([part.cpu().numpy() for part in parts])
+        with tr.available_threads():
+            parts = [part.cpu().numpy() for part in tr.map_blocks(function, samples)]
+        result = np.concatenate(parts)
         dtype = output_dtype(samples.rows.dtype)
         return result.astype(dtype) if result.dtype.kind == "f" else result
 
@@ -407,7 +313,9 @@ class DeepEstimator(CallbackSupportMixin, Estimator):
         score : float
             The negative mean over the rows of what `fit` minimizes in its last stage.
         """
-        return -self._evaluate(self.module_, self._new_samples(X))[0]
+        samples = self._new_samples(X)
+        with tr.available_threads():
+            return -self._evaluate(self.module_, samples)[0]
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_row_shape")

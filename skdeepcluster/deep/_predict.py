@@ -18,7 +18,7 @@ class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Returns
         -------
         Z : ndarray of shape (n_samples, n_components)
-            The embedding, in float32 for float32 rows and in float64 otherwise.
+            The embedding, in float32 for rows in float32 or bfloat16, in float64 otherwise.
         """
         return self._stream(X, lambda x: self._encode(self.module_, x))
 

@@ -101,6 +101,6 @@ def _shape(estimator, rows, item):
             f"Images of shape {image_shape} are taken as (C, H, W), of {image_shape[0]} "
             "channels. If the channels are last, transpose them: X.transpose(0, 3, 1, 2). If "
             f"they are not, images X together with image_shape={image_shape} confirm it.",
-            stacklevel=6,
+            stacklevel=5,
         )
     return image_shape

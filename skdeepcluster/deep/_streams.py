@@ -36,7 +36,7 @@ class StreamMixin:
         self : object
             The fitted estimator.
         """
-        if not hasattr(self, "module_"):
+        if not self.__sklearn_is_fitted__():
             return self.fit(X)
         self._continue_fit(X, y, [self._further_stage()], self._further_plan())
         return self

@@ -19,7 +19,7 @@ from skdeepcluster.validation import (
     check_distances,
     complete_metric,
     metric_distances,
-    of_size_one,
+    rows_of_size_one,
 )
 
 # Rows by which a function is tried.
@@ -37,7 +37,7 @@ class TreeMetric:
 
     def prepare(self, X):
         """Rows whose reduced distances are taken."""
-        return normalize(of_size_one(X)) if self.unit_rows else X
+        return normalize(rows_of_size_one(X)) if self.unit_rows else X
 
     def between(self, X, Y, n_threads):
         """Reduced distances of two sets of prepared rows."""
@@ -101,7 +101,7 @@ class PairwiseMetric:
             check_distances(
                 D,
                 "Distances by metric='nan_euclidean'",
-                remedy="It is not defined for two rows without a common feature: leave out such rows.",
+                remedy="Leave out rows without a common feature.",
             )
             return D
         return metric_distances(

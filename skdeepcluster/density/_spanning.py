@@ -337,7 +337,9 @@ class GraphReachability:
     def spanning_tree(self, n_threads):
         n = len(self.core)
         source, target, distance = self._edges
-        weight = np.maximum(distance * (1 / self.alpha), np.maximum(self.core[source], self.core[target]))
+        weight = np.maximum(
+            distance * (1 / self.alpha), np.maximum(self.core[source], self.core[target])
+        )
         order = np.argsort(weight, kind="stable")
         order = order[np.isfinite(weight[order])]
         kept = spanning_forest(n, source, target, order)

@@ -1,11 +1,11 @@
 """HDBSCAN*: hierarchical clustering by density, for any number and shape of clusters."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
-from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils import Bunch
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -22,10 +22,10 @@ from skdeepcluster._kernels._trees import (
 from skdeepcluster._sklearn import (
     Interval,
     StrOptions,
-    effective_n_threads,
     fit_context,
     validate_parameter_constraints,
 )
+from skdeepcluster.base import Clusterer, ThreadsMixin, param
 from skdeepcluster.density._metrics import degree
 from skdeepcluster.density._spanning import reachability
 from skdeepcluster.trees import CondensedTree, MinimumSpanningTree, SingleLinkageTree
@@ -72,7 +72,7 @@ def _complete(X, *, missing):
     return np.asarray(bad.sum(axis=1)).ravel() == 0
 
 
-class HDBSCAN(ClusterMixin, BaseEstimator):
+class HDBSCAN(ThreadsMixin, Clusterer):
     r"""Hierarchical density-based clustering, exact and accelerated by space trees.
 
     Clusters are regions of high density; their number, shapes and densities need not be known, and
@@ -143,9 +143,6 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         Compute the mean of each cluster, weighted by `probabilities_`, the sample of least weighted
         distance to the others, or both.
 
-    n_jobs : int, default=None
-        Number of threads; `None` means as many as OpenMP would use. They do not change the result.
-
     Attributes
     ----------
     labels_ : ndarray of shape (n_samples,)
@@ -182,12 +179,6 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
 
     medoids_ : ndarray of shape (n_clusters, n_features)
         Weighted medoids of the clusters; only with `store_centers`.
-
-    n_features_in_ : int
-        Number of features seen during fit.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features; only when `X` has names that are all strings.
 
     See Also
     --------
@@ -228,49 +219,17 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
     array([ 1,  0, -1])
     """
 
-    _parameter_constraints: dict = {
-        "min_cluster_size": [Interval(Integral, 2, None, closed="left")],
-        "min_samples": [Interval(Integral, 1, None, closed="left"), None],
-        "cluster_selection_epsilon": [Interval(Real, 0, None, closed="left")],
-        "max_cluster_size": [Interval(Integral, 1, None, closed="left"), None],
-        "metric": [StrOptions(METRICS | {"precomputed"}), callable],
-        "metric_params": [dict, None],
-        "alpha": [Interval(Real, 0, None, closed="neither")],
-        "algorithm": [StrOptions({"auto", "kd_tree", "brute"})],
-        "cluster_selection_method": [StrOptions({"eom", "leaf"})],
-        "allow_single_cluster": ["boolean"],
-        "store_centers": [StrOptions({"centroid", "medoid", "both"}), None],
-        "n_jobs": [Integral, None],
-    }
-
-    def __init__(
-        self,
-        min_cluster_size=5,
-        *,
-        min_samples=None,
-        cluster_selection_epsilon=0.0,
-        max_cluster_size=None,
-        metric="euclidean",
-        metric_params=None,
-        alpha=1.0,
-        algorithm="auto",
-        cluster_selection_method="eom",
-        allow_single_cluster=False,
-        store_centers=None,
-        n_jobs=None,
-    ):
-        self.min_cluster_size = min_cluster_size
-        self.min_samples = min_samples
-        self.cluster_selection_epsilon = cluster_selection_epsilon
-        self.max_cluster_size = max_cluster_size
-        self.metric = metric
-        self.metric_params = metric_params
-        self.alpha = alpha
-        self.algorithm = algorithm
-        self.cluster_selection_method = cluster_selection_method
-        self.allow_single_cluster = allow_single_cluster
-        self.store_centers = store_centers
-        self.n_jobs = n_jobs
+    min_cluster_size: int = param(5, Interval(Integral, 2, None, closed="left"), positional=True)
+    min_samples: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
+    cluster_selection_epsilon: float = param(0.0, Interval(Real, 0, None, closed="left"))
+    max_cluster_size: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
+    metric: str | Callable = param("euclidean", StrOptions(METRICS | {"precomputed"}), callable)
+    metric_params: dict | None = param(None, dict, None)
+    alpha: float = param(1.0, Interval(Real, 0, None, closed="neither"))
+    algorithm: str = param("auto", StrOptions({"auto", "kd_tree", "brute"}))
+    cluster_selection_method: str = param("eom", StrOptions({"eom", "leaf"}))
+    allow_single_cluster: bool = param(False, "boolean")
+    store_centers: str | None = param(None, StrOptions({"centroid", "medoid", "both"}), None)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -300,7 +259,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         X = self._check(X, reset=True, ensure_min_samples=2)
         if self.metric == "precomputed":
             check_distance_matrix(
-                X, "Precomputed distances", infinite=True, n_threads=self._n_threads(X)
+                X, "Precomputed distances", infinite=True, n_threads=self._threads_for(X)
             )
             if self.store_centers is not None:
                 raise ValueError(
@@ -333,7 +292,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
                 f"min_samples={self.min_samples} needs as many samples, got n_samples={n}; lower "
                 "it."
             )
-        n_threads = self._n_threads(rows)
+        n_threads = self._threads_for(rows)
         self._reach = reachability(
             rows,
             self.metric,
@@ -393,9 +352,9 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         complete = _complete(X, missing=self.metric == "nan_euclidean")
         return X if complete.all() else X[complete], complete
 
-    def _n_threads(self, X):
+    def _threads_for(self, X):
         # Threads that get fewer rows than this cost more than they save.
-        return min(effective_n_threads(self.n_jobs), 1 + X.shape[0] // 2000)
+        return min(self._n_threads(), 1 + X.shape[0] // 2000)
 
     def reselect(self, **params):
         """Choose clusters anew from the fitted hierarchy.
@@ -534,7 +493,11 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
             medoids = np.empty(len(members), np.intp)
             for k, rows in enumerate(members):
                 sums = self._reach.weighted_sums(
-                    np.searchsorted(self._rows, rows), self.probabilities_[rows], self._n_threads(X)
+                    np.searchsorted(self._rows, rows),
+                    self.probabilities_[rows],
+                    self._threads_for(X),
+                    self.probabilities_[rows],
+                    self._threads_for(X),
                 )
                 medoids[k] = rows[np.argmin(sums)]
             chosen = X[medoids]
@@ -554,7 +517,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = self._check(X, reset=False)
-        n_threads = self._n_threads(X)
+        n_threads = self._threads_for(X)
         cluster, lam = np.zeros(X.shape[0], np.int32), np.zeros(X.shape[0])
         X, complete = self._select_rows(X)
         if not complete.any():
@@ -646,7 +609,9 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         chosen = np.flatnonzero(tree.selected)
         if X is None:
             queries, cluster, lam = (
-                self._reach.fitted_queries(), tree.point_cluster, tree.point_lambda
+                self._reach.fitted_queries(),
+                tree.point_cluster,
+                tree.point_lambda,
             )
             complete = np.zeros(len(lam), bool)
             complete[self._rows] = True
@@ -664,7 +629,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         weight[parted == 0] = 1
 
         groups = [np.searchsorted(self._rows, rows) for rows in self.exemplar_indices_]
-        distance = self._reach.nearest_of_groups(queries, groups, self._n_threads(lam))
+        distance = self._reach.nearest_of_groups(queries, groups, self._threads_for(lam))
         # Of the clusters that the sample parts from last, the nearest.
         height = parted.max(axis=1, keepdims=True)
         nearest = np.where(parted == height, distance, np.inf).argmin(axis=1)

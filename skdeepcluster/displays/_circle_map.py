@@ -1,8 +1,8 @@
 import numpy as np
 from sklearn.utils import check_array
-from sklearn.utils._plotting import _validate_style_kwargs
 from sklearn.utils.validation import check_is_fitted, check_non_negative
 
+from skdeepcluster._sklearn import validate_style_kwargs
 from skdeepcluster.algorithms.circle import circle_layout, points_at, points_inside
 from skdeepcluster.displays._common import label_color, new_axes
 
@@ -206,7 +206,7 @@ class CircleMapDisplay:
             "linewidths": 0,
             "rasterized": n > 20_000,
         }
-        kw = _validate_style_kwargs(kw, point_kw or {})
+        kw = validate_style_kwargs(kw, point_kw or {})
         self.points_ = ax.scatter(*np.asarray(self.coordinates).T, **kw)
         kw = {
             "c": [label_color(k) for k in range(len(angles))],
@@ -214,9 +214,9 @@ class CircleMapDisplay:
             "edgecolors": "white",
             "zorder": 3,
         }
-        kw = _validate_style_kwargs(kw, anchor_kw or {})
+        kw = validate_style_kwargs(kw, anchor_kw or {})
         self.anchors_ = ax.scatter(*points_at(angles).T, **kw)
-        kw = _validate_style_kwargs({"ha": "center", "va": "center"}, text_kw or {})
+        kw = validate_style_kwargs({"ha": "center", "va": "center"}, text_kw or {})
         self.text_ = [
             ax.text(*point, name, **kw)
             for point, name in zip(1.13 * points_at(angles), names, strict=True)

@@ -1,8 +1,8 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils._plotting import _validate_style_kwargs
 
+from skdeepcluster._sklearn import validate_style_kwargs
 from skdeepcluster.displays._common import estimator_labels, label_colors, new_axes
 from skdeepcluster.metrics._matching import _check_labels
 from skdeepcluster.metrics._scorers import _last_step
@@ -196,7 +196,7 @@ class ClusterSizeDisplay:
         colors = label_colors(clusters)
         kw = {"color": [colors[i] for i in order]}
         positions = np.arange(len(order))
-        self.bars_ = ax.bar(positions, sizes[order], **_validate_style_kwargs(kw, bar_kw or {}))
+        self.bars_ = ax.bar(positions, sizes[order], **validate_style_kwargs(kw, bar_kw or {}))
         few = len(order) <= 20
         self.text_ = []
         if few:
@@ -215,7 +215,7 @@ class ClusterSizeDisplay:
                 "linewidth": 1,
                 "label": f"equal sizes ({expected:.4g})",
             }
-            self.line_ = ax.axhline(expected, **_validate_style_kwargs(kw, line_kw or {}))
+            self.line_ = ax.axhline(expected, **validate_style_kwargs(kw, line_kw or {}))
             # The margin keeps the legend above the bars.
             ax.margins(y=0.18)
             ax.legend(handles=[self.line_], loc="upper right", frameon=False, fontsize="small")

@@ -3,9 +3,9 @@
 from colorsys import hsv_to_rgb
 
 import numpy as np
-from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
+from skdeepcluster._sklearn import check_matplotlib_support, num_samples
 from skdeepcluster.metrics._scorers import _last_step
 
 # M. A. Petroff, "Accessible color sequences for data visualization", arXiv:2107.02270. The two
@@ -70,10 +70,10 @@ def estimator_labels(estimator, X):
             "from_predictions."
         )
     labels = np.asarray(estimator.labels_)
-    if X is not None and len(labels) != _num_samples(X):
+    if X is not None and len(labels) != num_samples(X):
         raise ValueError(
             f"{type(estimator).__name__} has no predict: its {len(labels)} labels_ belong to the "
-            f"rows of fit, but X has {_num_samples(X)} rows. Pass the X that it was fitted on."
+            f"rows of fit, but X has {num_samples(X)} rows. Pass the X that it was fitted on."
         )
     return labels
 

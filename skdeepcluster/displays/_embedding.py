@@ -4,8 +4,8 @@ from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.utils import check_array, check_consistent_length
-from sklearn.utils._plotting import _validate_style_kwargs
 
+from skdeepcluster._sklearn import validate_style_kwargs
 from skdeepcluster.displays._common import (
     NOISE_COLOR,
     estimator_labels,
@@ -26,9 +26,11 @@ def _plane(Z, centers, reducer):
         if centers is not None:
             centers = np.column_stack([centers[:, 0], np.full(len(centers), 0.5)])
         return points, centers, ("Embedding", None)
-    if Z.shape[1] == 2 and reducer is None:
+    # A single row has no principal components.
+    if reducer is None and (Z.shape[1] == 2 or Z.shape[0] == 1):
         Z = Z.toarray() if issparse(Z) else Z
-        return Z, centers, ("Embedding 1", "Embedding 2")
+        centers = None if centers is None else centers[:, :2]
+        return Z[:, :2], centers, ("Embedding 1", "Embedding 2")
     reducer = PCA(2, random_state=0) if reducer is None else clone(reducer)
     points = np.asarray(reducer.fit_transform(Z))
     # t-SNE and its like place no further points.
@@ -45,6 +47,12 @@ def _plane(Z, centers, reducer):
         )
     name = type(reducer).__name__
     return points, centers, (f"{name} 1", f"{name} 2")
+
+
+def _confidence(probabilities):
+    """The largest probability of each row, 0 where there are no clusters."""
+    probabilities = np.asarray(probabilities)
+    return probabilities.max(axis=1, initial=0) if probabilities.ndim == 2 else probabilities
 
 
 class EmbeddingDisplay:
@@ -183,7 +191,9 @@ class EmbeddingDisplay:
         centers = getattr(_last_step(estimator)[0], "cluster_centers_", None)
         if centers is not None:
             centers = np.asarray(centers) if np.shape(centers)[1:] == Z.shape[1:] else None
-        probabilities = np.max(estimator.predict_proba(X), axis=1) if show_confidence else None
+        probabilities = None
+        if show_confidence:
+            probabilities = _confidence(estimator.predict_proba(X))
         coordinates, centers, axis_names = _plane(Z, centers, reducer)
         return cls(
             coordinates=coordinates,
@@ -253,9 +263,7 @@ class EmbeddingDisplay:
         X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="X")
         labels = _check_labels(labels, "labels")
         if probabilities is not None:
-            probabilities = np.asarray(probabilities)
-            if probabilities.ndim == 2:
-                probabilities = probabilities.max(axis=1)
+            probabilities = _confidence(probabilities)
         check_consistent_length(X, labels, probabilities)
         coordinates, _, axis_names = _plane(X, None, reducer)
         return cls(
@@ -339,13 +347,15 @@ class EmbeddingDisplay:
                 "zorder": 1,
             }
             self.noise_ = ax.scatter(
-                *coordinates[noise].T, **_validate_style_kwargs(kw, noise_kw or {})
+                *coordinates[noise].T, **validate_style_kwargs(kw, noise_kw or {})
             )
 
         order = np.random.RandomState(0).permutation(np.flatnonzero(~noise))
-        kw = common | {"color": [colors[k] for k in member[order]], "alpha": opacity[order]}
+        kw = common | {"color": [colors[k] for k in member[order]]}
+        if len(order):
+            kw["alpha"] = opacity[order]
         self.scatter_ = ax.scatter(
-            *coordinates[order].T, **_validate_style_kwargs(kw, scatter_kw or {})
+            *coordinates[order].T, **validate_style_kwargs(kw, scatter_kw or {})
         )
 
         real = clusters != -1
@@ -381,7 +391,7 @@ class EmbeddingDisplay:
             for xy, name, color in zip(anchors, badges, badge_colors, strict=True):
                 if self.centers is not None:
                     kw["bbox"] = {"boxstyle": "circle", "fc": "white", "ec": color, "lw": 1.5}
-                kw = _validate_style_kwargs(kw, text_kw or {})
+                kw = validate_style_kwargs(kw, text_kw or {})
                 self.text_.append(ax.text(*xy, str(name), **kw))
 
         entries = dict(zip(map(str, ids), colors, strict=True)) if legend else {}

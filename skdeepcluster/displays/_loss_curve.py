@@ -1,7 +1,7 @@
 import numpy as np
-from sklearn.utils._plotting import _validate_style_kwargs
 from sklearn.utils.validation import check_is_fitted
 
+from skdeepcluster._sklearn import validate_style_kwargs
 from skdeepcluster.displays._common import label_color, legend_beside, new_axes
 from skdeepcluster.metrics._scorers import _last_step
 
@@ -158,7 +158,7 @@ class LossCurveDisplay:
                 "marker": "o" if len(values) == 1 else "",
             }
             epochs = starts[stage] + np.arange(1, len(values) + 1)
-            (line,) = ax.plot(epochs, values, **_validate_style_kwargs(kw, line_kw or {}))
+            (line,) = ax.plot(epochs, values, **validate_style_kwargs(kw, line_kw or {}))
             self.lines_[stage, term] = line
         self.boundaries_ = [
             ax.axvline(end + 0.5, color="0.6", linestyle=":", linewidth=1, zorder=0)

@@ -1,8 +1,8 @@
 import numpy as np
 from sklearn.metrics import silhouette_samples
-from sklearn.utils import _safe_indexing, check_consistent_length, check_random_state
-from sklearn.utils._plotting import _validate_style_kwargs
+from sklearn.utils import check_consistent_length, check_random_state
 
+from skdeepcluster._sklearn import safe_indexing, validate_style_kwargs
 from skdeepcluster.displays._common import estimator_labels, label_colors, new_axes
 from skdeepcluster.metrics._matching import _check_labels
 from skdeepcluster.metrics._scorers import _flat, _last_step
@@ -189,9 +189,9 @@ class SilhouetteDisplay:
                 "Silhouettes need 2 to n_samples - 1 clusters; without noise there are "
                 f"{n_clusters} in {len(rows)} samples."
             )
-        X = _safe_indexing(X, rows)
+        X = safe_indexing(X, rows)
         if metric == "precomputed":
-            X = _safe_indexing(X, rows, axis=1)
+            X = safe_indexing(X, rows, axis=1)
         values = silhouette_samples(X, labels, metric=metric)
         return cls(values=values, labels=labels).plot(
             ax, mean_line=mean_line, shape_kw=shape_kw, line_kw=line_kw
@@ -232,7 +232,7 @@ class SilhouetteDisplay:
             edges = top + np.repeat(np.arange(len(ordered) + 1), 2)[1:-1]
             kw = {"facecolor": color, "edgecolor": color, "linewidth": 0.5, "alpha": 0.8}
             shape = ax.fill_betweenx(
-                edges, 0, np.repeat(ordered, 2), **_validate_style_kwargs(kw, shape_kw or {})
+                edges, 0, np.repeat(ordered, 2), **validate_style_kwargs(kw, shape_kw or {})
             )
             self.shapes_.append(shape)
             middles.append(top + len(ordered) / 2)
@@ -242,7 +242,7 @@ class SilhouetteDisplay:
         if mean_line:
             mean = values.mean()
             kw = {"color": "0.25", "linestyle": "--", "linewidth": 1, "label": f"mean {mean:.2f}"}
-            self.line_ = ax.axvline(mean, **_validate_style_kwargs(kw, line_kw or {}))
+            self.line_ = ax.axvline(mean, **validate_style_kwargs(kw, line_kw or {}))
             # Above the shapes, where nothing is drawn.
             ax.legend(
                 handles=[self.line_], loc="lower right", bbox_to_anchor=(1, 1), frameon=False,

@@ -1,9 +1,9 @@
 import numpy as np
 from scipy.cluster.hierarchy import dendrogram, is_valid_linkage
-from sklearn.utils._plotting import _validate_style_kwargs
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._kernels._trees import Dendrogram, select
+from skdeepcluster._sklearn import validate_style_kwargs
 from skdeepcluster.displays._common import NOISE_COLOR, label_color, new_axes
 from skdeepcluster.metrics._scorers import _last_step
 
@@ -287,7 +287,7 @@ class DendrogramDisplay:
         ]
         kw = {"colors": [to_rgba(color) for color in drawn["color_list"]], "linewidths": 1.2}
         self.lines_ = ax.add_collection(
-            LineCollection(segments, **_validate_style_kwargs(kw, line_kw or {}))
+            LineCollection(segments, **validate_style_kwargs(kw, line_kw or {}))
         )
         self.cut_line_ = None
         if cut is not None:
@@ -560,7 +560,7 @@ class CondensedTreeDisplay:
             "linewidths": 0.4,
         }
         self.polygons_ = ax.add_collection(
-            PolyCollection(outlines, **_validate_style_kwargs(kw, polygon_kw or {}))
+            PolyCollection(outlines, **validate_style_kwargs(kw, polygon_kw or {}))
         )
         kw = {
             "ha": "center",
@@ -569,7 +569,7 @@ class CondensedTreeDisplay:
             "clip_on": True,
             "path_effects": [withStroke(linewidth=2.5, foreground="white")],
         }
-        kw = _validate_style_kwargs(kw, text_kw or {})
+        kw = validate_style_kwargs(kw, text_kw or {})
         self.text_ = [
             ax.text(center[cluster], self.birth[cluster], str(self.label[cluster]), **kw)
             for cluster in np.flatnonzero(self.selected)

@@ -3,19 +3,16 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _fit_context,
-)
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, check_non_negative
 
+from skdeepcluster._sklearn import Interval, StrOptions, fit_context
 from skdeepcluster.algorithms.circle import N_EXACT, circle_layout, points_inside
+from skdeepcluster.base import Estimator, param
+from skdeepcluster.validation import check_rows
 
 
-class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     r"""Layout of soft clusters on a circle, along a shortest Hamiltonian cycle.
 
     The mapping of `HCHC`. It takes the memberships :math:`q_{sj}` of samples in clusters, as any
@@ -61,7 +58,7 @@ class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     anchors_ : ndarray of shape (n_clusters, 2)
         Place of each cluster on the circle.
 
-    distances_ : ndarray of shape (n_clusters, n_clusters)
+    cluster_distances_ : ndarray of shape (n_clusters, n_clusters)
         Distances of the clusters, from 0 to 1.
 
     cycle_length_ : float
@@ -70,11 +67,7 @@ class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     exact_ : bool
         Whether no cycle is shorter for certain.
 
-    n_features_in_ : int
-        Number of clusters seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the clusters seen during `fit`. Defined only if all are strings.
 
     See Also
     --------
@@ -108,14 +101,8 @@ class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     (150, 2)
     """
 
-    _parameter_constraints: dict = {
-        "method": [StrOptions({"auto", "exact", "heuristic"})],
-        "start_angle": [Interval(Real, None, None, closed="neither")],
-    }
-
-    def __init__(self, *, method="auto", start_angle=-np.pi / 2):
-        self.method = method
-        self.start_angle = start_angle
+    method: str = param("auto", StrOptions({"auto", "exact", "heuristic"}))
+    start_angle: float = param(-np.pi / 2, Interval(Real, None, None, closed="neither"))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -124,11 +111,11 @@ class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         return tags
 
     def _validate(self, X, reset):
-        X = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
+        X = check_rows(self, X, reset=reset, accept_sparse=False)
         check_non_negative(X, f"{type(self).__name__} (memberships in clusters)")
         return X
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Find the cycle.
 
@@ -155,7 +142,7 @@ class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         self.order_ = circle.order
         self.angles_ = circle.angles
         self.anchors_ = circle.anchors
-        self.distances_ = circle.distances
+        self.cluster_distances_ = circle.distances
         self.cycle_length_ = circle.length
         self.exact_ = circle.exact
         self._n_features_out = 2

@@ -1,21 +1,16 @@
 """GraphDegreeLinkage: agglomeration by the degrees of a directed graph of neighbors."""
 
 import warnings
+from collections.abc import Callable
 from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
-from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import pairwise_distances
-from sklearn.metrics.pairwise import _VALID_METRICS
-from sklearn.neighbors import NearestNeighbors
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import validate_data
 
 from skdeepcluster._kernels._degree_linkage import degree_linkage
 from skdeepcluster._kernels._trees import single_linkage
+from skdeepcluster._sklearn import Interval, StrOptions, fit_context
 from skdeepcluster.algorithms.degree_linkage import (
     components,
     gaussian_weights,
@@ -23,10 +18,24 @@ from skdeepcluster.algorithms.degree_linkage import (
     nearest_merges,
     outlying_merges,
 )
-from skdeepcluster.algorithms.neighbors import nearest_neighbors
+from skdeepcluster.algorithms.neighbors import nearest_by_blocks, nearest_neighbors
+from skdeepcluster.base import Clusterer, ThreadsMixin, param
+from skdeepcluster.validation import (
+    METRICS,
+    check_distances,
+    check_rows,
+    complete_metric,
+    metric_distances,
+    metric_rows,
+    scaled_to_range,
+)
+
+# Metrics of the search in trees.
+_TREE_METRICS = {"euclidean": "euclidean", "l2": "euclidean", "chebyshev": "chebyshev"}
+_TREE_METRICS |= dict.fromkeys(("manhattan", "cityblock", "l1"), "manhattan")
 
 
-class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
+class GraphDegreeLinkage(ThreadsMixin, Clusterer):
     r"""Agglomerative clustering by the degrees of a graph of nearest neighbors.
 
     Each sample has edges to its nearest neighbors, with weights
@@ -79,15 +88,21 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
 
         - "nearest_neighbors": samples.
         - "precomputed_nearest_neighbors": distances, a square matrix; a sparse one has no more
-          neighbors than it has entries.
+          neighbors than it has entries. The graph is a directed one, so they need not be symmetric.
         - "precomputed": weights of edges, from rows to columns, a square matrix. All are edges,
-          whatever `n_neighbors` is; those on the diagonal are ignored.
+          whatever `n_neighbors` is.
+
+        Distances and weights that are negative, nan or infinite are refused; what is on the
+        diagonal is ignored.
 
     metric : str or callable, default="euclidean"
-        The distance of samples: one of :func:`sklearn.metrics.pairwise_distances`.
+        The distance of samples: one of :func:`sklearn.metrics.pairwise_distances`, or a function of
+        two rows. Manhattan, Euclidean and Chebyshev distances of dense rows are searched in a tree,
+        all others are computed for each pair.
 
     metric_params : dict, default=None
-        Keyword arguments of the metric.
+        Keyword arguments of the metric. The variances `V` of "seuclidean" and the inverse `VI` of
+        the covariances of "mahalanobis" are those of `X` unless they are given.
 
     scale : float, default=1.0
         Factor of the mean squared distance to neighbors in the weights. Larger values let farther
@@ -103,9 +118,6 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
     local_weight : float, default=1.0
         The weight :math:`\lambda` in the criterion.
 
-    n_jobs : int, default=None
-        The number of threads in the search for neighbors. None means all that OpenMP offers, -1 all
-        processors. The result does not depend on it.
 
     Attributes
     ----------
@@ -137,11 +149,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
     affinity_matrix_ : sparse array of shape (n_samples, n_samples)
         The weights of the edges.
 
-    n_features_in_ : int
-        Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of features seen during `fit`. Defined only if all are strings.
 
     See Also
     --------
@@ -176,57 +184,31 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
     401
     """
 
-    _parameter_constraints: dict = {
-        "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
-        "affinity_threshold": [Interval(Real, 0, None, closed="neither"), None],
-        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
-        "affinity": [
-            StrOptions({"nearest_neighbors", "precomputed_nearest_neighbors", "precomputed"})
-        ],
-        "metric": [StrOptions(set(_VALID_METRICS)), callable],
-        "metric_params": [dict, None],
-        "scale": [Interval(Real, 0, None, closed="neither")],
-        "init": [StrOptions({"nearest_neighbors", "singletons"})],
-        "n_neighbor_clusters": [Interval(Integral, 1, None, closed="left")],
-        "local_weight": [Interval(Real, 0, None, closed="left")],
-        "n_jobs": [Integral, None],
-    }
-
-    def __init__(
-        self,
-        n_clusters=8,
-        *,
-        affinity_threshold=None,
-        n_neighbors=20,
-        affinity="nearest_neighbors",
-        metric="euclidean",
-        metric_params=None,
-        scale=1.0,
-        init="nearest_neighbors",
-        n_neighbor_clusters=5,
-        local_weight=1.0,
-        n_jobs=None,
-    ):
-        self.n_clusters = n_clusters
-        self.affinity_threshold = affinity_threshold
-        self.n_neighbors = n_neighbors
-        self.affinity = affinity
-        self.metric = metric
-        self.metric_params = metric_params
-        self.scale = scale
-        self.init = init
-        self.n_neighbor_clusters = n_neighbor_clusters
-        self.local_weight = local_weight
-        self.n_jobs = n_jobs
+    n_clusters: int | None = param(
+        8, Interval(Integral, 1, None, closed="left"), None, positional=True
+    )
+    affinity_threshold: float | None = param(None, Interval(Real, 0, None, closed="neither"), None)
+    n_neighbors: int = param(20, Interval(Integral, 1, None, closed="left"))
+    affinity: str = param(
+        "nearest_neighbors",
+        StrOptions({"nearest_neighbors", "precomputed_nearest_neighbors", "precomputed"}),
+    )
+    metric: str | Callable = param("euclidean", StrOptions(METRICS), callable)
+    metric_params: dict | None = param(None, dict, None)
+    scale: float = param(1.0, Interval(Real, 0, None, closed="neither"))
+    init: str = param("nearest_neighbors", StrOptions({"nearest_neighbors", "singletons"}))
+    n_neighbor_clusters: int = param(5, Interval(Integral, 1, None, closed="left"))
+    local_weight: float = param(1.0, Interval(Real, 0, None, closed="left"))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.pairwise = self.affinity != "nearest_neighbors"
         tags.input_tags.positive_only = tags.input_tags.pairwise
+        tags.input_tags.allow_nan = self._takes_nan()
         return tags
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Merge samples into clusters.
 
@@ -248,9 +230,9 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
                 f"Exactly one of n_clusters={self.n_clusters} and affinity_threshold="
                 f"{self.affinity_threshold} has to be set, and the other has to be None."
             )
-        X = self._validate(X)
+        X, unit, distances = self._measured(self._validate(X))
         n = X.shape[0]
-        W, nearest, lengths, top, sigma = self._graph(X)
+        W, nearest, lengths, top, sigma = self._graph(X, distances)
         self.affinity_matrix_ = W
 
         merges = _Merges(n)
@@ -268,10 +250,16 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         if n_apart > 1:
             # The same on a graph without directions.
             self._agglomerate((W + W.T) / 2, merges, top, sigma, counts=False)
-            self._join_components(X, W, merges)
+            self._join_components(W, merges, distances)
 
-        source, target, self.affinities_, self.distances_ = merges.concatenated()
-        tree = single_linkage(source.astype(np.int64), target.astype(np.int64), self.distances_)
+        source, target, self.affinities_, heights = merges.concatenated()
+        with np.errstate(over="ignore"):
+            self.distances_ = heights * unit
+        if unit > 1 and not np.isfinite(self.distances_).all():
+            raise ValueError(
+                "Distances between rows of X overflow. Scale X, for example by StandardScaler."
+            )
+        tree = single_linkage(source.astype(np.int64), target.astype(np.int64), heights)
         self.children_ = np.sort(tree[:, :2].astype(np.intp), axis=1)
         if self.n_clusters is None:
             # nan counts as large.
@@ -301,33 +289,54 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         heights = sigma * np.sqrt(np.log(np.maximum(top / affinities, 1)) / 2)
         merges.add(*firsts[edges.T], affinities if counts else 0.0, heights)
 
+    def _takes_nan(self):
+        return self.affinity == "nearest_neighbors" and self.metric == "nan_euclidean"
+
     def _validate(self, X):
-        precomputed = self.affinity != "nearest_neighbors"
-        X = validate_data(
+        X = check_rows(
             self,
             X,
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-            order="C",
+            reset=True,
             ensure_min_samples=2,
+            ensure_all_finite="allow-nan" if self._takes_nan() else True,
         )
-        if precomputed:
+        if self.affinity != "nearest_neighbors":
             what = "weights" if self.affinity == "precomputed" else "distances"
             if X.shape[0] != X.shape[1]:
                 raise ValueError(
                     f"With affinity={self.affinity!r} X is a square matrix of {what}, got shape "
                     f"{X.shape}."
                 )
-            if X.min() < 0:
-                raise ValueError(
-                    f"With affinity={self.affinity!r} X must have no negative {what}, got "
-                    f"{X.min():.3g}."
-                )
+            check_distances(X, f"Precomputed {what}")
         if self.n_clusters is not None and X.shape[0] < self.n_clusters:
             raise ValueError(f"n_samples={X.shape[0]} should be >= n_clusters={self.n_clusters}.")
         return X
 
-    def _graph(self, X):
+    def _measured(self, X):
+        """Rows whose distances fit their type; what these are to be multiplied by; a function that
+        gives them from some rows to others, if there is any."""
+        if self.affinity != "nearest_neighbors":
+            given = self.affinity == "precomputed_nearest_neighbors" and not issparse(X)
+            return X, 1.0, (lambda rows, others=slice(None): X[rows][:, others]) if given else None
+        unit = 1.0
+        if self._metric_of_tree() is not None:
+            X, unit = scaled_to_range(X)
+        X = metric_rows(X, self.metric)
+        params = complete_metric(self.metric, self.metric_params, X)
+        n_threads = self._n_threads()
+
+        def distances(rows, others=slice(None)):
+            return metric_distances(X[rows], X[others], self.metric, params, n_jobs=n_threads)
+
+        return X, unit, distances
+
+    def _metric_of_tree(self):
+        """The name of the metric that a tree would search by, if there is one."""
+        if callable(self.metric) or self.metric_params:
+            return None
+        return _TREE_METRICS.get(self.metric)
+
+    def _graph(self, X, distances):
         """Weights; the nearest neighbor of each row, or -1, and how far it is; the affinity of two
         samples at distance 0, and the scale of distances."""
         n = X.shape[0]
@@ -338,7 +347,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
             lengths = np.sqrt(np.log(largest / weights))
             top = 2 * largest**2
         else:
-            rows, columns, lengths = self._neighbors(X)
+            rows, columns, lengths = self._neighbors(X, distances)
             weights, sigma = gaussian_weights(lengths, self.scale)
             top = 2.0
         starts = np.searchsorted(rows, np.arange(n + 1))
@@ -350,61 +359,32 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         W = csr_array((weights, (rows, columns)), shape=(n, n))
         return W, nearest, length, top, sigma
 
-    def _neighbors(self, X):
+    def _neighbors(self, X, distances):
         """Edges to the nearest neighbors, nearest first: rows, columns, distances."""
         n = X.shape[0]
         n_neighbors = min(self.n_neighbors, n - 1)
-        n_threads = _openmp_effective_n_threads(self.n_jobs)
-        if self.affinity == "precomputed_nearest_neighbors" and issparse(X):
+        if distances is None:
             rows, columns, lengths = _edges(X)
             near = np.arange(len(rows)) - np.searchsorted(rows, rows) < n_neighbors
             return rows[near], columns[near], lengths[near]
-        if (
-            self.affinity == "nearest_neighbors"
-            and self.metric in ("euclidean", "l2")
-            and not self.metric_params
-            and not issparse(X)
-        ):
-            squares, neighbors = nearest_neighbors(X, n_neighbors, n_threads)
-            lengths = np.sqrt(squares)
+        metric = self._metric_of_tree()
+        if self.affinity == "nearest_neighbors" and metric is not None and not issparse(X):
+            n_threads = self._n_threads()
+            lengths, neighbors = nearest_neighbors(X, n_neighbors, n_threads, metric)
         else:
-            precomputed = self.affinity != "nearest_neighbors"
-            lengths, neighbors = (
-                NearestNeighbors(
-                    n_neighbors=n_neighbors,
-                    metric="precomputed" if precomputed else self.metric,
-                    metric_params=None if precomputed else self.metric_params,
-                    n_jobs=n_threads,
-                )
-                .fit(X)
-                .kneighbors()
-            )
-            if not np.isfinite(lengths).all():
-                raise ValueError(
-                    f"metric={self.metric!r} gave a distance that is infinite or nan; use another "
-                    "metric, or precomputed distances without such entries."
-                )
-        rows = np.repeat(np.arange(n), n_neighbors)
-        return rows, neighbors.ravel(), lengths.ravel().astype(np.float64)
+            lengths, neighbors = nearest_by_blocks(distances, n, n_neighbors)
+        return np.repeat(np.arange(n), n_neighbors), neighbors.ravel(), lengths.ravel()
 
-    def _join_components(self, X, W, merges):
+    def _join_components(self, W, merges, distances):
         """Merge what no edge connects."""
         labels, firsts = merges.clusters()
         n_clusters = len(firsts)
         if n_clusters == 1:
             return
-        if self.affinity == "precomputed" or (
-            self.affinity == "precomputed_nearest_neighbors" and issparse(X)
-        ):
+        if distances is None:
             merges.add(np.repeat(firsts[0], n_clusters - 1), firsts[1:], 0.0, np.inf)
             return
-
-        def distances(hubs):
-            if self.affinity == "nearest_neighbors":
-                return pairwise_distances(X[hubs], metric=self.metric, **(self.metric_params or {}))
-            return X[np.ix_(hubs, hubs)]
-
-        edges, heights = hub_linkage(W, labels, distances)
+        edges, heights = hub_linkage(W, labels, lambda hubs: distances(hubs, hubs))
         merges.add(*firsts[edges.T], 0.0, heights)
 
 

@@ -9,9 +9,9 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.extmath import row_norms
 
 from skdeepcluster._kernels import _kmeans
+from skdeepcluster.validation import FLOATS, dtype_in_range, rows_of_size_one
 from skdeepcluster.validation._inputs import is_on_disk
 
-FLOATS = [np.float64, np.float32]
 # What is read at once from a file, in bytes.
 READ_BYTES = 2**26
 # Bounds that are held at once, and of how many centres at most.
@@ -28,8 +28,6 @@ WORTH_A_CHOICE = 2**30
 # Seeds are chosen among so many rows at least, and among so many for each of them.
 MIN_SEED_ROWS = 10_000
 SEED_ROWS = 10
-# Beyond these sizes squares do not fit float32.
-FLOAT32_RANGE = 1e-15, 1e15
 
 
 def ranges(n, size):
@@ -53,7 +51,7 @@ class Rows:
     principal directions. Where these are of no help, all features are multiplied.
     """
 
-    def __init__(self, X, n_threads, *, unit=False, index=None):
+    def __init__(self, X, n_threads, *, unit=False, index=None, scale=0.0):
         self.X, self.n_threads, self.unit, self.index = X, n_threads, unit, index
         self.shape = (len(X) if index is None else len(index)), X.shape[1]
         self.dtype = X.dtype if X.dtype in FLOATS else np.dtype(np.float64)
@@ -61,7 +59,7 @@ class Rows:
         self.on_disk = is_on_disk(X)
         if not self.on_disk:
             self.X = self._checked(X)
-        self._check_range()
+        self._check_range(scale)
         every = max(1, self.shape[0] // SAMPLE_ROWS)
         sample = self.take(slice(None, None, every))
         self.shift = sample.mean(axis=0, dtype=np.float64).astype(self.dtype)
@@ -77,6 +75,7 @@ class Rows:
         rows = np.ascontiguousarray(rows, self.dtype)
         if not self.unit:
             return rows
+        rows = rows_of_size_one(rows)
         norms = np.sqrt(row_norms(rows.astype(np.float64, copy=False), squared=True))
         if not norms.all():
             raise ValueError(
@@ -106,19 +105,16 @@ class Rows:
             size = READ_BYTES // (self.shape[1] * self.dtype.itemsize)
         return ((block, self.take(block)) for block in ranges(self.shape[0], size))
 
-    def _check_range(self):
-        largest = 0.0
+    def _check_range(self, largest):
         for _, rows in self.blocks():
             extremes = np.abs([rows.min(), rows.max()])
             if not np.isfinite(extremes).all():
                 assert_all_finite(rows, input_name="X")
-            largest = max(largest, *extremes)
-        low, high = FLOAT32_RANGE
-        if self.dtype == np.float32 and largest > 0 and not low < largest < high:
-            self.dtype = np.dtype(np.float64)
+            largest = max(largest, *extremes.astype(np.float64))
+        dtype = dtype_in_range(self.dtype, largest, self.shape[1])
+        if dtype != self.dtype:
+            self.dtype = dtype
             self.X = self.X if self.on_disk else self._checked(self.X)
-        if largest > np.sqrt(np.finfo(self.dtype).max / self.shape[1]) / 4:
-            raise ValueError(f"Distances overflow: X has values up to {largest:.3g}. Scale X.")
 
     # ---------------------------------------------------------------- bounds
 
@@ -282,8 +278,59 @@ def seeds(rows, k, rng):
     return X[chosen]
 
 
+def fill_empty(rows, centers, labels, distances):
+    """Move centers without rows to the rows that are farthest from their own, one to each.
+
+    No cluster loses its last row: some stay empty only where all other rows are copies.
+
+    Parameters
+    ----------
+    rows : Rows
+    centers : (k, d) array
+    labels : (n,) array of int32
+        Output: also of the rows that are centers now.
+    distances : (n,) array
+        Squared, to the centers that the labels say. Output likewise.
+
+    Returns
+    -------
+    centers : (k, d) array
+    moved : array of int
+        The rows that are centers now.
+    left : array of int32
+        Their clusters before.
+    """
+    counts = np.bincount(labels, minlength=len(centers))
+    empty = np.flatnonzero(counts == 0)
+    moved = []
+    for row in np.argsort(-distances, kind="stable") if len(empty) else ():
+        if len(moved) == len(empty) or distances[row] == 0:
+            break
+        if counts[labels[row]] > 1:
+            counts[labels[row]] -= 1
+            moved.append(row)
+    moved = np.sort(np.array(moved, np.intp))
+    left = labels[moved]
+    if len(moved):
+        centers = centers.copy()
+        labels[moved], distances[moved] = empty[: len(moved)], 0
+        centers[labels[moved]] = rows.take(moved)
+    return centers, moved, left
+
+
+def settle(rows, centers, labels, distances):
+    """Label rows by centers, which stay where they are unless they have no rows; return these."""
+    rows.nearest(centers, labels, distances)
+    while True:
+        centers, moved, _ = fill_empty(rows, centers, labels, distances)
+        if not len(moved):
+            return centers
+        # Others may lose their rows now; but each time more rows are centers.
+        rows.nearest(centers, labels, distances)
+
+
 def lloyd(rows, centers, max_iter, tol, on_pass=None):
-    """Means of the nearest rows until they rest; one without rows stays where it is.
+    """Means of the nearest rows until they rest; one without rows moves to the farthest.
 
     Returns centres, labels, squared distances and the number of passes.
     """
@@ -301,6 +348,12 @@ def lloyd(rows, centers, max_iter, tol, on_pass=None):
         counts = rows.nearest(centers, labels, distances, sums)
         if np.array_equal(labels, before):
             return centers, labels, distances, n_iter
+        centers, filled, left = fill_empty(rows, centers, labels, distances)
+        if len(filled):
+            some = rows.take(filled).astype(np.float64)
+            np.subtract.at(sums, left, some)
+            sums[labels[filled]] = some
+            counts = np.bincount(labels, minlength=len(centers))
         means = sums / np.maximum(counts, 1)[:, np.newaxis]
         if rows.unit:
             lengths = np.linalg.norm(means, axis=1, keepdims=True)
@@ -312,5 +365,5 @@ def lloyd(rows, centers, max_iter, tol, on_pass=None):
         stop = on_pass is not None and on_pass(centers)
         if movement <= tol or stop:
             break
-    rows.nearest(centers, labels, distances)
+    centers = settle(rows, centers, labels, distances)
     return centers, labels, distances, n_iter

@@ -4,8 +4,9 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from sklearn.utils.validation import check_consistent_length, column_or_1d
+
+from skdeepcluster._sklearn import Interval, StrOptions, validate_params
 
 
 def water_filling(sizes, target, rng):

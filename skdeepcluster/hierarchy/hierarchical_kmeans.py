@@ -6,23 +6,24 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import (
-    BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
-    ClusterMixin,
     TransformerMixin,
-    _fit_context,
 )
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import pairwise_distances
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.parallel import _get_threadpool_controller
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from skdeepcluster.hierarchy._kmeans import FLOATS, Rows, lloyd, seeds
+from skdeepcluster._sklearn import (
+    Interval,
+    StrOptions,
+    fit_context,
+)
+from skdeepcluster.base import Clusterer, ThreadsMixin, param
+from skdeepcluster.hierarchy._kmeans import Rows, lloyd, seeds, settle
 from skdeepcluster.hierarchy._sampling import balanced_sample, members
+from skdeepcluster.validation import FLOATS, as_array, check_rows, largest_value
 from skdeepcluster.validation._inputs import is_on_disk
 
 # "auto": rows in a cluster of the finest level, clusters in one of each further level, and the
@@ -31,11 +32,11 @@ FINEST, COARSER, FEWEST = 20, 4, 20
 
 
 class HierarchicalKMeans(
+    ThreadsMixin,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    ClusterMixin,
-    BaseEstimator,
+    Clusterer,
 ):
     r"""K-means of the centers of k-means, with resampling.
 
@@ -58,7 +59,7 @@ class HierarchicalKMeans(
 
     Parameters
     ----------
-    n_clusters : "auto", int or list of int, default="auto"
+    n_clusters : "auto", int or array-like of int, default="auto"
         The numbers of clusters from the finest level to the coarsest, decreasing. "auto" has a
         cluster for 20 rows, and for 4 clusters of the level before, as long as there are 20. An
         int is plain k-means: one level, without resampling.
@@ -66,7 +67,7 @@ class HierarchicalKMeans(
     n_resamples : int, default=10
         How often each level is clustered anew from members of its clusters.
 
-    sample_size : "auto", int, list of int or None, default="auto"
+    sample_size : "auto", int, array-like of int or None, default="auto"
         How many members of each cluster are taken then, on all levels or on each. "auto" means
         half the mean number of members. A level with None or 1 is not resampled.
 
@@ -95,9 +96,6 @@ class HierarchicalKMeans(
     random_state : int, RandomState instance or None, default=None
         Determines starts and random members.
 
-    n_jobs : int, default=None
-        The number of threads. None means all that OpenMP offers, -1 all processors. The result does
-        not depend on it.
 
     Attributes
     ----------
@@ -133,11 +131,7 @@ class HierarchicalKMeans(
     n_iter_ : int
         The number of passes over the rows of the k-means of the finest level.
 
-    n_features_in_ : int
-        Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of features seen during `fit`. Defined only if all are strings.
 
     See Also
     --------
@@ -165,56 +159,29 @@ class HierarchicalKMeans(
     True
     """
 
-    _parameter_constraints: dict = {
-        "n_clusters": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), list],
-        "n_resamples": [Interval(Integral, 0, None, closed="left")],
-        "sample_size": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-            list,
-            None,
-        ],
-        "resample_strategy": [StrOptions({"closest", "random"})],
-        "metric": [StrOptions({"euclidean", "cosine"})],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
-        "init": [StrOptions({"k-means++", "random"}), "array-like"],
-        "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
-    }
-
-    def __init__(
-        self,
-        n_clusters="auto",
-        *,
-        n_resamples=10,
-        sample_size="auto",
-        resample_strategy="closest",
-        metric="euclidean",
-        max_iter=50,
-        tol=0.0,
-        n_init=1,
-        init="k-means++",
-        random_state=None,
-        n_jobs=None,
-    ):
-        self.n_clusters = n_clusters
-        self.n_resamples = n_resamples
-        self.sample_size = sample_size
-        self.resample_strategy = resample_strategy
-        self.metric = metric
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_init = n_init
-        self.init = init
-        self.random_state = random_state
-        self.n_jobs = n_jobs
+    n_clusters: int | str | np.ndarray = param(
+        "auto",
+        StrOptions({"auto"}),
+        Interval(Integral, 1, None, closed="left"),
+        "array-like",
+        positional=True,
+    )
+    n_resamples: int = param(10, Interval(Integral, 0, None, closed="left"))
+    sample_size: int | str | np.ndarray | None = param(
+        "auto", StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), "array-like", None
+    )
+    resample_strategy: str = param("closest", StrOptions({"closest", "random"}))
+    metric: str = param("euclidean", StrOptions({"euclidean", "cosine"}))
+    max_iter: int = param(50, Interval(Integral, 1, None, closed="left"))
+    tol: float = param(0.0, Interval(Real, 0, None, closed="left"))
+    n_init: int = param(1, Interval(Integral, 1, None, closed="left"))
+    init: str | np.ndarray = param("k-means++", StrOptions({"k-means++", "random"}), "array-like")
+    random_state: int | np.random.RandomState | None = param(None, "random_state")
 
     # ---------------------------------------------------------------- fit
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Cluster the rows, then the centers, level by level.
 
@@ -278,32 +245,31 @@ class HierarchicalKMeans(
             if len(centers) < k:
                 warnings.warn(
                     f"Level {level} has {len(centers)} clusters, fewer than the {k} asked for: "
-                    "rows may repeat, or clusters lost all of theirs. Use fewer clusters or "
-                    "another start.",
+                    "rows repeat. Use fewer clusters.",
                     ConvergenceWarning,
                     stacklevel=2,
                 )
         return self
 
-    def _limited_threads(self):
-        """Matrix products are on one thread each: several are computed at once."""
-        return _get_threadpool_controller().limit(limits=1, user_api="blas")
-
     def _validate(self, X, reset):
+        X = as_array(X)
         on_disk = is_on_disk(X)
         # What is on disk is checked, and converted, as it is read.
-        return validate_data(
+        return check_rows(
             self,
             X,
             reset=reset,
             dtype="numeric" if on_disk else FLOATS,
             order=None if on_disk else "C",
+            accept_sparse=False,
             ensure_all_finite=not on_disk,
         )
 
-    def _rows(self, X):
-        n_threads = _openmp_effective_n_threads(self.n_jobs)
-        return Rows(X, n_threads, unit=self.metric == "cosine")
+    def _rows(self, X, centers=None):
+        """Rows of a type that holds distances among them, or to centers."""
+        n_threads = self._n_threads()
+        scale = 0.0 if centers is None else largest_value(centers)
+        return Rows(X, n_threads, unit=self.metric == "cosine", scale=scale)
 
     def _numbers_of_clusters(self, n):
         numbers = self.n_clusters
@@ -313,6 +279,7 @@ class HierarchicalKMeans(
                 numbers.append(-(-numbers[-1] // COARSER))
         elif isinstance(numbers, Integral):
             numbers = [numbers]
+        numbers = _listed(numbers)
         if (
             not numbers
             or not all(isinstance(k, Integral) and k >= 1 for k in numbers)
@@ -333,8 +300,9 @@ class HierarchicalKMeans(
         if isinstance(sizes, str):
             members = [n, *numbers[:-1]]
             return [max(1, m // (2 * k)) for m, k in zip(members, numbers, strict=True)]
-        if not isinstance(sizes, list):
+        if sizes is None or isinstance(sizes, Integral):
             sizes = [sizes] * len(numbers)
+        sizes = _listed(sizes)
         if len(sizes) != len(numbers) or not all(
             size is None or (isinstance(size, Integral) and size >= 1) for size in sizes
         ):
@@ -358,7 +326,7 @@ class HierarchicalKMeans(
         """Centers to begin with on the finest level, if there are any."""
         if isinstance(self.init, str):
             return None
-        centers = check_array(self.init, dtype=FLOATS, input_name="init")
+        centers = check_array(as_array(self.init), dtype=FLOATS, input_name="init")
         if centers.shape != (k, n_features):
             raise ValueError(
                 f"init has shape {centers.shape}, which should be ({k}, {n_features}): a center "
@@ -413,7 +381,7 @@ class HierarchicalKMeans(
             rows.choose_dimensions(centers)
             # The clusters known have other centers now.
             labels[:] = -1
-            rows.nearest(centers, labels, squares)
+            centers = settle(rows, centers, labels, squares)
             if stop:
                 break
         return centers, labels, squares, n_iter
@@ -437,7 +405,7 @@ class HierarchicalKMeans(
     def _nearest(self, X, centers):
         """Labels and squared distances of the nearest centers."""
         with self._limited_threads():
-            rows = self._rows(X)
+            rows = self._rows(X, centers)
             labels = np.full(len(X), -1, np.int32)
             squares = np.empty(len(X), rows.dtype)
             rows.choose_dimensions(centers)
@@ -492,9 +460,10 @@ class HierarchicalKMeans(
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
+        rows = self._rows(X, self.cluster_centers_)
+        centers = self.cluster_centers_.astype(rows.dtype, copy=False)
         distances = [
-            pairwise_distances(rows, self.cluster_centers_, metric=self.metric)
-            for _, rows in self._rows(X).blocks()
+            pairwise_distances(block, centers, metric=self.metric) for _, block in rows.blocks()
         ]
         return np.concatenate(distances).astype(X.dtype if X.dtype in FLOATS else np.float64)
 
@@ -550,3 +519,9 @@ class HierarchicalKMeans(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _listed(numbers):
+    """A list of what a sequence, array or tensor holds; empty if that is not one by one."""
+    numbers = as_array(numbers)
+    return list(numbers) if np.ndim(numbers) == 1 else []

@@ -1,8 +1,8 @@
 """What all clusterers around medoids share: input, distances, rounds, prediction."""
 
 import warnings
+from collections.abc import Callable
 from functools import partial
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -10,20 +10,20 @@ from scipy.sparse import issparse
 from scipy.spatial.distance import is_valid_y
 from sklearn import get_config
 from sklearn.base import (
-    BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
-    ClusterMixin,
     TransformerMixin,
 )
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, gen_batches
-from sklearn.utils._chunking import get_chunk_n_rows
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.parallel import _get_threadpool_controller
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
+from skdeepcluster._sklearn import (
+    StrOptions,
+    check_sample_weight,
+    get_chunk_n_rows,
+)
+from skdeepcluster.base import Clusterer, ThreadsMixin, param
 from skdeepcluster.medoids._distances import (
     Condensed,
     Euclidean,
@@ -63,21 +63,42 @@ class Solution(NamedTuple):
 
 
 class BaseMedoids(
+    ThreadsMixin,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    ClusterMixin,
-    BaseEstimator,
+    Clusterer,
 ):
-    """Clusters are the objects nearest to one of a few among them, the medoids."""
+    """Clusters are the objects nearest to one of a few among them, the medoids.
 
-    _parameter_constraints: dict = {
-        "n_clusters": [Interval(Integral, 1, None, closed="left")],
-        "metric": [StrOptions(METRICS | {"precomputed"}), callable],
-        "metric_params": [dict, None],
-        "n_jobs": [Integral, None],
-        "random_state": ["random_state"],
-    }
+    Parameters
+    ----------
+    metric : str or callable, default="euclidean"
+        The distance: any of :func:`sklearn.metrics.pairwise_distances`, a function of two rows, or
+        "precomputed", where `fit` takes a symmetric matrix of distances, or its upper triangle as
+        :func:`scipy.spatial.distance.pdist` returns it.
+
+    metric_params : dict, default=None
+        Keyword arguments of the metric.
+
+    Attributes
+    ----------
+    medoid_indices_ : ndarray of shape (n_clusters,)
+        The rows of the training data that are medoids.
+
+    cluster_centers_ : {ndarray, sparse matrix} of shape (n_clusters, n_features) or None
+        The medoids; None for precomputed distances.
+
+    labels_ : ndarray of shape (n_samples,)
+        The cluster of each object.
+
+    inertia_ : float
+        The loss: the sum of the distances to the nearest medoids, weighted by the sample weights.
+    """
+
+    metric: str | Callable = param("euclidean", StrOptions(METRICS | {"precomputed"}), callable)
+    metric_params: dict | None = param(None, dict, None)
+    random_state: int | np.random.RandomState | None = param(None, "random_state")
 
     # ---------------------------------------------------------------- input
 
@@ -104,7 +125,7 @@ class BaseMedoids(
 
     def _source(self, X):
         """Where the distances among the rows of X come from."""
-        n_threads = _openmp_effective_n_threads(self.n_jobs)
+        n_threads = self._n_threads()
         if self.metric == "precomputed" and X.ndim == 1:
             source = Condensed(X, n_threads)
             self.n_features_in_ = source.n
@@ -125,7 +146,7 @@ class BaseMedoids(
         return self.metric in EUCLIDEAN and not self.metric_params and not issparse(X)
 
     def _check_weights(self, sample_weight, n, k, name="n_clusters"):
-        weights = _check_sample_weight(
+        weights = check_sample_weight(
             as_array(sample_weight), np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True
         )
         n_objects = np.count_nonzero(weights)
@@ -135,10 +156,6 @@ class BaseMedoids(
         return weights
 
     # ---------------------------------------------------------------- fit
-
-    def _limited_threads(self):
-        """The threads are our own; those of BLAS would be in their way."""
-        return _get_threadpool_controller().limit(limits=1, user_api="blas")
 
     def _improve(self, X, search, rounds, context, objects=None):
         """Improve a solution round by round; of some objects, if they are not all of X."""
@@ -241,7 +258,7 @@ class BaseMedoids(
         if self._unit != 1:
             X, centers = (rows.astype(np.float64) / self._unit for rows in (X, centers))
         X = metric_rows(X, self.metric, centers)
-        n_threads = _openmp_effective_n_threads(self.n_jobs)
+        n_threads = self._n_threads()
         return X, centers.astype(X.dtype, copy=False), EUCLIDEAN[self.metric], n_threads
 
     def _to_medoids_by_blocks(self, X):
@@ -259,7 +276,7 @@ class BaseMedoids(
             D = self._unit * exact_euclidean(centers, X, *options).T
             return np.ascontiguousarray(D, dtype)
         X = metric_rows(X, self.metric, self.cluster_centers_)
-        n_threads = _openmp_effective_n_threads(self.n_jobs)
+        n_threads = self._n_threads()
         return metric_distances(
             X,
             self.cluster_centers_.astype(X.dtype, copy=False),
@@ -341,7 +358,7 @@ class BaseMedoids(
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
-        weights = _check_sample_weight(as_array(sample_weight), X, dtype=np.float64)
+        weights = check_sample_weight(as_array(sample_weight), X, dtype=np.float64)
         return -float(np.dot(weights, self._nearest(X)[1].astype(np.float64)))
 
     def __sklearn_tags__(self):

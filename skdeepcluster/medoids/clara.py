@@ -3,11 +3,11 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import _fit_context
 from sklearn.callback import with_callbacks
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
+from skdeepcluster._sklearn import Interval, RealNotInt, StrOptions, fit_context
+from skdeepcluster.base import param
 from skdeepcluster.medoids._base import BaseMedoids, Solution
 from skdeepcluster.medoids._init import initial_medoids, one_medoid
 from skdeepcluster.medoids._search import Search, eager
@@ -33,14 +33,6 @@ class CLARA(BaseMedoids):
     n_clusters : int, default=8
         The number of clusters and of medoids.
 
-    metric : str or callable, default="euclidean"
-        The distance: any of :func:`sklearn.metrics.pairwise_distances`, a function of two rows, or
-        "precomputed", where `fit` takes a symmetric matrix of distances, or its upper triangle as
-        :func:`scipy.spatial.distance.pdist` returns it.
-
-    metric_params : dict, default=None
-        Keyword arguments of the metric.
-
     max_samples : "auto", int or float, default="auto"
         The size of the samples: a number of objects, or a part of them. "auto" means
         max(1000, 40 * n_clusters). The original proposals, 40 + 2 * n_clusters for CLARA and
@@ -61,35 +53,16 @@ class CLARA(BaseMedoids):
     random_state : int, RandomState instance or None, default=None
         Determines the samples and the searches on them.
 
-    n_jobs : int, default=None
-        The number of threads. None means all that OpenMP offers, -1 all processors. The result does
-        not depend on it.
 
     Attributes
     ----------
-    medoid_indices_ : ndarray of shape (n_clusters,)
-        The rows of the training data that are medoids.
-
-    cluster_centers_ : {ndarray, sparse matrix} of shape (n_clusters, n_features) or None
-        The medoids; None for precomputed distances.
-
-    labels_ : ndarray of shape (n_samples,)
-        The cluster of each object.
-
-    inertia_ : float
-        The loss: the sum of the distances to the nearest medoids, weighted by the sample weights.
-
     n_iter_ : int
         The number of passes over the best sample.
 
     n_swaps_ : int
         The number of swaps on the best sample.
 
-    n_features_in_ : int
-        Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of features seen during `fit`. Defined only if all are strings.
 
     See Also
     --------
@@ -113,46 +86,20 @@ class CLARA(BaseMedoids):
     (5, 2)
     """
 
-    _parameter_constraints: dict = {
-        **BaseMedoids._parameter_constraints,
-        "max_samples": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-            Interval(RealNotInt, 0, 1, closed="right"),
-        ],
-        "init": [StrOptions({"random", "build", "lab", "k-medoids++"})],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-    }
-
-    def __init__(
-        self,
-        n_clusters=8,
-        *,
-        metric="euclidean",
-        metric_params=None,
-        max_samples="auto",
-        init="random",
-        n_init=5,
-        max_iter=300,
-        tol=1e-12,
-        random_state=None,
-        n_jobs=None,
-    ):
-        self.n_clusters = n_clusters
-        self.metric = metric
-        self.metric_params = metric_params
-        self.max_samples = max_samples
-        self.init = init
-        self.n_init = n_init
-        self.max_iter = max_iter
-        self.tol = tol
-        self.random_state = random_state
-        self.n_jobs = n_jobs
+    n_clusters: int = param(8, Interval(Integral, 1, None, closed="left"), positional=True)
+    max_samples: int | float | str = param(
+        "auto",
+        StrOptions({"auto"}),
+        Interval(Integral, 1, None, closed="left"),
+        Interval(RealNotInt, 0, 1, closed="right"),
+    )
+    init: str = param("random", StrOptions({"random", "build", "lab", "k-medoids++"}))
+    n_init: int = param(5, Interval(Integral, 1, None, closed="left"))
+    max_iter: int = param(300, Interval(Integral, 1, None, closed="left"))
+    tol: float = param(1e-12, Interval(Real, 0, None, closed="left"))
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
         """Find the medoids.
 

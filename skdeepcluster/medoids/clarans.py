@@ -3,11 +3,11 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import _fit_context
 from sklearn.callback import with_callbacks
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, RealNotInt
 
+from skdeepcluster._sklearn import Interval, RealNotInt, fit_context
+from skdeepcluster.base import param
 from skdeepcluster.medoids._base import BaseMedoids, Solution
 from skdeepcluster.medoids._init import initial_medoids, one_medoid
 from skdeepcluster.medoids._search import Search, random_neighbors
@@ -32,14 +32,6 @@ class CLARANS(BaseMedoids):
     n_clusters : int, default=8
         The number of clusters and of medoids.
 
-    metric : str or callable, default="euclidean"
-        The distance: any of :func:`sklearn.metrics.pairwise_distances`, a function of two rows, or
-        "precomputed", where `fit` takes a symmetric matrix of distances, or its upper triangle as
-        :func:`scipy.spatial.distance.pdist` returns it.
-
-    metric_params : dict, default=None
-        Keyword arguments of the metric.
-
     max_neighbors : int or float, default=0.025
         How many objects are drawn in vain before the search ends: a number, or a part of those that
         are not medoids. A draw stands for the swaps with all medoids.
@@ -56,35 +48,16 @@ class CLARANS(BaseMedoids):
     random_state : int, RandomState instance or None, default=None
         Determines the first medoids and the draws.
 
-    n_jobs : int, default=None
-        The number of threads. None means all that OpenMP offers, -1 all processors. The result does
-        not depend on it.
 
     Attributes
     ----------
-    medoid_indices_ : ndarray of shape (n_clusters,)
-        The rows of the training data that are medoids.
-
-    cluster_centers_ : {ndarray, sparse matrix} of shape (n_clusters, n_features) or None
-        The medoids; None for precomputed distances.
-
-    labels_ : ndarray of shape (n_samples,)
-        The cluster of each object.
-
-    inertia_ : float
-        The loss: the sum of the distances to the nearest medoids, weighted by the sample weights.
-
     n_iter_ : int
         The number of rounds of draws in the best search: each but the last ended with a swap.
 
     n_swaps_ : int
         The number of swaps of the best search.
 
-    n_features_in_ : int
-        Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of features seen during `fit`. Defined only if all are strings.
 
     See Also
     --------
@@ -108,42 +81,18 @@ class CLARANS(BaseMedoids):
     (5, 2)
     """
 
-    _parameter_constraints: dict = {
-        **BaseMedoids._parameter_constraints,
-        "max_neighbors": [
-            Interval(Integral, 1, None, closed="left"),
-            Interval(RealNotInt, 0, 1, closed="right"),
-        ],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-    }
-
-    def __init__(
-        self,
-        n_clusters=8,
-        *,
-        metric="euclidean",
-        metric_params=None,
-        max_neighbors=0.025,
-        n_init=2,
-        max_iter=10_000,
-        tol=1e-12,
-        random_state=None,
-        n_jobs=None,
-    ):
-        self.n_clusters = n_clusters
-        self.metric = metric
-        self.metric_params = metric_params
-        self.max_neighbors = max_neighbors
-        self.n_init = n_init
-        self.max_iter = max_iter
-        self.tol = tol
-        self.random_state = random_state
-        self.n_jobs = n_jobs
+    n_clusters: int = param(8, Interval(Integral, 1, None, closed="left"), positional=True)
+    max_neighbors: int | float = param(
+        0.025,
+        Interval(Integral, 1, None, closed="left"),
+        Interval(RealNotInt, 0, 1, closed="right"),
+    )
+    n_init: int = param(2, Interval(Integral, 1, None, closed="left"))
+    max_iter: int = param(10_000, Interval(Integral, 1, None, closed="left"))
+    tol: float = param(1e-12, Interval(Real, 0, None, closed="left"))
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
         """Find the medoids.
 

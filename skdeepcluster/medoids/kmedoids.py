@@ -2,11 +2,12 @@
 
 from numbers import Integral, Real
 
-from sklearn.base import _fit_context
+import numpy as np
 from sklearn.callback import with_callbacks
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 
+from skdeepcluster._sklearn import Interval, StrOptions, fit_context
+from skdeepcluster.base import param
 from skdeepcluster.medoids._base import BaseMedoids, Solution
 from skdeepcluster.medoids._init import check_init, initial_medoids, one_medoid
 from skdeepcluster.medoids._search import Search, alternate, eager, steepest
@@ -40,9 +41,6 @@ class KMedoids(BaseMedoids):
         "precomputed", where `fit` takes the distances: a symmetric matrix, which may be memory
         mapped, or its upper triangle as :func:`scipy.spatial.distance.pdist` returns it. The
         triangle inequality is not needed.
-
-    metric_params : dict, default=None
-        Keyword arguments of the metric.
 
     method : {"fasterpam", "fastpam1", "pam", "alternate"}, default="fasterpam"
         How a solution is improved.
@@ -86,35 +84,16 @@ class KMedoids(BaseMedoids):
     random_state : int, RandomState instance or None, default=None
         Determines the first medoids and the order in which "fasterpam" tries objects.
 
-    n_jobs : int, default=None
-        The number of threads. None means all that OpenMP offers, -1 all processors. The result does
-        not depend on it.
 
     Attributes
     ----------
-    medoid_indices_ : ndarray of shape (n_clusters,)
-        The rows of the training data that are medoids.
-
-    cluster_centers_ : {ndarray, sparse matrix} of shape (n_clusters, n_features) or None
-        The medoids; None for precomputed distances.
-
-    labels_ : ndarray of shape (n_samples,)
-        The cluster of each object.
-
-    inertia_ : float
-        The loss: the sum of the distances to the nearest medoids, weighted by the sample weights.
-
     n_iter_ : int
         The number of rounds for the best solution.
 
     n_swaps_ : int
         The number of swaps, or of changes of medoids for "alternate", for the best solution.
 
-    n_features_in_ : int
-        Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of features seen during `fit`. Defined only if all are strings.
 
     See Also
     --------
@@ -150,45 +129,20 @@ class KMedoids(BaseMedoids):
     array(['bar', 'dots'], dtype='<U4')
     """
 
-    _parameter_constraints: dict = {
-        **BaseMedoids._parameter_constraints,
-        "method": [StrOptions({"fasterpam", "fastpam1", "pam", "alternate"})],
-        "init": [StrOptions({"random", "build", "lab", "k-medoids++"}), "array-like"],
-        "n_init": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "store_distances": [StrOptions({"auto"}), "boolean"],
-    }
-
-    def __init__(
-        self,
-        n_clusters=8,
-        *,
-        metric="euclidean",
-        metric_params=None,
-        method="fasterpam",
-        init="random",
-        n_init="auto",
-        max_iter=300,
-        tol=1e-12,
-        store_distances="auto",
-        random_state=None,
-        n_jobs=None,
-    ):
-        self.n_clusters = n_clusters
-        self.metric = metric
-        self.metric_params = metric_params
-        self.method = method
-        self.init = init
-        self.n_init = n_init
-        self.max_iter = max_iter
-        self.tol = tol
-        self.store_distances = store_distances
-        self.random_state = random_state
-        self.n_jobs = n_jobs
+    n_clusters: int = param(8, Interval(Integral, 1, None, closed="left"), positional=True)
+    method: str = param("fasterpam", StrOptions({"fasterpam", "fastpam1", "pam", "alternate"}))
+    init: str | np.ndarray = param(
+        "random", StrOptions({"random", "build", "lab", "k-medoids++"}), "array-like"
+    )
+    n_init: int | str = param(
+        "auto", StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")
+    )
+    max_iter: int = param(300, Interval(Integral, 1, None, closed="left"))
+    tol: float = param(1e-12, Interval(Real, 0, None, closed="left"))
+    store_distances: bool | str = param("auto", StrOptions({"auto"}), "boolean")
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
         """Find the medoids.
 

@@ -3,12 +3,12 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import _fit_context
 from sklearn.callback import with_callbacks
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skdeepcluster._sklearn import Interval, StrOptions, fit_context
+from skdeepcluster.base import param
 from skdeepcluster.medoids._base import BaseMedoids, Solution
 from skdeepcluster.medoids._init import check_init, initial_medoids, one_medoid
 from skdeepcluster.medoids._search import Search, eager
@@ -18,14 +18,15 @@ from skdeepcluster.validation import as_array
 class BaseMedoidSilhouette(BaseMedoids):
     """What is maximized is the average medoid silhouette."""
 
-    _parameter_constraints: dict = {
-        **BaseMedoids._parameter_constraints,
-        "init": [StrOptions({"random", "build", "lab", "k-medoids++"}), "array-like"],
-        "n_init": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "store_distances": [StrOptions({"auto"}), "boolean"],
-    }
+    init: str | np.ndarray = param(
+        "random", StrOptions({"random", "build", "lab", "k-medoids++"}), "array-like"
+    )
+    n_init: int | str = param(
+        "auto", StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")
+    )
+    max_iter: int = param(300, Interval(Integral, 1, None, closed="left"))
+    tol: float = param(1e-12, Interval(Real, 0, None, closed="left"))
+    store_distances: bool | str = param("auto", StrOptions({"auto"}), "boolean")
 
     def score(self, X, y=None, sample_weight=None):
         """The average medoid silhouette.
@@ -77,14 +78,6 @@ class FasterMSC(BaseMedoidSilhouette):
         The number of clusters and of medoids. A single medoid is that of :class:`KMedoids`, with a
         silhouette of 0.
 
-    metric : str or callable, default="euclidean"
-        The distance: any of :func:`sklearn.metrics.pairwise_distances`, a function of two rows, or
-        "precomputed", where `fit` takes a symmetric matrix of distances, or its upper triangle as
-        :func:`scipy.spatial.distance.pdist` returns it.
-
-    metric_params : dict, default=None
-        Keyword arguments of the metric.
-
     init : {"random", "build", "lab", "k-medoids++"} or array-like, default="random"
         How to begin; see :class:`KMedoids`. An array is of shape (n_clusters,).
 
@@ -104,21 +97,9 @@ class FasterMSC(BaseMedoidSilhouette):
     random_state : int, RandomState instance or None, default=None
         Determines the first medoids and the order in which objects are tried.
 
-    n_jobs : int, default=None
-        The number of threads. None means all that OpenMP offers, -1 all processors. The result does
-        not depend on it.
 
     Attributes
     ----------
-    medoid_indices_ : ndarray of shape (n_clusters,)
-        The rows of the training data that are medoids.
-
-    cluster_centers_ : {ndarray, sparse matrix} of shape (n_clusters, n_features) or None
-        The medoids; None for precomputed distances.
-
-    labels_ : ndarray of shape (n_samples,)
-        The cluster of each object.
-
     medoid_silhouette_ : float
         The average medoid silhouette.
 
@@ -131,11 +112,7 @@ class FasterMSC(BaseMedoidSilhouette):
     n_swaps_ : int
         The number of swaps for the best solution.
 
-    n_features_in_ : int
-        Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of features seen during `fit`. Defined only if all are strings.
 
     See Also
     --------
@@ -157,33 +134,10 @@ class FasterMSC(BaseMedoidSilhouette):
     True
     """
 
-    def __init__(
-        self,
-        n_clusters=8,
-        *,
-        metric="euclidean",
-        metric_params=None,
-        init="random",
-        n_init="auto",
-        max_iter=300,
-        tol=1e-12,
-        store_distances="auto",
-        random_state=None,
-        n_jobs=None,
-    ):
-        self.n_clusters = n_clusters
-        self.metric = metric
-        self.metric_params = metric_params
-        self.init = init
-        self.n_init = n_init
-        self.max_iter = max_iter
-        self.tol = tol
-        self.store_distances = store_distances
-        self.random_state = random_state
-        self.n_jobs = n_jobs
+    n_clusters: int = param(8, Interval(Integral, 1, None, closed="left"), positional=True)
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
         """Find the medoids.
 
@@ -251,14 +205,6 @@ class DynMSC(BaseMedoidSilhouette):
     min_clusters : int, default=2
         The smallest number of clusters, at least 2.
 
-    metric : str or callable, default="euclidean"
-        The distance: any of :func:`sklearn.metrics.pairwise_distances`, a function of two rows, or
-        "precomputed", where `fit` takes a symmetric matrix of distances, or its upper triangle as
-        :func:`scipy.spatial.distance.pdist` returns it.
-
-    metric_params : dict, default=None
-        Keyword arguments of the metric.
-
     init : {"random", "build", "lab", "k-medoids++"} or array-like, default="random"
         How to begin; see :class:`KMedoids`. An array is of shape (max_clusters,).
 
@@ -278,9 +224,6 @@ class DynMSC(BaseMedoidSilhouette):
     random_state : int, RandomState instance or None, default=None
         Determines the first medoids and the order in which objects are tried.
 
-    n_jobs : int, default=None
-        The number of threads. None means all that OpenMP offers, -1 all processors. The result does
-        not depend on it.
 
     Attributes
     ----------
@@ -299,9 +242,6 @@ class DynMSC(BaseMedoidSilhouette):
     cluster_centers_ : {ndarray, sparse matrix} of shape (n_clusters_, n_features) or None
         The medoids; None for precomputed distances.
 
-    labels_ : ndarray of shape (n_samples,)
-        The cluster of each object.
-
     inertia_ : float
         The weighted sum of the distances to the nearest medoids.
 
@@ -311,11 +251,7 @@ class DynMSC(BaseMedoidSilhouette):
     n_swaps_ : int
         The number of swaps, for all numbers of clusters together.
 
-    n_features_in_ : int
-        Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of features seen during `fit`. Defined only if all are strings.
 
     See Also
     --------
@@ -336,42 +272,11 @@ class DynMSC(BaseMedoidSilhouette):
     3
     """
 
-    _parameter_constraints: dict = {
-        **BaseMedoidSilhouette._parameter_constraints,
-        "max_clusters": [Interval(Integral, 2, None, closed="left")],
-        "min_clusters": [Interval(Integral, 2, None, closed="left")],
-    }
-    _parameter_constraints.pop("n_clusters")
-
-    def __init__(
-        self,
-        max_clusters=20,
-        *,
-        min_clusters=2,
-        metric="euclidean",
-        metric_params=None,
-        init="random",
-        n_init="auto",
-        max_iter=300,
-        tol=1e-12,
-        store_distances="auto",
-        random_state=None,
-        n_jobs=None,
-    ):
-        self.max_clusters = max_clusters
-        self.min_clusters = min_clusters
-        self.metric = metric
-        self.metric_params = metric_params
-        self.init = init
-        self.n_init = n_init
-        self.max_iter = max_iter
-        self.tol = tol
-        self.store_distances = store_distances
-        self.random_state = random_state
-        self.n_jobs = n_jobs
+    max_clusters: int = param(20, Interval(Integral, 2, None, closed="left"), positional=True)
+    min_clusters: int = param(2, Interval(Integral, 2, None, closed="left"))
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
         """Find the number of clusters and the medoids.
 

@@ -4,8 +4,8 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.utils import check_array, check_consistent_length
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skdeepcluster._sklearn import Interval, StrOptions, validate_params
 from skdeepcluster.metrics._matching import _check_labels, best_match
 
 

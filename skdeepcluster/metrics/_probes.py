@@ -8,7 +8,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_X_y
-from sklearn.utils._param_validation import Interval, validate_params
+
+from skdeepcluster._sklearn import Interval, validate_params
 
 _ROWS = {
     "Z": ["array-like", "sparse matrix"],

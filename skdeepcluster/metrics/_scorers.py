@@ -12,9 +12,9 @@ from sklearn.metrics import (
     silhouette_score,
 )
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils import check_random_state
 
+from skdeepcluster._sklearn import Interval, StrOptions, safe_indexing, validate_params
 from skdeepcluster.metrics._matching import clustering_accuracy
 
 # Lower than any index, yet finite with a finite square: a search can average it and take its
@@ -83,7 +83,7 @@ class _UnsupervisedScorer:
         labels = labels[rows]
         if not 2 <= len(np.unique(labels)) < len(labels):
             return self.worst_score
-        X = _safe_indexing(X, rows)
+        X = safe_indexing(X, rows)
         space = _embed(estimator, X) if self.on == "embedding" else _flat(X)
         score = float(self.metric(space, labels))
         return score if self.greater_is_better else -score

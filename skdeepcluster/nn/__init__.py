@@ -7,6 +7,7 @@ from skdeepcluster.nn._autoencoder import (
     conv_autoencoder,
     mlp_autoencoder,
 )
+from skdeepcluster.nn._average import follow, follower
 from skdeepcluster.nn._contrast import contrast
 from skdeepcluster.nn._encoder import (
     conv_encoder,
@@ -34,6 +35,8 @@ __all__ = [
     "conv_trunk",
     "cosine_dissimilarity",
     "dense_encoder",
+    "follow",
+    "follower",
     "kl_divergence",
     "linear",
     "mean_triplet_loss",

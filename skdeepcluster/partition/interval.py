@@ -5,24 +5,25 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import (
-    BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
-    ClusterMixin,
     TransformerMixin,
-    _fit_context,
 )
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._kernels._interval import optimal_intervals
-
-FLOATS = [np.float64, np.float32]
+from skdeepcluster._sklearn import (
+    Interval,
+    StrOptions,
+    check_sample_weight,
+    fit_context,
+)
+from skdeepcluster.base import Clusterer, ThreadsMixin, param
+from skdeepcluster.validation import as_array, check_rows, largest_value, scaled_to_range
 
 
 class IntervalClustering(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
+    ThreadsMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clusterer
 ):
     r"""Optimal clustering of one feature into intervals.
 
@@ -49,9 +50,6 @@ class IntervalClustering(
         The loss. The center of an interval is the mean for squared errors, the median for absolute
         errors, which outliers disturb less.
 
-    n_jobs : int, default=None
-        The number of threads, from about half a million distinct values on. None means all that
-        OpenMP offers, -1 all processors. The result does not depend on it.
 
     Attributes
     ----------
@@ -69,13 +67,12 @@ class IntervalClustering(
         The loss.
 
     inertias_ : ndarray of shape (n_clusters,)
-        The least losses for 1, 2, ... intervals, all from the same fit.
+        The least losses for 1, 2, ... intervals, all from the same fit; infinite where no float is
+        as large.
 
     n_features_in_ : int
         Number of features seen during `fit`: 1.
 
-    feature_names_in_ : ndarray of shape (1,)
-        Names of features seen during `fit`. Defined only if all are strings.
 
     See Also
     --------
@@ -100,18 +97,10 @@ class IntervalClustering(
     array([98.33333333, 13.        ,  1.        ])
     """
 
-    _parameter_constraints: dict = {
-        "n_clusters": [Interval(Integral, 1, None, closed="left")],
-        "criterion": [StrOptions({"squared_error", "absolute_error"})],
-        "n_jobs": [Integral, None],
-    }
+    n_clusters: int = param(8, Interval(Integral, 1, None, closed="left"), positional=True)
+    criterion: str = param("squared_error", StrOptions({"squared_error", "absolute_error"}))
 
-    def __init__(self, n_clusters=8, *, criterion="squared_error", n_jobs=None):
-        self.n_clusters = n_clusters
-        self.criterion = criterion
-        self.n_jobs = n_jobs
-
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
         """Find the best intervals.
 
@@ -131,7 +120,9 @@ class IntervalClustering(
             The fitted estimator.
         """
         X = self._validate(X, reset=True)
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        weights = check_sample_weight(
+            as_array(sample_weight), X, dtype=np.float64, ensure_non_negative=True
+        )
         n_values = np.count_nonzero(weights)
         if n_values < self.n_clusters:
             of_weight = " of positive weight" if n_values < len(X) else ""
@@ -149,14 +140,18 @@ class IntervalClustering(
                 ConvergenceWarning,
                 stacklevel=2,
             )
+        # In units in which differences and sums are finite.
+        values, unit = scaled_to_range(values[:, np.newaxis])
+        values = values[:, 0]
         # Sums of values far from 0 would lose the digits that tell them apart.
         shift = np.float64(values[len(values) // 2])
         x = values.astype(np.float64) - shift
         # A power of two: no value is rounded.
-        scale = 2.0 ** np.frexp(np.abs(x).max())[1]
-        x /= scale
+        exponent = int(np.frexp(np.abs(x).max())[1])
+        x = np.ldexp(x, -exponent)
         squared = self.criterion == "squared_error"
-        n_threads = _openmp_effective_n_threads(self.n_jobs)
+        power = 2 if squared else 1
+        n_threads = self._n_threads()
         W, S, Q = (np.concatenate([[0.0], np.cumsum(sums)]) for sums in (w, w * x, w * x * x))
         borders, losses = optimal_intervals(x, W, S, Q, n_clusters, squared, n_threads)
         if squared:
@@ -164,17 +159,24 @@ class IntervalClustering(
         else:
             halves = (W[borders[:-1]] + W[borders[1:]]) / 2
             centers = x[np.maximum(np.searchsorted(W, halves) - 1, borders[:-1])]
-        centers = (centers * scale + shift).astype(X.dtype)
-        self.cluster_centers_ = centers[:, np.newaxis]
-        self.boundaries_ = centers[:-1] + np.diff(centers) / 2
+        centers = (np.ldexp(centers, exponent) + shift).astype(X.dtype)
+        self.cluster_centers_ = centers[:, np.newaxis] * unit
+        self.boundaries_ = (centers[:-1] + np.diff(centers) / 2) * unit
         self.labels_ = self._labels(X)
         self.inertia_ = self._loss(X, self.labels_, weights)
-        self.inertias_ = losses * scale ** (2 if squared else 1)
+        exponent += int(np.frexp(unit)[1]) - 1
+        with np.errstate(over="ignore"):
+            self.inertias_ = np.ldexp(losses, power * exponent)
+        if not np.isfinite(self.inertia_):
+            raise ValueError(
+                f"The loss overflows: X has values up to {largest_value(X):.3g}. Scale X, for "
+                "example by StandardScaler."
+            )
         self._n_features_out = n_clusters
         return self
 
     def _validate(self, X, reset):
-        X = validate_data(self, X, reset=reset, dtype=FLOATS, ensure_2d=False)
+        X = check_rows(self, X, reset=reset, accept_sparse=False, ensure_2d=False)
         if X.ndim == 1:
             X = X.reshape(-1, 1)
         if X.shape[1] != 1:
@@ -189,9 +191,10 @@ class IntervalClustering(
         return np.searchsorted(self.boundaries_, X[:, 0]).astype(np.int32)
 
     def _loss(self, X, labels, weights):
-        errors = np.abs(X[:, 0].astype(np.float64) - self.cluster_centers_[labels, 0])
         power = 2 if self.criterion == "squared_error" else 1
-        return float(np.dot(weights, errors**power))
+        with np.errstate(over="ignore"):
+            errors = np.abs(X[:, 0].astype(np.float64) - self.cluster_centers_[labels, 0])
+            return float(np.dot(weights, errors**power))
 
     def predict(self, X):
         """The interval of each value: that of the nearest center.
@@ -224,7 +227,8 @@ class IntervalClustering(
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
-        return np.abs(X - self.cluster_centers_[:, 0].astype(X.dtype))
+        with np.errstate(over="ignore"):
+            return np.abs(X - self.cluster_centers_[:, 0].astype(X.dtype))
 
     def score(self, X, y=None, sample_weight=None):
         """Minus the loss.
@@ -245,7 +249,7 @@ class IntervalClustering(
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        weights = check_sample_weight(as_array(sample_weight), X, dtype=np.float64)
         return -self._loss(X, self._labels(X), weights)
 
     def __sklearn_tags__(self):

@@ -39,12 +39,12 @@ class DeepCluster(SelfSupervised):
     n_whitened : int, default=256
         Principal components that are kept, at most.
 
-    reassign_every : int, default=None
+    update_interval : int, default=None
         Epochs of a round; by default one, or as many as make 60 steps, which a new head needs.
 
     Attributes
     ----------
-    prototype_labels_ : ndarray of shape (n_samples,)
+    pseudo_labels_ : ndarray of shape (n_samples,)
         Groups of the last round.
 
     See Also
@@ -75,7 +75,7 @@ class DeepCluster(SelfSupervised):
     """
 
     n_whitened: int = param(256, Interval(Integral, 1, None, closed="left"))
-    reassign_every: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
+    update_interval: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
 
     _least_every = 1
 
@@ -93,7 +93,7 @@ class DeepCluster(SelfSupervised):
 
     def _end_epoch(self, fit):
         steps = -(-len(fit.samples) // self.batch_size)
-        every = self.reassign_every or max(self._least_every, -(-STEPS_OF_HEAD // steps))
+        every = self.update_interval or max(self._least_every, -(-STEPS_OF_HEAD // steps))
         # A last round that is cut short would leave the network to a head that knows nothing.
         done, left = fit.epoch + 1, self.max_epochs - fit.epoch - 1
         if done % every == 0 and left >= every:
@@ -136,7 +136,7 @@ class DeepCluster(SelfSupervised):
         return {"label": F.cross_entropy(fit.module.head(features), fit.state.labels[batch.index])}
 
     def _attributes(self, fit):
-        return {"prototype_labels_": self._flat(fit, fit.state.labels).cpu().numpy()}
+        return {"pseudo_labels_": self._flat(fit, fit.state.labels).cpu().numpy()}
 
 
 class DeepClusterV2(SelfSupervised):
@@ -164,7 +164,7 @@ class DeepClusterV2(SelfSupervised):
     n_views : int, default=2
         Views :math:`V`. The first two fill a bank each, and sets of prototypes take turns.
 
-    kmeans_iter : int, default=10
+    inner_iter : int, default=10
         Steps of k-means in each epoch.
 
     Attributes
@@ -172,7 +172,7 @@ class DeepClusterV2(SelfSupervised):
     prototypes_ : ndarray of shape (n_heads, n_prototypes_, n_components)
         Of length one.
 
-    prototype_labels_ : ndarray of shape (n_heads, n_samples)
+    pseudo_labels_ : ndarray of shape (n_heads, n_samples)
         Groups of the last epoch.
 
     See Also
@@ -198,7 +198,7 @@ class DeepClusterV2(SelfSupervised):
     temperature: float = param(0.1, Interval(Real, 0, None, closed="neither"))
     n_heads: int = param(3, Interval(Integral, 1, None, closed="left"))
     n_views: int = param(2, Interval(Integral, 1, None, closed="left"))
-    kmeans_iter: int = param(10, Interval(Integral, 1, None, closed="left"))
+    inner_iter: int = param(10, Interval(Integral, 1, None, closed="left"))
 
     def _add_heads(self, module, width, plan, generator):
         prototypes = torch.zeros(self.n_heads, plan.n_prototypes, width)
@@ -221,7 +221,7 @@ class DeepClusterV2(SelfSupervised):
         for head in range(self.n_heads):
             Z = fit.state.banks[head % len(fit.state.banks)].cpu().numpy()
             centers, label = spherical_kmeans(
-                Z, fit.plan.n_prototypes, max_iter=self.kmeans_iter, seed=fit.seed()
+                Z, fit.plan.n_prototypes, max_iter=self.inner_iter, seed=fit.seed()
             )
             fit.module.prototypes[head] = torch.as_tensor(centers)
             labels.append(label)
@@ -239,7 +239,7 @@ class DeepClusterV2(SelfSupervised):
     def _attributes(self, fit):
         return {
             "prototypes_": fit.module.prototypes.cpu().numpy(),
-            "prototype_labels_": fit.state.labels.cpu().numpy(),
+            "pseudo_labels_": fit.state.labels.cpu().numpy(),
         }
 
 

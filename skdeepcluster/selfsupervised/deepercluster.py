@@ -38,7 +38,7 @@ class DeeperCluster(DeepCluster):
         Whether images are turned by 0, 90, 180 and 270 degrees, and the network has to tell by how
         much; "auto" for square images.
 
-    reassign_every : int, default=None
+    update_interval : int, default=None
         Epochs of a round; by default three, or as many as make 60 steps, which new heads need.
 
     Attributes

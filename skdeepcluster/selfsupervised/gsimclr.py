@@ -43,7 +43,7 @@ class GSimCLR(SimCLR):
     guide_epochs : int, default=30
         Epochs of the autoencoder.
 
-    guide_noise : float, default=0.1
+    noise_std : float, default=0.1
         Standard deviation :math:`\sigma` of the noise on its rows.
 
     coverage : {"uniform", "once"}, default="uniform"
@@ -81,7 +81,7 @@ class GSimCLR(SimCLR):
 
     batch_size: int = 64
     guide_epochs: int = param(30, Interval(Integral, 0, None, closed="left"))
-    guide_noise: float = param(0.1, Interval(Real, 0, None, closed="left"))
+    noise_std: float = param(0.1, Interval(Real, 0, None, closed="left"))
     coverage: str = param("uniform", StrOptions({"uniform", "once"}))
 
     def _plan(self, samples, side):
@@ -116,7 +116,7 @@ class GSimCLR(SimCLR):
         }
 
     def _restore(self, fit, batch):
-        noise = self.guide_noise * fit.normal(batch, *batch.x.shape[1:])
+        noise = self.noise_std * fit.normal(batch, *batch.x.shape[1:])
         restored = fit.module.guide(batch.x + noise)[1]
         return {"reconstruction": RECONSTRUCTION_LOSSES["mse"](batch.x, restored)}
 

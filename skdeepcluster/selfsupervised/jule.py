@@ -68,7 +68,7 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
         Share of the clusters that merge into others after each round. The paper has 0.9, and 0.2
         for faces: small ones take more rounds.
 
-    round_epochs : int, default=1
+    update_interval : int, default=1
         Epochs between merges. The paper has 20, of a slower optimiser; an encoder that knows the
         rows of a cluster by heart leaves few edges between them and others.
 
@@ -149,7 +149,7 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
     )
     n_components: int | None = 160
     merge_rate: float = param(0.5, Interval(Real, 0, 1, closed="right"))
-    round_epochs: int = param(1, Interval(Integral, 1, None, closed="left"))
+    update_interval: int = param(1, Interval(Integral, 1, None, closed="left"))
     recluster: bool = param(True, "boolean")
     n_neighbors: int = param(20, Interval(Integral, 1, None, closed="left"))
     n_neighbor_clusters: int = param(5, Interval(Integral, 1, None, closed="left"))
@@ -211,7 +211,7 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
         labels = fit.state.labels.int().cpu().numpy()
         n = int(labels.max()) + 1
         fit.history["refine"].setdefault("n_clusters", []).append(float(n))
-        if (fit.epoch + 1) % self.round_epochs:
+        if (fit.epoch + 1) % self.update_interval:
             return False
         n_left = max(self.n_clusters, n - math.ceil(self.merge_rate * n))
         Z = fit.over_all_rows(fit.module.encode).cpu().numpy()
@@ -263,7 +263,7 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
         return ReadOut(loss, labels, found)
 
     def _training_rows(self):
-        return torch.as_tensor(self.embedding_).float(), torch.as_tensor(self.labels_).long()
+        return torch.tensor(self.embedding_).float(), torch.tensor(self.labels_).long()
 
     def _evaluate(self, module, samples):
         return self._loss_and_labels(module, samples, *self._training_rows())

@@ -36,15 +36,15 @@ class MLCD(TeacherBase):
     negative_rate : float, default=1
         Share of the groups that take part in a step as wrong ones.
 
-    scale : float, default=16
-        :math:`\beta`.
+    temperature : float, default=0.0625
+        :math:`1 / \beta`: the smaller, the sharper right groups are told from wrong ones.
 
     margin : float, default=0
         :math:`m`.
 
     Attributes
     ----------
-    positives_ : ndarray of shape (n_samples, n_positives)
+    pseudo_labels_ : ndarray of shape (n_samples, n_positives)
         The groups :math:`P_i`, nearest first.
 
     prototypes_ : ndarray of shape (n_prototypes_, n_components)
@@ -76,7 +76,7 @@ class MLCD(TeacherBase):
 
     n_positives: int = param(4, Interval(Integral, 1, None, closed="left"))
     negative_rate: float = param(1.0, Interval(Real, 0, 1, closed="right"))
-    scale: float = param(16.0, Interval(Real, 0, None, closed="neither"))
+    temperature: float = param(0.0625, Interval(Real, 0, None, closed="neither"))
     margin: float = param(0.0, Interval(Real, -1, 1, closed="both"))
 
     def _clusters(self, features, seed):
@@ -103,14 +103,14 @@ class MLCD(TeacherBase):
         drawn = torch.rand(cosine.shape[1], generator=fit.generator) < self.negative_rate
         negative = ~positive & drawn.to(z.device)
         return {
-            "positive": _log_one_plus(self.scale * (self.margin - cosine), positive),
-            "negative": _log_one_plus(self.scale * cosine, negative),
+            "positive": _log_one_plus((self.margin - cosine) / self.temperature, positive),
+            "negative": _log_one_plus(cosine / self.temperature, negative),
         }
 
     def _attributes(self, fit):
         prototypes = F.normalize(fit.module.prototypes.detach(), dim=1)
         return super()._attributes(fit) | {
-            "positives_": fit.side.rows["label"].cpu().numpy(),
+            "pseudo_labels_": fit.side.rows["label"].cpu().numpy(),
             "prototypes_": prototypes.cpu().numpy(),
         }
 

@@ -40,7 +40,7 @@ class ODC(OnlineBase):
     memory_momentum : float, default=0.5
         Weight :math:`\mu` of the new features in the memory.
 
-    centroid_interval : int, default=10
+    update_interval : int, default=10
         Steps between two updates of the centroids.
 
     min_cluster_size : int, default=None
@@ -61,7 +61,7 @@ class ODC(OnlineBase):
     prototypes_ : ndarray of shape (n_prototypes_, n_components)
         The centroids.
 
-    prototype_labels_ : ndarray of shape (n_samples,)
+    pseudo_labels_ : ndarray of shape (n_samples,)
         The labels at the end.
 
     n_splits_ : int
@@ -88,7 +88,7 @@ class ODC(OnlineBase):
 
     n_components: int = 256
     memory_momentum: float = param(0.5, Interval(Real, 0, 1, closed="both"))
-    centroid_interval: int = param(10, Interval(Integral, 1, None, closed="left"))
+    update_interval: int = param(10, Interval(Integral, 1, None, closed="left"))
     min_cluster_size: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
     reweight_power: float = param(0.5, Interval(Real, 0, None, closed="left"))
     assign: str = param("dot", StrOptions({"dot", "euclidean"}))
@@ -143,7 +143,7 @@ class ODC(OnlineBase):
         memory = F.normalize(torch.lerp(fit.state.memory[index], fit.state.seen, momentum))
         fit.state.memory[index] = memory
         fit.state.labels[index] = self._nearest(fit, memory)
-        if (fit.step + 1) % self.centroid_interval == 0:
+        if (fit.step + 1) % self.update_interval == 0:
             self._move_centroids(fit)
         self._dissolve_small(fit)
 
@@ -195,6 +195,6 @@ class ODC(OnlineBase):
     def _attributes(self, fit):
         return {
             "prototypes_": fit.module.prototypes.cpu().numpy(),
-            "prototype_labels_": fit.state.labels.cpu().numpy(),
+            "pseudo_labels_": fit.state.labels.cpu().numpy(),
             "n_splits_": fit.state.n_splits,
         }

@@ -38,16 +38,16 @@ class SeLa(SelfSupervised):
     n_heads : int, default=5
         Sets of labels :math:`H`.
 
-    sharpness : float, default=25
-        :math:`\lambda`: the larger, the nearer are the labels to the optimum, and the longer they
-        take.
+    reg : float, default=0.04
+        :math:`1 / \lambda`: the smaller, the nearer are the labels to the optimum, and the longer
+        they take.
 
-    n_relabels : int, default=50
+    n_updates : int, default=50
         How often labels are found: often at first, and less often later.
 
     Attributes
     ----------
-    prototype_labels_ : ndarray of shape (n_heads, n_samples)
+    pseudo_labels_ : ndarray of shape (n_heads, n_samples)
         The last labels.
 
     See Also
@@ -77,8 +77,8 @@ class SeLa(SelfSupervised):
     """
 
     n_heads: int = param(5, Interval(Integral, 1, None, closed="left"))
-    sharpness: float = param(25.0, Interval(Real, 0, None, closed="neither"))
-    n_relabels: int = param(50, Interval(Integral, 1, None, closed="left"))
+    reg: float = param(0.04, Interval(Real, 0, None, closed="neither"))
+    n_updates: int = param(50, Interval(Integral, 1, None, closed="left"))
 
     def _add_heads(self, module, width, plan, generator):
         heads = [linear(width, plan.n_prototypes, generator) for _ in range(self.n_heads)]
@@ -103,7 +103,7 @@ class SeLa(SelfSupervised):
         """Labels at times that grow with the square of their number."""
         steps = max(1, -(-len(fit.samples) // self.batch_size)) * self.max_epochs
         done = fit.state.n_relabeled
-        if done >= self.n_relabels or fit.step < steps * (done / self.n_relabels) ** 2:
+        if done >= self.n_updates or fit.step < steps * (done / self.n_updates) ** 2:
             return
         fit.state.n_relabeled = done + 1
         features = fit.over_all_rows(lambda x: fit.module.encoder(x).float())
@@ -124,9 +124,9 @@ class SeLa(SelfSupervised):
             warnings.simplefilter("ignore", ConvergenceWarning)
             return transport_assign(
                 cost,
-                reg=1 / self.sharpness,
+                reg=self.reg,
                 init=potentials,
-                tol=1e-3 / self.sharpness,
+                tol=1e-3,
                 max_iter=200,
                 output="labels",
             )
@@ -144,4 +144,4 @@ class SeLa(SelfSupervised):
         return {"label": torch.stack(losses).mean()}
 
     def _attributes(self, fit):
-        return {"prototype_labels_": fit.state.labels.cpu().numpy()}
+        return {"pseudo_labels_": fit.state.labels.cpu().numpy()}

@@ -37,10 +37,10 @@ class SwAV(OnlineBase):
         :math:`\tau` of the predictions; by default 0.1, as in the paper, for flat rows, and 0.2 for
         images, of which small batches otherwise stay where all predictions are uniform.
 
-    epsilon : float, default=0.05
+    reg : float, default=0.05
         :math:`\varepsilon` of the codes: the smaller, the harder they are.
 
-    sinkhorn_iter : int, default=3
+    inner_iter : int, default=3
         Sweeps that share a batch out.
 
     n_views : int, default=2
@@ -85,8 +85,8 @@ class SwAV(OnlineBase):
     """
 
     temperature: float | None = param(None, Interval(Real, 0, None, closed="neither"), None)
-    epsilon: float = param(0.05, Interval(Real, 0, None, closed="neither"))
-    sinkhorn_iter: int = param(3, Interval(Integral, 1, None, closed="left"))
+    reg: float = param(0.05, Interval(Real, 0, None, closed="neither"))
+    inner_iter: int = param(3, Interval(Integral, 1, None, closed="left"))
     n_views: int = param(2, Interval(Integral, 1, None, closed="left"))
     n_local_views: int = param(0, Interval(Integral, 0, None, closed="left"))
     queue_length: int | None = param(None, Interval(Integral, 0, None, closed="left"), None)
@@ -144,10 +144,10 @@ class SwAV(OnlineBase):
         # So few numbers are shared out sooner on the CPU, whichever device they come from.
         plan = transport_assign(
             -whole.cpu(),
-            reg=self.epsilon,
+            reg=self.reg,
             row_mass=1.0,
             tol=None,
-            max_iter=self.sinkhorn_iter,
+            max_iter=self.inner_iter,
             init="columns",
         ).plan
         return plan.to(z.device)[own]

@@ -30,6 +30,7 @@ from skdeepcluster.training._samples import (
 from skdeepcluster.training._schedules import cosine_decay, ramp
 from skdeepcluster.training._side import Side, graph_tensor
 from skdeepcluster.training._stage import Batch, NonFiniteLossError, Stage, Step
+from skdeepcluster.training._threads import available_threads
 
 __all__ = [
     "Batch",
@@ -46,6 +47,7 @@ __all__ = [
     "Step",
     "Training",
     "all_rows",
+    "available_threads",
     "check_finite",
     "cosine_decay",
     "edges_of",

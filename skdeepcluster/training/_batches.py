@@ -96,10 +96,9 @@ def edges_of(name):
 
     def batches(fit):
         graph = fit.side.arrays[name].cpu()
-        degrees = graph.crow_indices().diff()
-        sources = torch.arange(len(degrees)).repeat_interleave(degrees)
-        index = torch.stack([sources, graph.col_indices()], dim=1)
-        return shuffled(Items(index, {"weight": graph.values()}), fit.batch_size, fit.generator)
+        return shuffled(
+            Items(graph.indices().T, {"weight": graph.values()}), fit.batch_size, fit.generator
+        )
 
     return batches
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import threading
 import time
 import warnings
 import zlib
@@ -13,6 +14,7 @@ from skdeepcluster.training._samples import _ranges, _statistics_rows
 
 # A checkpoint is written when the time since the last one exceeds this many times its cost.
 COST_RATIO = 20
+_SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 
 
 def fingerprint(rows, settings, module=None, side=None):
@@ -54,6 +56,8 @@ class Checkpoint:
     Parameters
     ----------
     path : str or path-like
+        A folder, which is there or whose name ends with a separator, holds a file for each fit,
+        named by its fingerprint. "~" is the user's home.
     fingerprint : str
         Marks the fit that the file belongs to.
     writes : bool, default=True
@@ -61,7 +65,14 @@ class Checkpoint:
     """
 
     def __init__(self, path, fingerprint, *, writes=True):
-        self.path, self.fingerprint, self.writes = os.fspath(path), fingerprint, writes
+        path = os.path.expanduser(os.fspath(path))
+        # The same fit may run twice at once, as that of a pipeline's first step does in a search.
+        self.part = f"{path}.part"
+        if path.endswith(_SEPARATORS) or os.path.isdir(path):
+            os.makedirs(path, exist_ok=True)
+            path = os.path.join(path, f"{fingerprint}.pt")
+            self.part = f"{path}.{os.getpid()}-{threading.get_ident()}.part"
+        self.path, self.fingerprint, self.writes = path, fingerprint, writes
         self.cost = 0.0
         self.last = time.monotonic()
         self.failed = False
@@ -90,7 +101,8 @@ class Checkpoint:
         if found != self.fingerprint:
             raise ValueError(
                 f"checkpoint={self.path!r} belongs to a fit with other data or parameters; remove "
-                "the file to start anew, or choose another path"
+                "the file to start anew, choose another path, or give a folder, which holds a file "
+                "for each fit (a search has many)"
             )
         return saved
 
@@ -103,17 +115,16 @@ class Checkpoint:
         if not self.writes:
             return
         begin = time.monotonic()
-        part = f"{self.path}.part"
         try:
-            with open(part, "wb") as file:
+            with open(self.part, "wb") as file:
                 torch.save({"fingerprint": self.fingerprint, **state}, file)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(part, self.path)
+            os.replace(self.part, self.path)
         except (OSError, RuntimeError) as error:
             # torch reports a failed write of its archive as a RuntimeError.
-            if os.path.exists(part):
-                os.remove(part)
+            if os.path.exists(self.part):
+                os.remove(self.part)
             if not self.failed:
                 warnings.warn(
                     f"checkpoint={self.path!r} could not be written ({error}); the fit goes on",

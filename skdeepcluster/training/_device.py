@@ -37,11 +37,21 @@ def exact_convolutions(device):
     )
 
 
+# torch's probes of instructions that multiply in bfloat16: tiles of Intel, and the dot products of
+# AMD (Zen 4 on) and Intel. Where they are missing it is emulated, many times slower than float32.
+_BFLOAT16_PROBES = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+
+
 def _has_fast_bfloat16(device):
-    """Whether matrix products in bfloat16 run on units of their own."""
+    """Whether the processor has instructions for matrix products in bfloat16."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and torch.cpu._is_amx_tile_supported()
+    # oneDNN alone uses them; versions of torch have more or fewer of the probes.
+    return (
+        device.type == "cpu"
+        and torch.backends.mkldnn.is_available()
+        and any(getattr(torch.cpu, probe, bool)() for probe in _BFLOAT16_PROBES)
+    )
 
 
 class Precision:

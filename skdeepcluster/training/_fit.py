@@ -128,7 +128,8 @@ class Fit:
         with self.precision():
             # Written in place: the parts and the whole never stand in memory together.
             begin = 0
-            for part in map_blocks(function, self.samples, *share, block_rows=PASS_ROWS):
+            blocks = {"block_rows": PASS_ROWS, "independent": False}
+            for part in map_blocks(function, self.samples, *share, **blocks):
                 if whole is None:
                     whole = part.new_empty((share[1] - share[0], *part.shape[1:]))
                 whole[begin : begin + len(part)] = part

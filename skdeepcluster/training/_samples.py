@@ -11,13 +11,14 @@ from sklearn.utils import assert_all_finite
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from skdeepcluster.training._device import exact_convolutions
+from skdeepcluster.training._independence import independent_rows
 from skdeepcluster.validation._inputs import as_item, is_on_disk, stacked
 
 # What is on disk, sparse or a Dataset is made dense in memory up to this size, and read batch by
 # batch above it.
 MAX_LOADED_BYTES = 2**28
-# Rows of every forward pass without gradient. The last block is padded to it, so that a row meets
-# the same matrix product, with the same rounding, in whatever company it comes.
+# Rows of every forward pass without gradient. The last block is padded to it: the libraries that
+# torch computes with choose their algorithms, and with them the rounding, by the shape of a block.
 BLOCK_ROWS = 256
 # Batches read ahead of the one that trains.
 READ_AHEAD = 3
@@ -257,10 +258,11 @@ class Samples:
 
 
 @torch.no_grad()
-def map_blocks(function, samples, begin=0, end=None, *, block_rows=BLOCK_ROWS):
+def map_blocks(function, samples, begin=0, end=None, *, block_rows=BLOCK_ROWS, independent=True):
     """Yield function(rows) for consecutive blocks of rows, without gradient.
 
-    Each block has `block_rows` rows, the last one padded: what a row yields depends on no other.
+    If `independent`, what a row yields depends on no other: each block has `block_rows` rows, the
+    last one padded, and products are those of `independent_rows`.
     """
     end = len(samples) if end is None else end
     for start, stop in _ranges(begin, end, block_rows):
@@ -269,7 +271,8 @@ def map_blocks(function, samples, begin=0, end=None, *, block_rows=BLOCK_ROWS):
             padded = x.new_zeros((block_rows, *x.shape[1:]))
             padded[: stop - start] = x
             x = padded
-        with exact_convolutions(samples.device):
+        on_cpu = independent and samples.device.type == "cpu"
+        with independent_rows() if on_cpu else exact_convolutions(samples.device):
             part = function(x)[: stop - start]
         yield part
 

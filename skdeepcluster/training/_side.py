@@ -50,15 +50,14 @@ class Side:
 
 def _dense_parts(tensor):
     tensor = tensor.detach().cpu()
-    if tensor.layout == torch.sparse_csr:
-        yield " starts", tensor.crow_indices().numpy()
-        yield " columns", tensor.col_indices().numpy()
+    if tensor.is_sparse:
+        yield " indices", tensor.indices().numpy()
         tensor = tensor.values()
     yield "", np.ascontiguousarray(tensor.numpy())
 
 
 def graph_tensor(graph, dtype=torch.float32):
-    """A sparse tensor of a graph's weighted edges.
+    """A sparse tensor of a graph's weighted edges, by row and column.
 
     Parameters
     ----------
@@ -67,14 +66,14 @@ def graph_tensor(graph, dtype=torch.float32):
 
     Returns
     -------
-    graph : sparse CSR Tensor of shape (n_samples, n_samples)
+    graph : sparse COO Tensor of shape (n_samples, n_samples)
     """
-    graph = csr_array(graph)
+    # A copy: the user's own graph stays as it is.
+    graph = csr_array(graph, copy=True)
     graph.sum_duplicates()
-    return torch.sparse_csr_tensor(
-        torch.as_tensor(graph.indptr, dtype=torch.int64),
-        torch.as_tensor(graph.indices, dtype=torch.int64),
-        torch.as_tensor(graph.data, dtype=dtype),
-        graph.shape,
-        check_invariants=True,
+    graph = graph.tocoo()
+    index = torch.as_tensor(np.stack(graph.coords), dtype=torch.int64)
+    values = torch.as_tensor(graph.data, dtype=dtype)
+    return torch.sparse_coo_tensor(
+        index, values, graph.shape, is_coalesced=True, check_invariants=True
     )

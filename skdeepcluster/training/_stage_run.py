@@ -8,6 +8,7 @@ import torch
 from skdeepcluster.training._batches import Items
 from skdeepcluster.training._mover import Mover
 from skdeepcluster.training._stage import Batch, NonFiniteLossError
+from skdeepcluster.training._threads import Pace
 
 
 class StageRun:
@@ -20,6 +21,7 @@ class StageRun:
         self.held_out = self.kept = None
         self.best_loss, self.best_module, self.stale = float("inf"), None, 0
         self.finished = False
+        self.pace = Pace()
 
     def go(self, task):
         fit, stage, training = self.fit, self.stage, self.training
@@ -85,7 +87,7 @@ class StageRun:
     def _epoch(self):
         """One pass over the rows; True when the refresh ends the stage."""
         fit, stage, training = self.fit, self.stage, self.training
-        sums, n_rows, stop = {}, 0, False
+        sums, n_rows, seconds, stop = {}, 0, 0.0, False
         indices = self._indices()
         for position, (batch, share) in enumerate(self._batches(indices)):
             due = fit.step % stage.every == 0 if stage.every else position == 0
@@ -96,17 +98,21 @@ class StageRun:
                 stop = True
                 break
             progress = (fit.epoch + position / len(indices)) / stage.epochs
+            began = time.perf_counter()
             terms = {}
             for mover in self.movers:
                 if stage.schedule:
                     mover.slow_down(stage.schedule(progress))
                 terms |= mover.move(batch, share, progress)
+            seconds += time.perf_counter() - began
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0.0) + value * len(batch)
             n_rows += len(batch)
             fit.step += 1
             if stage.after_step:
                 stage.after_step(fit, batch)
+        if fit.device.type == "cpu":
+            self.pace.note(seconds, n_rows)
         if sums:
             values = torch.stack([*sums.values(), torch.tensor(n_rows, device=fit.device)])
             *values, n_rows = training.processes.sum(values.double()).tolist()

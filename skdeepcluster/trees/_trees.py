@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from sklearn.utils._optional_dependencies import check_pandas_support
 
 from skdeepcluster._kernels._trees import cut
+from skdeepcluster._sklearn import check_pandas_support
 
 
 def _networkx(caller):

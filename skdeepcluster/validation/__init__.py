@@ -7,11 +7,12 @@ from skdeepcluster.validation._metrics import (
     complete_metric,
     metric_distances,
     metric_rows,
-    of_size_one,
 )
 from skdeepcluster.validation._ranges import (
+    dtype_in_range,
     in_range,
     largest_value,
+    rows_of_size_one,
     scaled_to_range,
     times_power_of_two,
 )
@@ -26,11 +27,12 @@ __all__ = [
     "check_distances",
     "check_rows",
     "complete_metric",
+    "dtype_in_range",
     "in_range",
     "largest_value",
     "metric_distances",
     "metric_rows",
-    "of_size_one",
+    "rows_of_size_one",
     "scaled_to_range",
     "times_power_of_two",
 ]

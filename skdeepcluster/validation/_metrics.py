@@ -4,19 +4,17 @@ import warnings
 from numbers import Real
 
 import numpy as np
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import issparse
 from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics import euclidean_distances, pairwise_distances
-from sklearn.metrics.pairwise import (
-    _VALID_METRICS,
-    PAIRWISE_BOOLEAN_FUNCTIONS,
-)
+from sklearn.metrics.pairwise import PAIRWISE_BOOLEAN_FUNCTIONS
 
+from skdeepcluster._sklearn import VALID_METRICS
 from skdeepcluster.validation._distances import check_distances
-from skdeepcluster.validation._ranges import in_range, largest_value
+from skdeepcluster.validation._ranges import in_range, largest_value, rows_of_size_one
 
 # SciPy has dropped wminkowski, which is minkowski with the parameter w.
-METRICS = frozenset(_VALID_METRICS) - {"wminkowski"}
+METRICS = frozenset(VALID_METRICS) - {"wminkowski"}
 # Those that take sparse rows, beside functions. Scikit-learn's haversine would take the values that
 # happen to be stored for latitude and longitude.
 SPARSE_METRICS = frozenset(
@@ -174,8 +172,8 @@ def metric_distances(X, Y, metric, params, *, n_jobs=None, dtype=None, infinite=
         X = X.astype(bool)
         Y = X if same else Y.astype(bool)
     if metric == "cosine":
-        X = of_size_one(X)
-        Y = X if same else of_size_one(Y)
+        X = rows_of_size_one(X)
+        Y = X if same else rows_of_size_one(Y)
     if metric == "sqeuclidean" and issparse(X):
         D = euclidean_distances(X, Y, squared=True, **params)
     else:
@@ -208,14 +206,3 @@ def _alike(X, Y, metric):
     if issparse(Y) and not issparse(X):
         return (type(Y)(X), Y) if callable(metric) else (X, Y.toarray())
     return X, Y
-
-
-def of_size_one(X):
-    """Rows divided by powers of two: where they are normalized, short ones count as zeros."""
-    largest = abs(X).max(axis=1)
-    exponents = np.frexp(largest.toarray().ravel() if issparse(X) else largest)[1]
-    if not issparse(X):
-        return np.ldexp(X, -exponents[:, np.newaxis])
-    X = csr_array(X, copy=True)
-    X.data = np.ldexp(X.data, -np.repeat(exponents, np.diff(X.indptr)))
-    return X

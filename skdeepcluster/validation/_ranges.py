@@ -1,7 +1,7 @@
 """Sizes of values: squares of their differences shall neither overflow nor vanish."""
 
 import numpy as np
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, issparse
 
 # Squares of differences between values of these sizes fit float32.
 FLOAT32_RANGE = 1e-15, 1e15
@@ -40,18 +40,27 @@ def in_range(X, *, scale=None):
         If squares overflow or vanish in float64 too.
     """
     scale = largest_value(X) if scale is None else scale
+    return X.astype(dtype_in_range(X.dtype, scale, X.shape[1]), copy=False)
+
+
+def dtype_in_range(dtype, scale, n_features):
+    """The type in which squared distances of rows with values up to `scale` can be computed.
+
+    See `in_range`, which casts to it.
+    """
+    dtype = np.dtype(dtype)
     low, high = FLOAT32_RANGE
-    if X.dtype == np.float32 and scale > 0 and not low < scale < high:
-        X = X.astype(np.float64)
-    # Twice the largest value in each of the features.
-    largest = np.sqrt(np.finfo(X.dtype).max / max(1, X.shape[1])) / 2
+    if dtype == np.float32 and scale > 0 and not low < scale < high:
+        dtype = np.dtype(np.float64)
+    # Differences have up to twice the largest value in each of the features, sums of norms more.
+    largest = np.sqrt(np.finfo(dtype).max / max(1, n_features)) / 4
     if scale > largest or 0 < scale < FLOAT64_RANGE[0]:
         fault = "overflow" if scale > largest else "vanish"
         raise ValueError(
             f"Squared distances {fault}: X has values up to {scale:.3g}. Scale X, for example by "
             "StandardScaler."
         )
-    return X
+    return dtype
 
 
 def scaled_to_range(X):
@@ -86,4 +95,18 @@ def times_power_of_two(X, exponent):
         return np.ldexp(X, exponent)
     X = X.copy()
     X.data = np.ldexp(X.data, exponent)
+    return X
+
+
+def rows_of_size_one(X):
+    """Rows divided by powers of two that make their largest values 1/2 to 1.
+
+    Their directions stay exactly, and squares of long and short ones neither overflow nor vanish.
+    """
+    largest = abs(X).max(axis=1)
+    exponents = np.frexp(largest.toarray().ravel() if issparse(X) else largest)[1]
+    if not issparse(X):
+        return np.ldexp(X, -exponents[:, np.newaxis])
+    X = csr_array(X, copy=True)
+    X.data = np.ldexp(X.data, -np.repeat(exponents, np.diff(X.indptr)))
     return X

@@ -111,3 +111,12 @@ def test_bad_input(G, params, message):
 def test_too_few_sweeps_are_spoken_of():
     with pytest.warns(ConvergenceWarning, match="did not converge in 2 sweeps"):
         doubly_stochastic(gram(30), reg=0.1, max_iter=2)
+
+
+@pytest.mark.parametrize("exponent", [-300, -30, 40])
+def test_units_have_no_influence(exponent):
+    G = np.random.RandomState(0).normal(size=(20, 20))
+    G, c = G + G.T, 2.0**exponent
+    found = doubly_stochastic(G, reg=0.1)
+    np.testing.assert_array_equal(doubly_stochastic(c * G, reg=0.1 * c), found)
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-7)

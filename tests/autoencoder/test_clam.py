@@ -19,7 +19,7 @@ seeds = st.integers(0, 2**32)
 def memory(seed, n_clusters=4, n_features=5, beta=0.7, **params):
     """An estimator and a module with given memories."""
     clam = ClAM(n_clusters, **params)
-    module = clam._build((n_features,), torch.Generator().manual_seed(0))
+    module = clam._build((n_features,), None, torch.Generator().manual_seed(0))
     rng = np.random.default_rng(seed)
     with torch.no_grad():
         module.centers.copy_(torch.as_tensor(rng.normal(size=(n_clusters, n_features))))
@@ -40,17 +40,17 @@ def fit(**params):
 @given(seeds, st.floats(0.1, 5))
 @settings(max_examples=25)
 def test_a_step_follows_the_gradient_of_the_energy(seed, beta):
-    clam, module, v = memory(seed, beta=beta, n_steps=10)
+    clam, module, v = memory(seed, beta=beta, inner_iter=10)
     v.requires_grad_()
     (gradient,) = torch.autograd.grad(energy(module, v).sum(), v)
-    one = ClAM(4, n_steps=1)._evolve(module, v)
+    one = ClAM(4, inner_iter=1)._evolve(module, v)
     assert_allclose((one - v).detach(), -gradient / 2, atol=1e-4)
 
 
 @given(seeds, st.floats(0.1, 5), st.integers(1, 10))
 @settings(max_examples=25)
-def test_energy_never_grows(seed, beta, n_steps):
-    clam, module, v = memory(seed, beta=beta, n_steps=n_steps)
+def test_energy_never_grows(seed, beta, inner_iter):
+    clam, module, v = memory(seed, beta=beta, inner_iter=inner_iter)
     with torch.no_grad():
         before, after = energy(module, v), energy(module, clam._evolve(module, v))
     assert (after <= before + 1e-5).all()
@@ -70,7 +70,7 @@ def test_visible_entries_stay(seed):
 
 
 def test_one_memory_is_reached_in_one_whole_step():
-    clam, module, v = memory(0, n_clusters=1, n_steps=1)
+    clam, module, v = memory(0, n_clusters=1, inner_iter=1)
     with torch.no_grad():
         assert_allclose(clam._evolve(module, v), module.centers.expand_as(v), atol=1e-6)
 
@@ -84,15 +84,17 @@ def test_large_beta_is_nearest_center():
 
 def test_one_cluster_learns_the_mean():
     model = fit(n_clusters=1, max_epochs=30)
-    assert_allclose(model.prototypes_[0], X.mean(axis=0), atol=0.1 * X.std())
+    assert_allclose(model.decoded_centers_[0], X.mean(axis=0), atol=0.1 * X.std())
     # What remains is the variance of the entries, which is 1 on average.
     assert model.loss_ == pytest.approx(1, abs=0.4)
 
 
-@pytest.mark.parametrize("beta", [0.1, 0.5, "scale"])
+@pytest.mark.parametrize("temperature", [10.0, 2.0, "scale"])
 @pytest.mark.parametrize("init", ["k-means", "k-means++", "spectral"])
-def test_blobs(beta, init):
-    assert adjusted_rand_score(y, fit(beta=beta, init=init, max_epochs=10).labels_) == 1
+def test_blobs(temperature, init):
+    assert (
+        adjusted_rand_score(y, fit(temperature=temperature, init=init, max_epochs=10).labels_) == 1
+    )
 
 
 def test_training_lowers_the_objective():
@@ -133,7 +135,9 @@ def test_with_an_encoder():
     model = fit(encoder=[16], n_components=3, pretrain_epochs=10, learning_rate=0.01, max_epochs=10)
     assert model.cluster_centers_.shape == (4, 3)
     assert model.transform(X).shape == (300, 3)
-    assert_allclose(model.inverse_transform(model.cluster_centers_), model.prototypes_, rtol=1e-4)
+    assert_allclose(
+        model.inverse_transform(model.cluster_centers_), model.decoded_centers_, rtol=1e-4
+    )
     assert adjusted_rand_score(y, model.labels_) > 0.9
     assert list(model.history_) == ["pretrain", "refine"]
     taught = fit(encoder=[16], pretrain_epochs=2, init="spectral", max_epochs=2)
@@ -145,16 +149,18 @@ def test_without_an_encoder_the_embedding_is_the_rows():
     rows = model.transform(X)
     assert_allclose(rows, (X - X.mean(axis=0)) * model.scale_, atol=1e-5)
     assert_allclose(model.inverse_transform(rows), X, atol=1e-4)
-    assert_allclose(model.inverse_transform(model.cluster_centers_), model.prototypes_, atol=1e-4)
+    assert_allclose(
+        model.inverse_transform(model.cluster_centers_), model.decoded_centers_, atol=1e-4
+    )
     images = X[:, :4].reshape(-1, 2, 2)
-    assert ClAM(4, max_epochs=1, random_state=0).fit(images).prototypes_.shape == (4, 4)
+    assert ClAM(4, max_epochs=1, random_state=0).fit(images).decoded_centers_.shape == (4, 4)
 
 
 def test_given_memories_and_temperature():
     start = fit(max_epochs=0)
-    again = fit(max_epochs=0, init=start.cluster_centers_, beta=start.beta_)
+    again = fit(max_epochs=0, init=start.cluster_centers_, temperature=start.temperature_)
     assert_allclose(again.cluster_centers_, start.cluster_centers_, rtol=1e-6)
-    assert again.beta_ == pytest.approx(start.beta_)
+    assert again.temperature_ == pytest.approx(start.temperature_)
     drawn = fit(max_epochs=0, init="random").cluster_centers_
     assert abs(drawn.mean() - 0.1) < 0.1 and 0.05 < drawn.std() < 0.2
 

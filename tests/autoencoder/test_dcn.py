@@ -137,7 +137,7 @@ def test_centers_move_as_if_rows_came_one_by_one(seed, n, k, count_init):
 def test_centers_follow_the_embedding(X):
     """A whole-number division once kept those of the authors' script where they began."""
     placed = brief(max_epochs=0).fit(X)
-    moved = brief(max_epochs=1, lloyd_interval=10**6).fit(X)
+    moved = brief(max_epochs=1, update_interval=10**6).fit(X)
     assert (placed.counts_ == 100).all() and moved.counts_.sum() == 300 + len(X)
     assert (np.abs(placed.cluster_centers_ - moved.cluster_centers_).max(axis=1) > 1e-4).all()
 
@@ -161,7 +161,7 @@ def test_a_center_without_rows_gets_some(X):
 
 
 def test_weight_zero_is_an_autoencoder_followed_by_k_means(X):
-    params = {"clustering_weight": 0, "init": "k-means", "max_epochs": 20, "lloyd_interval": 1}
+    params = {"clustering_weight": 0, "init": "k-means", "max_epochs": 20, "update_interval": 1}
     model = brief(**params, tol=0).fit(X)
     found = KMeans(3, n_init=10, random_state=0).fit_predict(model.transform(X))
     assert adjusted_rand_score(found, model.labels_) > 0.98
@@ -180,8 +180,8 @@ def test_n_init_keeps_the_lowest_objective(X):
     losses = []
 
     class Watched(DCN):
-        def _assess(self, module, samples):
-            found = super()._assess(module, samples)
+        def _evaluate(self, module, samples):
+            found = super()._evaluate(module, samples)
             losses.append(found[0])
             return found
 
@@ -192,7 +192,7 @@ def test_n_init_keeps_the_lowest_objective(X):
 @pytest.mark.parametrize(
     "params",
     [
-        {"clustering_weight": -1}, {"count_init": -1}, {"count_init": 0.5}, {"lloyd_interval": 0},
+        {"clustering_weight": -1}, {"count_init": -1}, {"count_init": 0.5}, {"update_interval": 0},
         {"tol": -1}, {"init": "random"}, {"init": np.zeros((2, 10))},
     ],
 )  # fmt: skip

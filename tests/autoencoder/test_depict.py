@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from skdeepcluster import DEPICT
+from skdeepcluster.assignment import sharpen
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -99,7 +100,8 @@ def test_loss_against_numpy(target, power, X):
 
 def targets(log_p, target="sqrt", prior=None):
     model = DEPICT(log_p.shape[1], target=target, prior=prior)
-    return model._target(torch.tensor(log_p)).numpy()
+    log_p = torch.tensor(log_p)
+    return sharpen(log_p, **model._balancing(log_p.device, log_p.dtype)).numpy()
 
 
 def objective(q, p, u):
@@ -235,8 +237,8 @@ def test_n_init_keeps_the_lowest_objective(X):
     losses = []
 
     class Watched(DEPICT):
-        def _assess(self, module, samples):
-            found = super()._assess(module, samples)
+        def _evaluate(self, module, samples):
+            found = super()._evaluate(module, samples)
             losses.append(found[0])
             return found
 

@@ -279,7 +279,7 @@ def test_without_pairs_and_noise_the_objective_is_that_of_idec(X):
     model = brief(
         pair_weight=0, consistency_weight=0, kl_weight=1, reconstruction_weight=0.3, max_epochs=1
     ).fit(X)
-    loss, labels = IDEC._assess(model, model.module_, model._samples(X))
+    loss, labels = IDEC._evaluate(model, model.module_, model._new_samples(X))
     assert model.loss_ == pytest.approx(loss, rel=1e-6)
     np.testing.assert_array_equal(model.labels_, labels)
 
@@ -288,8 +288,8 @@ def test_n_init_keeps_the_lowest_objective(X):
     losses = []
 
     class Watched(GLDC):
-        def _assess(self, module, samples):
-            found = super()._assess(module, samples)
+        def _evaluate(self, module, samples):
+            found = super()._evaluate(module, samples)
             losses.append(found[0])
             return found
 

@@ -43,7 +43,7 @@ def test_it_is_gldc_and_the_map_of_its_memberships(dtype, atol, X):
     circle = HamiltonianCycleMap()
     points = circle.fit_transform(gldc.predict_proba(X))
     np.testing.assert_array_equal(model.order_, circle.order_)
-    for name in ("angles_", "anchors_", "distances_"):
+    for name in ("angles_", "anchors_", "cluster_distances_"):
         assert getattr(model, name).dtype == dtype
         np.testing.assert_allclose(getattr(model, name), getattr(circle, name), atol=10 * atol)
     assert model.cycle_length_ == pytest.approx(circle.cycle_length_)
@@ -63,7 +63,7 @@ def test_properties_of_the_circle(n_clusters, seed):
     assert (np.linalg.norm(model.to_circle(10 * X), axis=1) <= 1 + 1e-6).all()
     assert model.exact_ == (n_clusters <= 12)
     # Arcs in proportion to the distances, all the way round.
-    steps = model.distances_[model.order_, np.roll(model.order_, -1)]
+    steps = model.cluster_distances_[model.order_, np.roll(model.order_, -1)]
     assert model.cycle_length_ == pytest.approx(steps.sum(), abs=1e-12)
     around = model.angles_[model.order_]
     arcs = np.diff(np.append(around, around[0] + 2 * np.pi))

@@ -79,9 +79,12 @@ def test_loss_against_numpy(X):
 def test_prototypes_are_decoded_centers(X):
     model = brief(pretrain_epochs=40, max_epochs=20).fit(X)
     np.testing.assert_allclose(
-        model.prototypes_, model.inverse_transform(model.cluster_centers_), rtol=1e-4, atol=1e-4
+        model.decoded_centers_,
+        model.inverse_transform(model.cluster_centers_),
+        rtol=1e-4,
+        atol=1e-4,
     )
-    for j, prototype in enumerate(model.prototypes_):
+    for j, prototype in enumerate(model.decoded_centers_):
         means = np.array([X[model.labels_ == c].mean(axis=0) for c in range(3)])
         assert np.square(means - prototype).sum(axis=1).argmin() == j
 
@@ -250,8 +253,8 @@ def test_n_init_keeps_the_lowest_objective(X):
     losses = []
 
     class Watched(TELL):
-        def _assess(self, module, samples):
-            found = super()._assess(module, samples)
+        def _evaluate(self, module, samples):
+            found = super()._evaluate(module, samples)
             losses.append(found[0])
             return found
 
@@ -292,4 +295,4 @@ def test_convolutions():
     X = np.random.RandomState(0).randn(120, 6, 7)
     model = brief(encoder="conv", hidden_layer_sizes=(4, 6)).fit(X)
     np.testing.assert_array_equal(model.predict(X), model.labels_)
-    assert model.prototypes_.shape == (3, 42)
+    assert model.decoded_centers_.shape == (3, 42)

@@ -1,7 +1,9 @@
 """What every deep clusterer does, shown on DEC."""
 
 import copy
+import inspect
 import pickle
+import re
 import time
 import warnings
 
@@ -13,12 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.cluster import AgglomerativeClustering
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from torch import nn
 
 from skdeepcluster import DCN, DEC, DEPICT, HCHC, IDEC, JULE, TELL, AutoencoderClusterer, ClAM, VaDE
+from skdeepcluster._discovery import all_estimators
+from skdeepcluster.deep import DeepClusterer
 from skdeepcluster.training import NonFiniteLossError
 
 BRIEF = {
@@ -149,6 +155,73 @@ def test_not_fitted(X):
     for method in ("predict", "predict_proba", "transform", "score", "inverse_transform"):
         with pytest.raises(NotFittedError):
             getattr(brief(), method)(X)
+
+
+DEEP = [Estimator() for _, Estimator in all_estimators() if issubclass(Estimator, DeepClusterer)]
+DEEP.append(AutoencoderClusterer(clusterer=GaussianMixture(2)))
+
+
+@pytest.mark.parametrize("estimator", DEEP, ids=lambda estimator: type(estimator).__name__)
+def test_everything_that_needs_a_fit_says_so(estimator, X):
+    free = r"_|fit|partial_fit|set_|get_params|get_metadata_routing"
+    names = [
+        name
+        for name in dir(estimator)
+        if not re.match(free, name) and callable(getattr(type(estimator), name))
+    ]
+    names = [name for name in names if hasattr(estimator, name)]
+    assert {"transform", "predict", "score"} <= set(names)
+    for name in names:
+        method = getattr(estimator, name)
+        needed = [p for p in inspect.signature(method).parameters.values() if p.default is p.empty]
+        with pytest.raises(NotFittedError):
+            method(*[X] * len(needed))
+
+
+@pytest.fixture
+def every_warning_of_torch():
+    before = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)
+    yield
+    torch.set_warn_always(before)
+
+
+@quiet
+@pytest.mark.parametrize("estimator", DEEP, ids=lambda estimator: type(estimator).__name__)
+def test_arrays_that_cannot_be_written(estimator, every_warning_of_torch, X, tmp_path):
+    X = X.astype(np.float32)
+    X.flags.writeable = False
+    model = clone(estimator)
+    params = {**BRIEF, "n_clusters": 3, "n_components": 3}
+    model.set_params(**{name: params[name] for name in params.keys() & model.get_params().keys()})
+    if "init" in model.get_params():
+        model.set_params(init=np.broadcast_to(X[0, :1], (3, 6 if isinstance(model, ClAM) else 3)))
+    if "teacher" in model.get_params():
+        model.set_params(teacher=X)
+    joblib.dump(model.fit(X), tmp_path / "model")
+    mapped = joblib.load(tmp_path / "model", mmap_mode="r")
+    assert not mapped.labels_.flags.writeable
+    for name in ("predict", "transform", "predict_proba", "score"):
+        if hasattr(model, name):
+            np.testing.assert_array_equal(getattr(mapped, name)(X), getattr(model, name)(X))
+    if hasattr(model, "inverse_transform"):
+        Z = model.transform(X)
+        Z.flags.writeable = False
+        np.testing.assert_array_equal(mapped.inverse_transform(Z), model.inverse_transform(Z))
+    for name in ("recluster", "sample"):
+        if callable(getattr(model, name, None)):
+            getattr(mapped, name)()
+    if hasattr(model, "partial_fit"):
+        mapped.partial_fit(X)
+
+
+def test_clusterer_of_another_kind_after_the_fit(X):
+    params = {"hidden_layer_sizes": (8,), "max_epochs": 2, "random_state": 0}
+    model = AutoencoderClusterer(clusterer=GaussianMixture(2), **params)
+    assert hasattr(model, "predict_proba")
+    model.fit(X)
+    np.testing.assert_array_equal(model.predict_proba(X).argmax(axis=1), model.labels_)
+    assert not hasattr(model.recluster(AgglomerativeClustering(2)), "predict_proba")
 
 
 # -- time ----------------------------------------------------------------------------------------

@@ -5,14 +5,18 @@ import pytest
 import torch
 from torch import nn
 
-from skdeepcluster.deep._encoder import EncoderBase
+from skdeepcluster.deep import DeepEstimator, EncoderMixin
 
 IMAGES = (1, 6, 7)
 
 
+class Encoders(EncoderMixin, DeepEstimator):
+    """Networks and nothing else."""
+
+
 def built(encoder="mlp", shape=(6,), **params):
     seed = torch.Generator().manual_seed(0)
-    return EncoderBase(encoder=encoder, **params)._encoder_alone(shape, seed)
+    return Encoders(encoder=encoder, **params)._encoder_alone(shape, seed)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +41,7 @@ def test_a_given_module_is_copied_with_its_weights():
 
 
 def test_the_constraint_holds_for_given_modules():
-    class OnSphere(EncoderBase):
+    class OnSphere(Encoders):
         _constraint = "unit_norm"
 
     module = OnSphere(encoder=nn.Linear(6, 5))._encoder_alone((6,), None)

@@ -223,9 +223,9 @@ def test_neither_algorithm_nor_order_of_rows_matters(data, params, metric, seed)
     order = np.random.default_rng(seed).permutation(len(X))
     model = HDBSCAN(min_samples=min_samples, metric=metric, **params).fit(X)
     for algorithm in ("auto", "brute"):
-        other = HDBSCAN(
-            min_samples=min_samples, metric=metric, algorithm=algorithm, **params
-        ).fit(X[order])
+        other = HDBSCAN(min_samples=min_samples, metric=metric, algorithm=algorithm, **params).fit(
+            X[order]
+        )
         assert clusters_of(other.labels_) == {
             frozenset(np.argsort(order)[list(rows)].tolist()) for rows in clusters_of(model.labels_)
         }

@@ -12,7 +12,7 @@ from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 
-from skdeepcluster import displays
+from skdeepcluster import HDBSCAN, displays
 from skdeepcluster.displays import (
     ClusterSizeDisplay,
     EmbeddingDisplay,
@@ -139,3 +139,40 @@ def test_transductive_estimators_draw_the_rows_of_fit(Display):
 def test_estimators_without_labels():
     with pytest.raises(TypeError, match="PCA has no predict and no labels_"):
         EmbeddingDisplay.from_estimator(PCA().fit(X), X)
+
+
+@pytest.mark.parametrize("n, d", [(1, 1), (1, 2), (1, 3), (2, 3), (5, 1), (5, 2), (5, 3)])
+@pytest.mark.parametrize("label", [-1, 0])
+def test_a_single_row_a_single_cluster_and_nothing_but_noise(n, d, label):
+    rows, labels = np.random.RandomState(0).rand(n, d), np.full(n, label)
+    embedding = EmbeddingDisplay.from_predictions(
+        rows, labels, probabilities=np.zeros((n, label + 1)), legend=True
+    )
+    assert len(embedding.scatter_.get_offsets()) == (n if label == 0 else 0)
+    assert (embedding.noise_ is None) == (label == 0)
+    assert [text.get_text() for text in embedding.legend_.get_texts()] == [
+        "0" if label == 0 else "noise"
+    ]
+    sizes = ClusterSizeDisplay.from_predictions(labels, sort=True)
+    assert [bar.get_height() for bar in sizes.bars_] == [n]
+    confusion = MatchedConfusionDisplay.from_predictions(np.zeros(n), labels, normalize="true")
+    assert confusion.confusion_matrix[:, -1] == [1]
+    for display in (embedding, sizes, confusion):
+        display.figure_.canvas.draw()
+    with pytest.raises(ValueError, match="Silhouettes need 2 to n_samples - 1 clusters"):
+        SilhouetteDisplay.from_predictions(rows, labels)
+
+
+def test_estimator_that_finds_nothing_but_noise():
+    noise = HDBSCAN(min_cluster_size=100).fit(X)
+    assert set(noise.labels_) == {-1}
+    display = EmbeddingDisplay.from_estimator(noise, X, show_confidence=True)
+    assert len(display.noise_.get_offsets()) == len(X)
+    display.figure_.canvas.draw()
+
+
+def test_a_new_row_among_the_centers():
+    display = EmbeddingDisplay.from_estimator(KMEANS, X[:1])
+    np.testing.assert_array_equal(display.coordinates, X[:1, :2])
+    np.testing.assert_array_equal(display.centers, KMEANS.cluster_centers_[:, :2])
+    display.figure_.canvas.draw()

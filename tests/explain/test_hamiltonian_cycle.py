@@ -83,7 +83,7 @@ def test_layout(seed, n_clusters):
     # Arcs in proportion to distances, all the way round.
     angles = model.angles_[model.order_]
     arcs = np.diff(np.append(angles, angles[0] + 2 * np.pi))
-    D = model.distances_
+    D = model.cluster_distances_
     if n_clusters > 1:
         assert_allclose(D, (1 - np.corrcoef(proba.T)) / 2, atol=1e-9)
         steps = D[model.order_, np.roll(model.order_, -1)]
@@ -136,7 +136,7 @@ def test_degenerate_memberships():
     two = HamiltonianCycleMap(start_angle=0).fit([[0.2, 0.8], [0.9, 0.1]])
     assert_allclose(two.anchors_, [[1, 0], [-1, 0]], atol=1e-12)
     constant = HamiltonianCycleMap().fit(np.full((5, 3), 0.3))
-    assert_allclose(constant.distances_, (1 - np.eye(3)) / 2)
+    assert_allclose(constant.cluster_distances_, (1 - np.eye(3)) / 2)
     same = HamiltonianCycleMap().fit([[0.1, 0.1, 0.1], [0.3, 0.3, 0.3]])
     assert same.cycle_length_ == pytest.approx(0, abs=1e-12)
     assert np.isfinite(same.anchors_).all()

@@ -321,6 +321,81 @@ def test_callbacks_can_end_a_fit():
     assert model.predict(DIGITS).max() < 60
 
 
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n=st.integers(2, 120),
+    d=st.integers(1, 4),
+    grid=st.sampled_from([None, 3, 10]),
+    share=st.floats(0, 1),
+    max_iter=st.sampled_from([1, 2, 50]),
+    init=st.sampled_from(["k-means++", "random", "far"]),
+    strategy=st.sampled_from(["closest", "random"]),
+    dtype=st.sampled_from([np.float32, np.float64]),
+)
+def test_no_cluster_is_empty(seed, n, d, grid, share, max_iter, init, strategy, dtype):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_t(1.5, size=(n, d)).astype(dtype)
+    X = X if grid is None else np.clip(np.round(X * grid / 2), -grid, grid)
+    n_distinct = len(np.unique(X, axis=0))
+    numbers = sorted({1 + int(share * (n_distinct - 1)), 1 + int(share * n_distinct / 4)})[::-1]
+    if init == "far":
+        init = rng.normal(size=(numbers[0], d)) * 1e3
+    params = {"max_iter": max_iter, "init": init, "resample_strategy": strategy}
+    model = HierarchicalKMeans(numbers, n_resamples=2, random_state=seed, **params).fit(X)
+    assert [len(centers) for centers in model.centers_per_level_] == numbers
+    assert all(sizes.all() for sizes in model.sizes_)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize(
+    ("dtype", "exponent"),
+    [(np.float32, -120), (np.float32, -83), (np.float32, 110), (np.float64, -400)]
+    + [(np.float64, 400), (np.float64, -660), (np.float64, -1000), (np.float64, 1000)],
+)
+def test_the_size_of_values_changes_nothing_but_distances(metric, dtype, exponent):
+    X = DIGITS[:200].astype(dtype)
+    expected = HierarchicalKMeans((24, 6), metric=metric, random_state=0).fit(X)
+    model = HierarchicalKMeans((24, 6), metric=metric, random_state=0)
+    scaled = np.ldexp(X, exponent)
+    if metric == "euclidean" and abs(exponent) > 400:
+        fault = "vanish" if exponent < 0 else "overflow"
+        with pytest.raises(ValueError, match=f"Squared distances {fault}.*Scale X"):
+            model.fit(scaled)
+        return
+    model.fit(scaled)
+    assert_array_equal(model.labels_per_level_, expected.labels_per_level_)
+    assert_array_equal(model.predict(scaled), expected.labels_)
+    exponent = 0 if metric == "cosine" else exponent
+    assert_allclose(
+        np.ldexp(model.transform(scaled), -exponent), expected.transform(X), rtol=1e-4, atol=1e-6
+    )
+    assert model.score(scaled) == pytest.approx(np.ldexp(expected.score(X), 2 * exponent), abs=0)
+
+
+@pytest.mark.parametrize("listed", [tuple, np.array, "tensor"])
+def test_levels_in_any_sequence(listed):
+    listed = pytest.importorskip("torch").tensor if listed == "tensor" else listed
+    numbers, sizes = listed([8, 2]), listed([5, 2])
+    model = HierarchicalKMeans(numbers, n_resamples=1, sample_size=sizes, random_state=0)
+    expected = HierarchicalKMeans([8, 2], n_resamples=1, sample_size=[5, 2], random_state=0)
+    assert_array_equal(model.fit(DIGITS).labels_per_level_, expected.fit(DIGITS).labels_per_level_)
+    with pytest.raises(ValueError, match="decrease from level to level"):
+        HierarchicalKMeans(listed([2, 8])).fit(DIGITS)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32", "float64"])
+def test_tensors(dtype):
+    torch = pytest.importorskip("torch")
+    X = torch.from_numpy(np.asarray(DIGITS[:200])).to(getattr(torch, dtype)).requires_grad_()
+    model = HierarchicalKMeans((8, 2), init=X[:8], random_state=0).fit(X)
+    values = DIGITS[:200].astype(np.float32 if dtype in ("bfloat16", "float32") else np.float64)
+    expected = HierarchicalKMeans((8, 2), init=values[:8], random_state=0).fit(values)
+    assert_array_equal(model.labels_per_level_, expected.labels_per_level_)
+    assert_array_equal(model.predict(X), expected.labels_)
+    assert_array_equal(model.transform(X), expected.transform(values))
+    assert model.score(X) == expected.score(values)
+
+
 # -------------------------------------------------------------------- bad input
 
 

@@ -1,5 +1,7 @@
 """K-means by bounds: the same as without, wherever the rows are."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from scipy.spatial.distance import cdist
 from sklearn import config_context
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 
 from skdeepcluster.hierarchy import _kmeans as module
 from skdeepcluster.hierarchy._kmeans import Rows, lloyd, seeds
@@ -119,11 +122,32 @@ def test_lloyd_can_end_early():
     assert lloyd(rows, DIGITS[:10], 300, 0.0, on_pass=lambda centers: True)[3] == 1
 
 
-def test_a_center_without_rows_stays():
+def test_a_center_without_rows_moves_to_the_farthest_row():
     X = np.array([[0.0], [1.0], [10.0]])
-    centers, labels, *_ = lloyd(Rows(X, 1), np.array([[0.0], [100.0], [9.0]]), 10, 0.0)
-    assert_array_equal(centers[:, 0], [0.5, 100, 10])
-    assert_array_equal(labels, [0, 0, 2])
+    start = np.array([[0.0], [100.0], [9.0]])
+    centers, labels, *_ = lloyd(Rows(X, 1), start, 10, 0.0)
+    assert_array_equal(centers[:, 0], [0, 1, 10])
+    assert_array_equal(labels, [0, 1, 2])
+    assert start[1] == 100
+
+
+@pytest.mark.parametrize("max_iter", [1, 2, 300])
+def test_centers_far_away_are_moved_as_by_k_means(max_iter):
+    start = np.vstack([DIGITS[:5], np.full((4, 64), 1e3)])
+    X = DIGITS[5:500]
+    centers, labels, distances, _ = lloyd(Rows(X, 1), start, max_iter, 0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        reference = KMeans(9, init=start, n_init=1, tol=0, max_iter=max_iter).fit(X)
+    assert np.bincount(labels, minlength=9).all()
+    assert distances.sum() == pytest.approx(reference.inertia_)
+
+
+def test_only_copies_leave_centers_without_rows():
+    X = np.repeat([[0.1], [0.7]], 3, axis=0)
+    _, labels, distances, _ = lloyd(Rows(X, 1), np.arange(4.0)[:, np.newaxis], 10, 0.0)
+    assert len(np.unique(labels)) == 2
+    assert_allclose(distances, 0, atol=1e-30)
 
 
 def test_seeds_are_spread_better_than_random_rows():

@@ -328,9 +328,9 @@ def test_kernels_refuse_arrays_that_do_not_fit():
     D = squareform(np.ones(6))
     search = Search(Matrix(D, 1), np.ones(4)).start([0, 1])
     search.weights = np.ones(3)
-    with pytest.raises(ValueError, match="number of objects"):
+    with pytest.raises(ValueError, match="weights has 3 entries, expected 4"):
         search.best()
-    with pytest.raises(ValueError, match="number of objects"):
+    with pytest.raises(ValueError, match="rows has shape"):
         Search(Matrix(D[:3], 1), np.ones(3)).start([0, 1])
 
 

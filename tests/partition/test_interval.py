@@ -222,6 +222,49 @@ def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
+@pytest.mark.parametrize("criterion", ["squared_error", "absolute_error"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_values_near_the_largest_float(criterion, dtype):
+    largest = 2.0 ** (np.finfo(dtype).maxexp - 1)
+    x = np.array([-1, -1, -0.5, -0.5, 0.5, 0.5, 1, 1])
+    model = IntervalClustering(4, criterion=criterion).fit((x * largest).astype(dtype))
+    assert_array_equal(model.labels_, [0, 0, 1, 1, 2, 2, 3, 3])
+    assert_array_equal(model.cluster_centers_[:, 0] / largest, x[::2])
+    assert_array_equal(model.boundaries_ / largest, [-0.75, 0, 0.75])
+    assert model.inertia_ == 0
+    assert not np.isnan(model.inertias_).any()
+    assert_array_equal(model.predict((x * largest).astype(dtype)), model.labels_)
+
+
+@pytest.mark.parametrize("criterion", ["squared_error", "absolute_error"])
+@pytest.mark.parametrize("exponent", [-1000, -700, -140, 100, 400, 1000])
+def test_powers_of_two_change_nothing_but_units(criterion, exponent):
+    x = np.random.default_rng(0).normal(size=60)
+    expected = IntervalClustering(5, criterion=criterion).fit(x)
+    if exponent == 1000 and criterion == "squared_error":
+        with pytest.raises(ValueError, match="The loss overflows: X has values up to .* Scale X"):
+            IntervalClustering(5, criterion=criterion).fit(np.ldexp(x, exponent))
+        return
+    model = IntervalClustering(5, criterion=criterion).fit(np.ldexp(x, exponent))
+    assert_array_equal(model.labels_, expected.labels_)
+    assert_array_equal(model.boundaries_, np.ldexp(expected.boundaries_, exponent))
+    exponent *= 2 if criterion == "squared_error" else 1
+    assert_array_equal(model.inertias_, np.ldexp(expected.inertias_, exponent))
+    assert model.inertia_ == pytest.approx(np.ldexp(expected.inertia_, exponent), abs=0)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32", "float64"])
+def test_tensors(dtype):
+    torch = pytest.importorskip("torch")
+    x = torch.arange(12).to(getattr(torch, dtype)).requires_grad_()
+    weights = torch.ones(12, dtype=torch.bfloat16).requires_grad_()
+    model = IntervalClustering(3).fit(x, sample_weight=weights)
+    assert_array_equal(model.labels_, np.arange(12) // 4)
+    assert_array_equal(model.predict(x), model.labels_)
+    assert model.transform(x).shape == (12, 3)
+    assert model.score(x, sample_weight=weights) == -model.inertia_
+
+
 def test_clone_and_refit():
     model = IntervalClustering(2).fit([1, 2, 10])
     assert_array_equal(clone(model).fit([1, 2, 10]).labels_, model.labels_)

@@ -285,6 +285,18 @@ def test_partial_fit_keeps_the_clusters_numbers(Method, unequal):
 
 
 @pytest.mark.parametrize("Method", [SwAV, ODC])
+def test_partial_fit_has_nothing_to_do_with_the_checkpoint_of_the_fit(Method, unequal, tmp_path):
+    X = unequal[0][:200]
+    model, plain = brief(Method, checkpoint=tmp_path / "state").fit(X), brief(Method).fit(X)
+    before = (tmp_path / "state").read_bytes()
+    for rows in (X, unequal[0][200:300]):
+        np.testing.assert_array_equal(
+            model.partial_fit(rows).transform(rows), plain.partial_fit(rows).transform(rows)
+        )
+    assert (tmp_path / "state").read_bytes() == before
+
+
+@pytest.mark.parametrize("Method", [SwAV, ODC])
 def test_partial_fit_begins_with_fit(Method, unequal):
     X = unequal[0][:200]
     first = brief(Method).partial_fit(X)

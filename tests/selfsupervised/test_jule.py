@@ -16,7 +16,12 @@ X, y = make_blobs(300, centers=4, n_features=6, random_state=0)
 
 
 def fit(n_clusters=4, rows=X, **params):
-    brief = {"hidden_layer_sizes": (32,), "n_components": 8, "round_epochs": 2, "random_state": 0}
+    brief = {
+        "hidden_layer_sizes": (32,),
+        "n_components": 8,
+        "update_interval": 2,
+        "random_state": 0,
+    }
     return JULE(n_clusters, **brief | params).fit(rows)
 
 
@@ -31,7 +36,7 @@ def test_the_last_pass_is_graph_degree_linkage_in_the_embedding():
 
 @pytest.mark.parametrize("merge_rate", [0.2, 0.5, 0.9, 1.0])
 def test_rounds(merge_rate):
-    model = fit(merge_rate=merge_rate, round_epochs=2)
+    model = fit(merge_rate=merge_rate, update_interval=2)
     counts = [len(set(labels)) for labels in model.round_labels_]
     assert counts[-1] == 4 and counts[0] > 20
     for before, after in zip(counts[:-1], counts[1:], strict=True):
@@ -63,7 +68,7 @@ def test_blobs(merge_rate):
 
 def test_clusters_that_are_no_balls():
     rows, halves = make_moons(600, noise=0.05, random_state=0)
-    model = fit(2, rows, round_epochs=3)
+    model = fit(2, rows, update_interval=3)
     assert adjusted_rand_score(halves, model.labels_) > 0.95
 
 
@@ -78,7 +83,9 @@ def test_digits():
 
 
 def test_training_tells_the_clusters_of_a_round_apart():
-    losses = fit(max_epochs=30, round_epochs=30, learning_rate=1e-3).history_["refine"]["triplet"]
+    losses = fit(max_epochs=30, update_interval=30, learning_rate=1e-3).history_["refine"][
+        "triplet"
+    ]
     assert len(losses) == 30 and losses[-1] < 0.5 * losses[0]
 
 
@@ -86,7 +93,7 @@ def test_training_tells_the_clusters_of_a_round_apart():
 
 
 def test_labels_are_predictions():
-    model = fit(round_epochs=2)
+    model = fit(update_interval=2)
     assert_array_equal(model.predict(X), model.labels_)
     assert_array_equal(model.predict(X[::-1][:7]), model.labels_[::-1][:7])
     assert_array_equal(model.transform(X), model.embedding_)
@@ -95,7 +102,7 @@ def test_labels_are_predictions():
 
 
 def test_new_rows_go_with_their_neighbors():
-    model = fit(round_epochs=2, rows=X[:200])
+    model = fit(update_interval=2, rows=X[:200])
     assert adjusted_rand_score(y[200:], model.predict(X[200:])) > 0.97
     assert np.isfinite(model.score(X[200:]))
 
@@ -104,11 +111,12 @@ def test_restarts_keep_the_lowest_objective():
     losses = []
 
     class Watched(JULE):
-        def _objective(self, fit):
-            losses.append(super()._objective(fit))
-            return losses[-1]
+        def _read_out(self, fit):
+            found = super()._read_out(fit)
+            losses.append(found.loss)
+            return found
 
-    params = {"hidden_layer_sizes": (8,), "round_epochs": 1, "random_state": 0}
+    params = {"hidden_layer_sizes": (8,), "update_interval": 1, "random_state": 0}
     model = Watched(4, n_init=3, **params).fit(X)
     assert len(set(losses)) == 3 and model.loss_ == pytest.approx(min(losses))
 
@@ -118,12 +126,12 @@ def test_restarts_keep_the_lowest_objective():
 
 def test_images_and_modules():
     images = np.random.default_rng(0).normal(size=(60, 6, 7))
-    model = fit(3, images, encoder="conv", hidden_layer_sizes=(4, 6), round_epochs=1)
+    model = fit(3, images, encoder="conv", hidden_layer_sizes=(4, 6), update_interval=1)
     assert model.transform(images).shape == (60, 8)
-    auto = fit(3, images, hidden_layer_sizes=(4, 6), round_epochs=1)
+    auto = fit(3, images, hidden_layer_sizes=(4, 6), update_interval=1)
     assert_array_equal(auto.labels_, model.labels_)
     given_module = torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.Tanh())
-    model = JULE(4, encoder=given_module, round_epochs=1, random_state=0).fit(X)
+    model = JULE(4, encoder=given_module, update_interval=1, random_state=0).fit(X)
     assert model.embedding_.shape == (300, 5)
 
 
@@ -148,7 +156,7 @@ def test_contrast_of_images_is_immaterial_at_first():
 
 def test_fewer_distinct_rows_than_clusters():
     with pytest.warns(ConvergenceWarning, match="fewer than n_clusters=5"):
-        model = fit(5, np.repeat(np.eye(3), 20, axis=0), round_epochs=1)
+        model = fit(5, np.repeat(np.eye(3), 20, axis=0), update_interval=1)
     assert len(set(model.labels_)) <= 3
 
 
@@ -156,7 +164,7 @@ def test_bad_input():
     with pytest.raises(ValueError, match="n_samples=1"):
         fit(1, X[:1])
     for name, value in [
-        ("merge_rate", 0), ("merge_rate", 1.5), ("round_epochs", 0), ("margin", -1),
+        ("merge_rate", 0), ("merge_rate", 1.5), ("update_interval", 0), ("margin", -1),
         ("n_neighbors", 0), ("positive_weight", 0), ("n_negatives", 0), ("recluster", "no"),
     ]:  # fmt: skip
         with pytest.raises(ValueError, match=name):

@@ -6,9 +6,12 @@ import subprocess
 import sys
 import warnings
 
+import joblib
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 
 from skdeepcluster import IDEC
 from skdeepcluster.training import Checkpoint, fingerprint, source
@@ -33,13 +36,13 @@ BRIEF = dict(
 ESTIMATORS = {
     "dec": lambda path: DEC(**BRIEF, checkpoint=path, layerwise_epochs=2, noise=0.2),
     "idec": lambda path: IDEC(**BRIEF, checkpoint=path, n_init=3),
-    "dcn": lambda path: DCN(**BRIEF, checkpoint=path, n_init=2, lloyd_interval=3),
+    "dcn": lambda path: DCN(**BRIEF, checkpoint=path, n_init=2, update_interval=3),
     "vade": lambda path: VaDE(**{n: v for n, v in BRIEF.items() if n != "tol"}, checkpoint=path),
     "tell": lambda path: TELL(**{n: v for n, v in BRIEF.items() if n != "tol"}, checkpoint=path),
     "depict": lambda path: DEPICT(**BRIEF, checkpoint=path),
     "hchc": lambda path: HCHC(**BRIEF, checkpoint=path, n_init=2),
     "jule": lambda path: JULE(
-        3, hidden_layer_sizes=(16,), round_epochs=5, n_init=2, random_state=0, checkpoint=path
+        3, hidden_layer_sizes=(16,), update_interval=5, n_init=2, random_state=0, checkpoint=path
     ),
     "clam": lambda path: ClAM(3, max_epochs=20, batch_size=64, random_state=0, checkpoint=path),
     "autoencoder": lambda path: AutoencoderClusterer(
@@ -130,7 +133,7 @@ def test_a_fit_interrupted_after_any_file_goes_on(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["dec", "idec", "autoencoder"])
 def test_a_finished_fit_is_not_trained_again(name, tmp_path, monkeypatch):
     first = build(name, tmp_path / "state").fit(data())
-    monkeypatch.setattr("skdeepcluster.training._loop._StageRun._step", None)
+    monkeypatch.setattr("skdeepcluster.training._mover.Mover.move", None)
     assert_same_fit(build(name, tmp_path / "state").fit(data()), first)
 
 
@@ -367,9 +370,53 @@ def test_loading_executes_no_code(tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
-def test_a_folder_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="checkpoint="):
-        build("dec", tmp_path).fit(data())
+# -- folders -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_search_has_a_file_for_each_fit(n_jobs, tmp_path, monkeypatch):
+    grid = {"max_epochs": [1, 3], "random_state": [0, 1]}
+    plain = GridSearchCV(build("dec", None), grid, cv=2).fit(data())
+    search = GridSearchCV(build("dec", f"{tmp_path}/fits/"), grid, cv=2, n_jobs=n_jobs)
+    found = search.fit(data())
+    np.testing.assert_array_equal(
+        found.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"]
+    )
+    assert_same_fit(found.best_estimator_, plain.best_estimator_)
+    files = os.listdir(tmp_path / "fits")
+    assert len(files) == 2 * 4 + 1 and all(name.endswith(".pt") for name in files)
+    monkeypatch.setattr("skdeepcluster.training._mover.Mover.move", None)
+    assert_same_fit(
+        clone(search).set_params(n_jobs=1).fit(data()).best_estimator_, plain.best_estimator_
+    )
+
+
+def test_the_same_fit_twice_at_once(tmp_path):
+    expected = build("dec", None).fit(data())
+    found = joblib.Parallel(n_jobs=4, backend="threading")(
+        joblib.delayed(build("dec", tmp_path).fit)(data()) for _ in range(4)
+    )
+    for model in found:
+        assert_same_fit(model, expected)
+    assert len(os.listdir(tmp_path)) == 1
+
+
+def test_a_file_names_the_folder_as_the_remedy(tmp_path):
+    search = GridSearchCV(
+        build("dec", tmp_path / "state"), {"max_epochs": [1, 2]}, cv=2, error_score="raise"
+    )
+    with pytest.raises(ValueError, match="belongs to a fit with other data.*give a folder"):
+        search.fit(data())
+
+
+def test_home_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    build("dec", "~/state").fit(data())
+    build("dec", "~/fits/").fit(data())
+    assert sorted(os.listdir(tmp_path)) == ["fits", "state"]
+    with pytest.raises(ValueError, match="lies in a folder that does not exist"):
+        build("dec", "~/missing/state").fit(data())
 
 
 # -- time ----------------------------------------------------------------------------------------
@@ -387,7 +434,7 @@ def test_a_fit_that_ran_out_of_time_goes_on(tmp_path, monkeypatch):
         return self.fit.out_of_time
 
     with monkeypatch.context() as patch:
-        patch.setattr("skdeepcluster.training._loop._StageRun._time_is_up", deadline)
+        patch.setattr("skdeepcluster.training._stage_run.StageRun._time_is_up", deadline)
         early = build("dec", path).set_params(max_time=1e6).fit(data())
     assert len(early.history_["pretrain"]["reconstruction"]) < 13
     assert_same_fit(build("dec", path).fit(data()), expected)

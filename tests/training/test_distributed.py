@@ -43,7 +43,7 @@ MODELS = {
     "tell": lambda: TELL(**{name: value for name, value in BRIEF.items() if name != "tol"}),
     "depict": lambda: DEPICT(**BRIEF),
     "hchc": lambda: HCHC(**BRIEF),
-    "jule": lambda: JULE(3, hidden_layer_sizes=(16,), round_epochs=1, random_state=0),
+    "jule": lambda: JULE(3, hidden_layer_sizes=(16,), update_interval=1, random_state=0),
     "clam": lambda: ClAM(3, max_epochs=3, batch_size=130, random_state=0),
     "autoencoder": lambda: AutoencoderClusterer(
         n_clusters=3, hidden_layer_sizes=(16,), max_epochs=3, validation_fraction=0.1,

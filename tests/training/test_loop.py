@@ -14,6 +14,7 @@ from skdeepcluster.training import (
     Fit,
     NonFiniteLossError,
     Precision,
+    ReadOut,
     Samples,
     Stage,
     Standardizer,
@@ -77,8 +78,8 @@ def run(
         max_time=max_time,
         **options,
     )
-    stages = stages if callable(stages) else (lambda stages=stages: stages)
-    return training.best_of(n_init, build, stages, objective, tasks or Tasks())
+    read_out = lambda fit: ReadOut(objective(fit) if objective else 0.0, None, {})  # noqa: E731
+    return training.best_of(n_init, build, stages, read_out, tasks or Tasks())
 
 
 def test_order_of_the_hooks():
@@ -166,7 +167,7 @@ def test_rows_of_the_methods_own_choice():
 
     refreshed = []
     stage = Stage(
-        "a", watched, 2, rows=lambda fit: order, refresh=lambda fit: refreshed.append(fit.step)
+        "a", watched, 2, batches=lambda fit: order, refresh=lambda fit: refreshed.append(fit.step)
     )
     fit = run([stage], batch_size=3)
     assert seen == order.tolist() * 2
@@ -414,12 +415,11 @@ def test_the_best_restart_is_kept():
         fit.state.mark = len(found)
         return next(values)
 
-    restarts = iter([4, 2, 3])  # epochs
+    def end_epoch(fit):
+        return fit.epoch + 1 == [4, 2, 3][len(found)]
 
-    fit = run(
-        lambda: [Stage("a", loss, next(restarts))], n_init=3, build=lambda: linear(next(seeds)),
-        objective=objective,
-    )  # fmt: skip
+    stages = [Stage("a", loss, 9, end_epoch=end_epoch)]
+    fit = run(stages, n_init=3, build=lambda: linear(next(seeds)), objective=objective)
     assert fit.module.bias.item() == found[1][0]
     assert fit.history["a"]["a"] == found[1][1]
     assert fit.epoch == 2
@@ -517,6 +517,31 @@ def test_precision():
     with Precision("bfloat16", CPU, small, 256)():
         assert small(torch.zeros(1, 2)).dtype == torch.bfloat16
     assert small(torch.zeros(1, 2)).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    "has, expected",
+    [
+        ({}, "float32"),
+        ({"_is_amx_tile_supported": False, "_is_avx512_bf16_supported": False}, "float32"),
+        ({"_is_amx_tile_supported": True, "_is_avx512_bf16_supported": False}, "bfloat16"),
+        ({"_is_amx_tile_supported": False, "_is_avx512_bf16_supported": True}, "bfloat16"),
+        ({"_is_avx512_bf16_supported": True}, "bfloat16"),
+    ],
+)
+def test_automatic_precision_goes_by_the_instructions_of_the_processor(has, expected, monkeypatch):
+    for probe in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
+        monkeypatch.delattr(torch.cpu, probe, raising=False)
+        if probe in has:
+            monkeypatch.setattr(torch.cpu, probe, lambda probe=probe: has[probe], raising=False)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    large, small = nn.Linear(1000, 1000), nn.Linear(100, 100)
+    assert Precision("auto", CPU, large, 256).name == expected
+    assert Precision("auto", CPU, large, 100).name == "float32"
+    assert Precision("auto", CPU, small, 256).name == "float32"
+    assert Precision("float32", CPU, large, 256).name == "float32"
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert Precision("auto", CPU, large, 256).name == "float32"
 
 
 def test_fit_describes_itself():

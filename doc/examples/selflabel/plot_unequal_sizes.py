@@ -40,7 +40,7 @@ for ax, ((name, rule), model) in zip(axes.flat, fits.items(), strict=True):
 # The rows of each prototype of SeLa, by class: every prototype has about as many, and the large
 # class has seven tenths of them.
 sela = fits["SeLa", "spectral"]
-labels = sela.prototype_labels_[0]
+labels = sela.pseudo_labels_[0]
 counts = np.array([np.bincount(labels[y == c], minlength=sela.n_prototypes_) for c in range(4)])
 order = np.lexsort([-counts.max(axis=0), counts.argmax(axis=0)])
 figure, ax = plt.subplots(figsize=(8, 3), layout="constrained")

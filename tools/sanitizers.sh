@@ -1,18 +1,19 @@
 #!/bin/sh
-# Builds the kernels with sanitizers and runs the tests that use them.
+# Builds the kernels with checks and runs the tests that use them.
 #
-#     benchmarks/sanitizers.sh [address|thread|all] [test path ...]
+#     tools/sanitizers.sh [bounds|address|thread|all] [test path ...]
 #
-# address: AddressSanitizer and UndefinedBehaviorSanitizer. thread: ThreadSanitizer, with an OpenMP
+# bounds: Cython's checks of every index (SKDEEPCLUSTER_BOUNDS_CHECKS=1); where code without the
+# interpreter finds one outside, it says so on standard error only, which fails too. address: AddressSanitizer and UndefinedBehaviorSanitizer. thread: ThreadSanitizer, with an OpenMP
 # runtime of a few lines in the place of libgomp, whose barriers the sanitizer does not see
-# (benchmarks/_openmp_for_tsan.c). Needs GCC. The package is built in a folder of its own and
+# (tools/_openmp_for_tsan.c). Needs GCC. The package is built in a folder of its own and
 # removed after; hypothesis tries few examples, as all runs many times slower.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 which=${1:-all}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- tests/kernels tests/medoids tests/interval tests/density tests/graph \
+[ $# -gt 0 ] || set -- tests/kernels tests/medoids tests/partition tests/density tests/graph \
     tests/hierarchy tests/explain
 python=${PYTHON:-$root/.venv/bin/python}
 scratch=$(mktemp -d)
@@ -34,7 +35,8 @@ sanitize() {
     find "$copy" -name "*.so" -delete
     touch "$copy/README.rst" "$copy/LICENSE"
     cd "$copy"
-    CFLAGS="-g -O1 -fno-omit-frame-pointer $flags" LDFLAGS="$flags" \
+    # shellcheck disable=SC2086
+    env CFLAGS="-g -O1 -fno-omit-frame-pointer $flags" LDFLAGS="$flags" $environment \
         "$python" setup.py -q build_ext --inplace > "$scratch/build.log" 2>&1 ||
         { tail -50 "$scratch/build.log"; exit 1; }
     cat > "$copy/conftest.py" << 'PYTHON'
@@ -46,8 +48,19 @@ PYTHON
     present=$(for path in "$@"; do [ -e "$path" ] && echo "$path"; done)
     # shellcheck disable=SC2086
     env LD_PRELOAD="$preloaded" PYTHONPATH="$copy" PYTHONMALLOC=malloc OPENBLAS_NUM_THREADS=1 \
-        CI= $environment "$python" -m pytest -q -p no:cacheprovider -k "$skipped" $present
+        CI= $environment "$python" -m pytest -q -p no:cacheprovider -p no:unraisableexception \
+        -s -k "$skipped" $present 2> "$scratch/errors.log" ||
+        { status=$?; cat "$scratch/errors.log" >&2; exit $status; }
+    cat "$scratch/errors.log" >&2
+    if grep -q "Exception ignored in" "$scratch/errors.log"; then
+        echo "sanitizers: an exception could not be raised where it occurred" >&2
+        exit 1
+    fi
     cd "$root"
+}
+
+bounds() {
+    sanitize "" "" "SKDEEPCLUSTER_BOUNDS_CHECKS=1" "$@"
 }
 
 library() {
@@ -62,7 +75,7 @@ address() {
 }
 
 thread() {
-    gcc -shared -fPIC -O1 -g -fsanitize=thread "$root/benchmarks/_openmp_for_tsan.c" \
+    gcc -shared -fPIC -O1 -g -fsanitize=thread "$root/tools/_openmp_for_tsan.c" \
         -o "$scratch/openmp.so" -lpthread
     # Only what is built here is watched: numpy's and scipy's own threads are not.
     sanitize "-fsanitize=thread" "$(library tsan) $scratch/openmp.so" \
@@ -70,14 +83,16 @@ thread() {
 }
 
 case $which in
+    bounds) bounds "$@" ;;
     address) address "$@" ;;
     thread) thread "$@" ;;
     all)
+        bounds "$@"
         address "$@"
         thread "$@"
         ;;
     *)
-        echo "usage: $0 [address|thread|all] [test path ...]" >&2
+        echo "usage: $0 [bounds|address|thread|all] [test path ...]" >&2
         exit 2
         ;;
 esac

@@ -1,0 +1,106 @@
+"""What batches are made of."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import random_array
+
+from skdeepcluster.training import (
+    Items,
+    Side,
+    all_rows,
+    edges_of,
+    events_of,
+    graph_tensor,
+    pairs_of,
+    ramp,
+    rows_with_neighbors,
+    sets_of,
+)
+
+
+def fit_with(side, batch_size=4, n_rows=10):
+    generator = torch.Generator().manual_seed(0)
+    return SimpleNamespace(
+        side=side, batch_size=batch_size, generator=generator, samples=range(n_rows)
+    )
+
+
+def joined(batches):
+    index = torch.cat([batch.index for batch in batches])
+    known = {name: torch.cat([b.known[name] for b in batches]) for name in batches[0].known}
+    return index, known
+
+
+@given(st.integers(1, 30), st.integers(1, 9))
+def test_each_pair_once_with_what_is_known_of_it(n_pairs, batch_size):
+    pairs = torch.arange(2 * n_pairs).reshape(-1, 2)
+    side = Side({}, {"pairs": pairs, "weight": torch.arange(n_pairs)})
+    batches = pairs_of("pairs", "weight")(fit_with(side, batch_size))
+    assert max(map(len, batches)) <= batch_size
+    index, known = joined(batches)
+    order = known["weight"].argsort()
+    assert torch.equal(index[order], pairs)
+
+
+def test_events_come_in_their_order():
+    events = torch.randint(9, (11, 2), generator=torch.Generator().manual_seed(0))
+    side = Side({}, {"events": events, "time": torch.arange(11)})
+    index, known = joined(events_of("events", "time")(fit_with(side)))
+    assert torch.equal(index, events)
+    assert torch.equal(known["time"], torch.arange(11))
+
+
+def test_each_edge_once_with_its_weight():
+    graph = random_array((10, 10), density=0.3, rng=0, format="csr")
+    index, known = joined(edges_of("graph")(fit_with(Side({}, {"graph": graph_tensor(graph)}))))
+    restored = torch.zeros(10, 10)
+    restored[index[:, 0], index[:, 1]] += known["weight"]
+    assert torch.equal(restored, torch.as_tensor(graph.toarray(), dtype=torch.float32))
+    assert len(index) == graph.nnz
+
+
+def test_each_row_once_with_one_of_its_neighbors():
+    neighbors = torch.randint(10, (10, 3), generator=torch.Generator().manual_seed(1))
+    fit = fit_with(Side({"neighbors": neighbors}))
+    seen = set()
+    for _ in range(20):
+        index, _ = joined(rows_with_neighbors("neighbors")(fit))
+        assert sorted(index[:, 0].tolist()) == list(range(10))
+        assert all(j in neighbors[i] for i, j in index)
+        seen |= {(int(i), int(j)) for i, j in index}
+    assert len(seen) == sum(len(row.unique()) for row in neighbors)
+
+
+def test_sets_are_filled_up_and_rows_outside_left_out():
+    sets = torch.tensor([0, 0, 0, 5, 5, -1, 2, -1, 5, 2])
+    index, known = joined(sets_of("set")(fit_with(Side({"set": sets}), batch_size=2)))
+    found = sorted(
+        sorted(row[inside].tolist()) for row, inside in zip(index, known["inside"], strict=True)
+    )
+    assert found == [[0, 1, 2], [3, 4, 8], [6, 9]]
+    assert index.shape == (3, 3)
+
+
+def test_all_rows_at_once():
+    (index,) = all_rows(fit_with(Side()))
+    assert index.tolist() == list(range(10))
+
+
+def test_a_part_of_the_items():
+    items = Items(torch.arange(6).reshape(3, 2), {"weight": torch.arange(3)})
+    part = items.take(torch.tensor([2, 0]))
+    assert part.index.tolist() == [[4, 5], [0, 1]]
+    assert part.known["weight"].tolist() == [2, 0]
+
+
+@pytest.mark.parametrize("shape", ["linear", "cosine", "sigmoid"])
+def test_ramps(shape):
+    factor = ramp(0.5, 2.0, until=0.4, shape=shape)
+    values = [factor(share / 10) for share in range(11)]
+    assert values == sorted(values)
+    assert values[4:] == [2.0] * 7
+    assert values[0] == pytest.approx(0.5, abs=0.02)

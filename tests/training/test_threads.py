@@ -1,0 +1,160 @@
+"""Threads of a fit: not more than the process may use, and a hint where others use them too."""
+
+import os
+import subprocess
+import sys
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.exceptions import EfficiencyWarning
+from torch import nn
+
+from skdeepcluster import DEC, ClusterFit, SwAV
+from skdeepcluster.training import _stage_run, _threads, available_threads
+from skdeepcluster.training._threads import Pace
+
+X = np.random.RandomState(0).randn(60, 4)
+BRIEF = {"max_epochs": 2, "batch_size": 32, "random_state": 0}
+
+
+@pytest.fixture(autouse=True)
+def nothing_said(monkeypatch):
+    monkeypatch.setattr(Pace, "said", False)
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+# -- the number of threads -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("processors, expected", [(1, 1), (2, 2), (64, 2)])
+def test_threads_are_bounded_and_never_raised(processors, expected, two_threads, monkeypatch):
+    monkeypatch.setattr(_threads, "cpu_count", lambda: processors)
+    with available_threads():
+        assert torch.get_num_threads() == expected
+    assert torch.get_num_threads() == 2
+    with pytest.raises(KeyError), available_threads():
+        raise KeyError
+    assert torch.get_num_threads() == 2
+
+
+class Counting(nn.Linear):
+    """Notes the number of threads that it is called with."""
+
+    seen = set()
+
+    def forward(self, x):
+        self.seen.add(torch.get_num_threads())
+        return super().forward(x)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("Method", [DEC, SwAV])
+def test_fits_and_predictions_keep_to_them(Method, two_threads, monkeypatch):
+    monkeypatch.setattr(_threads, "cpu_count", lambda: 1)
+    params = {"encoder": Counting(4, 3), **BRIEF}
+    if Method is DEC:
+        params |= {"decoder": Counting(3, 4), "pretrain_epochs": 1}
+    model = Method(2, **params)
+    calls = [
+        lambda: model.fit(X),
+        *(lambda n=n: getattr(model, n)(X) for n in ("predict", "score")),
+    ]
+    if Method is DEC:
+        calls.append(lambda: model.inverse_transform(model.transform(X)))
+    else:
+        calls.append(lambda: model.partial_fit(X))
+    for call in calls:
+        Counting.seen.clear()
+        call()
+        assert Counting.seen == {1}
+        assert torch.get_num_threads() == 2
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_teachers_keep_to_them(two_threads, monkeypatch):
+    monkeypatch.setattr(_threads, "cpu_count", lambda: 1)
+    Counting.seen.clear()
+    ClusterFit(2, teacher=Counting(4, 3), hidden_layer_sizes=(4,), **BRIEF).fit(X)
+    assert Counting.seen == {1}
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux")
+def test_affinity_that_came_after_the_import_is_seen():
+    program = (
+        "import os, torch; torch.set_num_threads(3)\n"
+        "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "from skdeepcluster.training import available_threads\n"
+        "with available_threads(): print(torch.get_num_threads())\n"
+        "print(torch.get_num_threads())"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert found.stdout.split() == [b"1", b"3"]
+
+
+# -- the hint ------------------------------------------------------------------------------------
+
+
+def notes(*epochs):
+    """Messages about epochs of so many seconds and rows."""
+    pace = Pace()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for seconds, n_rows in epochs:
+            pace.note(seconds, n_rows)
+    assert all(issubclass(warning.category, EfficiencyWarning) for warning in caught)
+    return [str(warning.message) for warning in caught]
+
+
+@pytest.mark.parametrize(
+    "epochs",
+    [
+        [(100, 100), (490, 100), (20, 100)],
+        [(1, 100), (9.9, 100)],  # slower, but short
+        [(1, 10), (60, 1000)],  # as long as its rows make it
+        [(1000, 100), (1, 100), (2, 100)],  # what comes first may be compiled
+        [(1, 100), (0, 0), (1, 100)],
+    ],
+)
+def test_nothing_is_said_of_what_is_no_slower(epochs):
+    assert notes(*epochs) == []
+
+
+def test_slow_epochs_are_named_once_in_a_process():
+    (message,) = notes((1.9, 100), (2, 100), (15.2, 100), (60, 100))
+    assert "took 15 s, 8 times" in message
+    assert "OMP_WAIT_POLICY=PASSIVE" in message and "fewer threads" in message
+    assert notes((1, 100), (60, 100)) == []
+
+
+def test_a_policy_that_is_set_is_not_asked_for(monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
+    (message,) = notes((1, 100), (60, 100))
+    assert "OMP_WAIT_POLICY" not in message and "fewer threads" in message
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_fit_whose_steps_get_slow_says_so(monkeypatch):
+    """By a clock on which a step lasts a second in the first epoch and 30 in the second."""
+    clock = SimpleNamespace(now=0.0, calls=0)
+
+    def tick():
+        clock.calls += 1
+        if clock.calls % 2 == 0:  # the end of a step
+            clock.now += 1 if clock.calls <= 2 * 2 else 30
+        return clock.now
+
+    fake = SimpleNamespace(monotonic=_stage_run.time.monotonic, perf_counter=tick)
+    monkeypatch.setattr(_stage_run, "time", fake)
+    with pytest.warns(EfficiencyWarning, match="took 60 s, 30 times"):
+        DEC(2, hidden_layer_sizes=(4,), pretrain_epochs=3, **BRIEF).fit(X)
