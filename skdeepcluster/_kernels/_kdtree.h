@@ -109,7 +109,7 @@ typedef void (*kd_distances_function)(const void *, int, const void *, int64_t, 
 
 /* Lanes are handled KD_WIDTH at a time as vectors of the compiler, one by one where it has none. */
 #if defined(__GNUC__)
-#define KD_WIDTH (64 / (int)sizeof(REAL))
+#define KD_WIDTH (32 / (int)sizeof(REAL))
 #define KD_VECTOR(bytes) __attribute__((vector_size(bytes)))
 #define KD_UNALIGNED __attribute__((aligned(4), may_alias))
 #define KD_BOOLS(condition) (condition)

@@ -1,7 +1,7 @@
 /* Searches of the KD tree for one REAL and one metric; included by _kdtree.h for each of them. */
 
-typedef REAL KD(reals) KD_VECTOR(64);
-typedef REAL_INT KD(bools) KD_VECTOR(64); /* the result of a comparison: all bits or none */
+typedef REAL KD(reals) KD_VECTOR(32);
+typedef REAL_INT KD(bools) KD_VECTOR(32); /* the result of a comparison: all bits or none */
 typedef int32_t KD(ints) KD_VECTOR(4 * KD_WIDTH);
 typedef KD(reals) KD(reals_at) KD_UNALIGNED;
 typedef KD(ints) KD(ints_at) KD_UNALIGNED;
