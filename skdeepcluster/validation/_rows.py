@@ -41,8 +41,9 @@ def check_rows(estimator, X, *, reset, dtype=FLOATS, order="C", accept_sparse="c
     X : ndarray or sparse matrix
         Indices of sparse rows are sorted, without duplicates, and of 32 bits where that is enough.
     """
-    # What is too large for the type is infinite, and said to be too large.
-    with np.errstate(over="ignore"):
+    # What is too large for the type is infinite, and said to be too large; and the sum by which
+    # infinite values are looked for may be infinity less infinity.
+    with np.errstate(over="ignore", invalid="ignore"):
         X = validate_data(
             estimator,
             as_array(X),
