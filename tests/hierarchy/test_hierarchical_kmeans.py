@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, make_blobs
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -344,6 +345,53 @@ def test_no_cluster_is_empty(seed, n, d, grid, share, max_iter, init, strategy, 
     model = HierarchicalKMeans(numbers, n_resamples=2, random_state=seed, **params).fit(X)
     assert [len(centers) for centers in model.centers_per_level_] == numbers
     assert all(sizes.all() for sizes in model.sizes_)
+
+
+@pytest.mark.parametrize("form", [tuple, np.array, lambda k: np.array(k, np.int8)])
+def test_levels_in_any_sequence(form):
+    expected = HierarchicalKMeans([60, 15], sample_size=[3, 2], random_state=0).fit(DIGITS)
+    model = clone(HierarchicalKMeans(form([60, 15]), sample_size=form([3, 2]), random_state=0))
+    assert_same_fit(model.fit(DIGITS), expected)
+    assert_array_equal(clone(model).n_clusters, [60, 15])
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32", "float64"])
+def test_tensors(dtype):
+    torch = pytest.importorskip("torch")
+    X = torch.from_numpy(DIGITS[:300]).to(getattr(torch, dtype)).requires_grad_()
+    model = HierarchicalKMeans(torch.tensor([20, 5]), init=X[:20], random_state=0).fit(X)
+    assert_array_equal(model.predict(X), model.labels_)
+    assert model.transform(X).shape == (300, 5)
+    assert model.score(X) == pytest.approx(-model.inertia_per_level_[0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("exponent", [-110, 100])
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_the_size_of_values_changes_nothing_but_distances(dtype, exponent, metric):
+    X = (DIGITS[:300] / 16).astype(dtype)
+    scaled = np.ldexp(X, exponent)
+    expected = HierarchicalKMeans([20, 5], metric=metric, random_state=0).fit(X)
+    model = HierarchicalKMeans([20, 5], metric=metric, random_state=0).fit(scaled)
+    assert_array_equal(model.labels_per_level_, expected.labels_per_level_)
+    assert_array_equal(model.predict(scaled), model.labels_)
+    D = np.ldexp(model.transform(scaled), -exponent if metric == "euclidean" else 0)
+    assert_allclose(D, expected.transform(X), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(("scale", "fault"), [(1e-200, "vanish"), (1e200, "overflow")])
+def test_squares_that_fit_nowhere(scale, fault):
+    X = DIGITS[:50]
+    with pytest.raises(ValueError, match=f"Squared distances {fault}.*Scale X"):
+        HierarchicalKMeans(5).fit(X * scale)
+    model = HierarchicalKMeans(5, metric="cosine", random_state=0).fit(X)
+    assert_array_equal(model.predict(X * scale), model.labels_)
+
+
+def test_new_rows_may_be_much_smaller_than_the_centers():
+    model = HierarchicalKMeans(5, random_state=0).fit(DIGITS[:50])
+    nearest_to_zero = np.square(model.cluster_centers_).sum(axis=1).argmin()
+    assert_array_equal(model.predict(DIGITS[:50] * 1e-200), nearest_to_zero)
 
 
 # -------------------------------------------------------------------- bad input

@@ -208,7 +208,7 @@ def test_sizes_whose_squares_do_not_fit_float32(scale):
 
 
 def test_sizes_whose_squares_do_not_fit_float64():
-    with pytest.raises(ValueError, match="Distances overflow.*Scale X"):
+    with pytest.raises(ValueError, match="Squared distances overflow.*Scale X"):
         Rows(DIGITS * 1e160, 1)
 
 
