@@ -51,7 +51,8 @@ def check_rows(estimator, X, *, reset, dtype=FLOATS, order="C", accept_sparse="c
     X : ndarray or sparse matrix
         Indices of sparse rows are sorted, without duplicates, and of 32 bits where that is enough.
     """
-    # What is too large for the type is infinite, and said to be too large.
+    # What is too large for the type is infinite, and said to be too large; and the sum by which
+    # infinite values are looked for may be infinity less infinity.
     with np.errstate(over="ignore", invalid="ignore"), numbers_within_floats():
         X = validate_data(
             estimator,
