@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from skdeepcluster._inputs import is_on_disk
 from skdeepcluster.training._device import exact_convolutions
-from skdeepcluster.training._products import independent_rows
+from skdeepcluster.training._independence import independent_rows
 
 # What is on disk, sparse or a Dataset is made dense in memory up to this size, and read batch by
 # batch above it.

@@ -2,11 +2,14 @@
 
 torch leaves products of matrices to libraries that round an entry differently at different places
 of a block. A mode of torch's dispatcher sends them to a kernel that does not, whoever asks for
-them: layers, the package's own formulas, or the user's modules.
+them: layers, the package's own formulas, or the user's modules. Functions of single entries round
+differently in a vector and behind the last one of a thread's share: the mode has them computed in
+pieces that end with a vector.
 """
 
 import contextlib
 import functools
+import itertools
 import sys
 
 import torch
@@ -16,6 +19,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from skdeepcluster._kernels._products import add_products
 
 aten = torch.ops.aten
+
+# Entries that torch leaves to one thread, and a multiple of those that it takes at once.
+PIECE = 2**14
+# Functions of single entries that round to the nearest number, or not at all.
+_EXACT = {
+    *("abs", "add", "clamp", "clamp_max", "clamp_min", "clone", "copy", "div", "eq", "fill", "ge"),
+    *("gt", "le", "lt", "maximum", "minimum", "mul", "ne", "neg", "relu", "sqrt", "sub", "where"),
+}
 
 
 @contextlib.contextmanager
@@ -37,11 +48,13 @@ class _IndependentRows(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if func in _PRODUCTS and _are_plain(args):
+        if func in _PRODUCTS and _are_factors(args):
             return _PRODUCTS[func](*args, **kwargs)
         if func in _STEPS:
             with self:
                 return _STEPS[func](*args, **kwargs)
+        if _has_tails(func, args, kwargs):
+            return _in_pieces(func, args, kwargs)
         if _is_composite(func):
             with self:
                 return func.decompose(*args, **kwargs)
@@ -64,17 +77,23 @@ def _is_composite(func):
     return torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), key)
 
 
-def _are_plain(args):
-    """Whether tensors are dense, of one type of real numbers, in main memory, and fit together."""
-    tensors = [x for x in args if isinstance(x, torch.Tensor)]
+def _tensors(args):
+    return [x for x in args if isinstance(x, torch.Tensor)]
+
+
+def _are_dense(tensors):
+    return all(x.layout == torch.strided and x.device.type == "cpu" for x in tensors)
+
+
+def _are_factors(args):
+    """Whether tensors are dense, of one type of real numbers, and fit together."""
+    tensors = _tensors(args)
     *_, a, b = tensors
     return (
-        a.dtype in (torch.float32, torch.float64)
+        _are_dense(tensors)
+        and a.dtype in (torch.float32, torch.float64)
+        and all(x.dtype == a.dtype for x in tensors)
         and a.shape[-1] == b.shape[-2:][0]
-        and all(
-            x.layout == torch.strided and x.device.type == "cpu" and x.dtype == a.dtype
-            for x in tensors
-        )
     )
 
 
@@ -127,6 +146,40 @@ _PRODUCTS = {
 }
 
 
+@functools.cache
+def _is_inexact(func):
+    return torch.Tag.pointwise in func.tags and func._opname.rstrip("_") not in _EXACT
+
+
+def _has_tails(func, args, kwargs):
+    """Whether a function of single entries may end a thread's share, or a row, within a vector."""
+    if not _is_inexact(func):
+        return False
+    tensors = _tensors(args)
+    if not _are_dense(tensors) or _tensors(kwargs.values()):
+        return False
+    if max((x.numel() for x in tensors if x.is_floating_point()), default=0) <= PIECE:
+        return False
+    return torch.get_num_threads() > 1 or not all(
+        x.is_contiguous() and x.shape == tensors[0].shape for x in tensors
+    )
+
+
+def _in_pieces(func, args, kwargs):
+    """A function of single entries, on one thread."""
+    shape = torch.broadcast_shapes(*(x.shape for x in _tensors(args)))
+    pieces = [
+        x.expand(shape).reshape(-1).split(PIECE)
+        # What has no dimension is a number to torch, and gives the result no type.
+        if isinstance(x, torch.Tensor) and x.ndim
+        else itertools.repeat(x)
+        for x in args
+    ]
+    result = torch.cat([func(*piece, **kwargs) for piece in zip(*pieces, strict=False)])
+    result = result.view(shape)
+    return args[0].copy_(result) if func._schema.is_mutable else result
+
+
 def _attention(query, key, value, dropout_p=0.0, is_causal=False, *, attn_mask=None, scale=None):
     out, _ = aten._scaled_dot_product_attention_math(
         query, key, value, attn_mask, dropout_p, is_causal, scale=scale
@@ -139,8 +192,14 @@ def _euclidean_dist(x, y):
     return (squares[0] - 2 * (x @ y.mT) + squares[1].mT).clamp_min(0).sqrt()
 
 
-# What does products by itself, in steps.
+def _glu(x, dim=-1):
+    value, gate = x.chunk(2, dim)
+    return value * gate.sigmoid()
+
+
+# What does such things by itself, in steps.
 _STEPS = {
+    aten.glu.default: _glu,
     aten._scaled_dot_product_flash_attention_for_cpu.default: _attention,
     aten._euclidean_dist.default: _euclidean_dist,
 }

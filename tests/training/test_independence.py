@@ -7,11 +7,12 @@ import sys
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from skdeepcluster.nn import conv_autoencoder, conv_encoder, dense_encoder, pooled_conv_encoder
 from skdeepcluster.training import Samples, Standardizer, map_blocks, source
-from skdeepcluster.training._products import independent_rows
+from skdeepcluster.training._independence import independent_rows
 
 CPU = torch.device("cpu")
 
@@ -134,6 +135,61 @@ def test_independent_rows_differ_from_others_by_rounding(name):
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
+FUNCTIONS = {
+    "sigmoid": torch.sigmoid,
+    "in place": lambda x: x.clone().sigmoid_(),
+    "in place, thinned": lambda x: F.silu(x.repeat(1, 2)[:, ::2], inplace=True),
+    "transposed": lambda x: x.T.contiguous().T.exp2(),
+    "gelu": lambda x: F.gelu(x, approximate="tanh"),
+    "elu": F.elu,
+    "softplus": F.softplus,
+    "mish": F.mish,
+    "glu": lambda x: F.glu(x.repeat(1, 2)),
+    "power": lambda x: x.abs() ** 2.5,
+    "number to a power": lambda x: 1.5**x,
+    "with a row": lambda x: torch.logaddexp(x, x[:1].clamp(-1, 1)),
+    "with a column": lambda x: torch.logaddexp(x[:, :1], x),
+    "with a number": lambda x: torch.logaddexp(x, torch.tensor(0.5, dtype=torch.float64)),
+    "double": lambda x: torch.sigmoid(x.double()),
+    "softmax": lambda x: x.softmax(1),
+    "log softmax": lambda x: x.log_softmax(1),
+    "norm": lambda x: F.normalize(x, dim=1),
+    "layer norm": lambda x: F.layer_norm(x, x.shape[1:]),
+    "group norm": lambda x: F.group_norm(x, 1),
+    "log sum": lambda x: x.logsumexp(1, keepdim=True),
+    "sum of squares": lambda x: x.square().sum(1, keepdim=True),
+    "cross entropy": lambda x: F.binary_cross_entropy_with_logits(
+        x, x.gt(0).float(), reduction="none"
+    ),
+}
+
+
+@pytest.fixture
+def threads():
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("n_features", [333, 2000, 3001])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_threads_change_no_function_of_entries(name, n_features, threads):
+    function = FUNCTIONS[name]
+    x = (3 * torch.randn(1, n_features, generator=generator())).repeat(256, 1)
+    threads(1)
+    with torch.no_grad():
+        usual = function(x.clone())
+    for n_threads in (1, 3, 5, 7):
+        threads(n_threads)
+        with torch.no_grad(), independent_rows():
+            found = function(x.clone())
+        assert found.dtype == usual.dtype
+        torch.testing.assert_close(found, usual)
+        if n_threads == 1:
+            expected = found[:1]
+        assert torch.equal(found, expected.expand_as(found))
+
+
 def test_what_is_no_product_of_real_matrices_is_left_to_torch():
     x = torch.arange(12).reshape(3, 4)
     with torch.no_grad(), independent_rows():
@@ -162,7 +218,7 @@ def test_compiled_modules_give_what_others_give():
 def test_no_compiler_is_imported_for_a_prediction():
     script = """
 import sys, torch
-from skdeepcluster.training._products import independent_rows
+from skdeepcluster.training._independence import independent_rows
 with torch.no_grad(), independent_rows():
     torch.nn.Linear(3, 2)(torch.zeros(4, 3))
 assert "torch._dynamo" not in sys.modules
