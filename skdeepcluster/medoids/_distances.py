@@ -200,6 +200,7 @@ class Euclidean(Source):
             _medoids.euclidean_from_products(
                 self.X, first, products, norms, self.squared, CANCELLATION, self.n_threads
             )
+            mirror(products[:, : shape[0]])
             D[block, first:] = products
             D[first:, block] = products.T
         return Matrix(D, self.n_threads)
@@ -252,6 +253,14 @@ class Euclidean(Source):
         bounds = np.empty_like(near)
         _medoids.reach_bounds(near, norms, slack, squared, bounds)
         return bounds
+
+
+def mirror(D):
+    """Make a square matrix symmetric: (j, i) takes what (i, j) with i < j has.
+
+    Libraries round the products (x, y) and (y, x) differently.
+    """
+    np.copyto(D, D.T, where=np.tri(len(D), k=-1, dtype=bool))
 
 
 def negated_products(X, Y, out, n_threads):
