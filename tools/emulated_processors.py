@@ -61,6 +61,7 @@ SHORT_TESTS = [
     "tests/medoids/test_distances.py",
     "tests/training/test_independence.py",
     "tests/training/test_samples.py",
+    "tests/test_common.py::test_what_a_row_gets_depends_on_no_other",
 ]
 TESTS = [
     *("tests/assignment", "tests/density", "tests/embedding", "tests/explain", "tests/graph"),
@@ -68,7 +69,7 @@ TESTS = [
     *("tests/selflabel", "tests/training", "tests/views"),
 ]
 # Tests of speed, of processes and of scikit-learn's rules tell nothing new of numbers.
-OMITTED = "not distributed and not memory and not faster and not imports and not sklearn"
+OMITTED = "not distributed and not memory and not faster and not imports and not scikit_learn"
 
 
 def processor():
@@ -91,7 +92,7 @@ def run(settings, tests, folder=ROOT):
         "no:cacheprovider",
     ]
     environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": str(folder)} | settings
-    if int(environment["OMP_NUM_THREADS"]) == 1 and len(tests) > 5:
+    if int(environment["OMP_NUM_THREADS"]) == 1 and tests != SHORT_TESTS:
         command += ["--numprocesses", "auto"]
     done = subprocess.run(
         [*command, "-k", OMITTED, *tests],
