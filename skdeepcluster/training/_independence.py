@@ -197,9 +197,18 @@ def _glu(x, dim=-1):
     return value * gate.sigmoid()
 
 
+def _trilinear(x, y, z, absent_x, absent_y, absent_z, summed, unrolled=1):
+    dims = range(x.ndim + len(absent_x))
+    factors = []
+    for factor, absent in zip((x, y, z), (absent_x, absent_y, absent_z), strict=True):
+        factors += [factor, [dim for dim in dims if dim not in absent]]
+    return torch.einsum(*factors, [dim for dim in dims if dim not in summed])
+
+
 # What does such things by itself, in steps.
 _STEPS = {
     aten.glu.default: _glu,
     aten._scaled_dot_product_flash_attention_for_cpu.default: _attention,
     aten._euclidean_dist.default: _euclidean_dist,
+    aten._trilinear.default: _trilinear,
 }
