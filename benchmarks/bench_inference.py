@@ -1,12 +1,13 @@
 """What it costs that a row's embedding does not depend on the rows beside it.
 
-float32 products round differently in batches of different shapes. Two remedies are compared on the
-encoder of a fitted DEC: float32 in blocks of a fixed number of rows, the last one padded (what the
-package does, here with other sizes too), and float64 in batches of any size; both beside float32 in
-batches of any size. The first table gives the times of all rows and of a single one, relative to
-that; the second how far the embeddings of the same rows are apart when all come in order,
-shuffled, cut into random pieces, or one by one: the largest difference, relative to the largest
-entry, and the share of the entries that differ in any bit.
+float32 products round differently in batches of different shapes and at different places of one.
+Two remedies are compared on the encoder of a fitted DEC: products of the package's own in blocks of
+a fixed number of rows, the last one padded (what the package does, here with other sizes too), and
+float64 in batches of any size; both beside float32 in batches of any size. The first table gives
+the times of all rows and of a single one, relative to that; the second how far the embeddings of
+the same rows are apart when all come in order, shuffled, cut into random pieces, or one by one: the
+largest difference, relative to the largest entry, and the share of the entries that differ in any
+bit.
 
     python benchmarks/bench_inference.py                 20,000 rows of MNIST, and digits
 """
@@ -27,6 +28,8 @@ SINGLE_ROWS = 200
 
 class Rows:
     """Rows in memory, as `map_blocks` reads them."""
+
+    device = torch.device("cpu")
 
     def __init__(self, x):
         self.x = x
@@ -52,11 +55,7 @@ def in_blocks(encode, n_rows):
     """The package's pass, with blocks of n_rows."""
 
     def run(x):
-        usual, _samples.BLOCK_ROWS = _samples.BLOCK_ROWS, n_rows
-        try:
-            return torch.cat(list(_samples.map_blocks(encode, Rows(x))))
-        finally:
-            _samples.BLOCK_ROWS = usual
+        return torch.cat(list(_samples.map_blocks(encode, Rows(x), block_rows=n_rows)))
 
     return run
 
