@@ -21,6 +21,7 @@ demo: $(VENV)/installed-displays
 	$(BIN)/python $(DEMO)
 
 # A process for each core, each on one thread: most tests are short and gain nothing from more.
+# Then those of numbers again, with the code that the libraries have for other processors.
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 	$(BIN)/python tools/emulated_processors.py --short

@@ -1,5 +1,6 @@
 """What it costs that a row's embedding does not depend on the rows beside it.
 
+<<<<<<< HEAD
 float32 products round differently in batches of different shapes. Two remedies are compared on the
 encoder of a fitted DEC: float32 in blocks of a fixed number of rows, the last one padded (what the
 package does, by its own products of matrices, here with other sizes too), and float64 in batches of
@@ -8,6 +9,16 @@ cost beside torch's. The first table gives the times of all rows and of a single
 that; the second how far the embeddings of the same rows are apart when all come in order,
 shuffled, cut into random pieces, or one by one: the largest difference, relative to the largest
 entry, and the share of the entries that differ in any bit.
+=======
+float32 products round differently in batches of different shapes and at different places of one.
+Two remedies are compared on the encoder of a fitted DEC: products of the package's own in blocks of
+a fixed number of rows, the last one padded (what the package does, here with other sizes too), and
+float64 in batches of any size; both beside float32 in batches of any size. The first table gives
+the times of all rows and of a single one, relative to that; the second how far the embeddings of
+the same rows are apart when all come in order, shuffled, cut into random pieces, or one by one: the
+largest difference, relative to the largest entry, and the share of the entries that differ in any
+bit.
+>>>>>>> numerics
 
     python benchmarks/bench_inference.py                 20,000 rows of MNIST, and digits
 """
@@ -60,7 +71,11 @@ def in_blocks(encode, n_rows):
     """The package's pass, with blocks of n_rows."""
 
     def run(x):
+<<<<<<< HEAD
         return torch.cat(list(map_blocks(encode, Rows(x), block_rows=n_rows)))
+=======
+        return torch.cat(list(_samples.map_blocks(encode, Rows(x), block_rows=n_rows)))
+>>>>>>> numerics
 
     return run
 

@@ -20,6 +20,7 @@ from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_info
 
 from skdeepcluster._discovery import all_estimators
+from skdeepcluster.base import DeepClusterer
 
 # Two epochs are no convergence, and are not meant to be.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -43,6 +44,7 @@ def each(estimators):
 
 
 every_estimator = each(ESTIMATORS)
+every_deep_clusterer = each([e for e in ESTIMATORS if isinstance(e, DeepClusterer)])
 every_clusterer = each([estimator for estimator in ESTIMATORS if is_clusterer(estimator)])
 
 
@@ -102,6 +104,23 @@ def test_same_random_state_same_labels(estimator, X):
         sys.modules["torch"].rand(7)
     second = clone(estimator).fit(X)
     np.testing.assert_array_equal(first.labels_, second.labels_)
+
+
+@every_deep_clusterer
+def test_what_a_row_gets_depends_on_no_other(estimator):
+    X = make_blobs(400, n_features=33, centers=3, random_state=0)[0].astype(np.float32)
+    X = (X - X.min()) / np.ptp(X)
+    model = clone(estimator).set_params(hidden_layer_sizes=(37,)).fit(X[:120])
+    order = np.random.RandomState(0).permutation(len(X))
+    for name in ("transform", "predict_proba", "predict", "score_samples"):
+        if not hasattr(model, name):
+            continue
+        method = getattr(model, name)
+        whole = method(X)
+        np.testing.assert_array_equal(method(X[order]), whole[order])
+        np.testing.assert_array_equal(method(X[101:390]), whole[101:390])
+        for i in (0, 255, 256, 399):
+            np.testing.assert_array_equal(method(X[[i]])[0], whole[i])
 
 
 def world():

@@ -205,9 +205,13 @@ class Euclidean(Source):
             _medoids.euclidean_from_products(
                 self.X, first, products, norms, self.squared, CANCELLATION, self.n_threads
             )
+<<<<<<< HEAD
             # Products may round differently above the diagonal and below it.
             square = products[:, : shape[0]]
             np.copyto(square, square.T, where=np.tri(shape[0], k=-1, dtype=bool))
+=======
+            mirror(products[:, : shape[0]])
+>>>>>>> numerics
             D[block, first:] = products
             D[first:, block] = products.T
             # Products are not the same to the last bit both ways.
@@ -264,6 +268,14 @@ class Euclidean(Source):
         bounds = np.empty_like(near)
         _medoids.reach_bounds(near, norms, slack, squared, bounds)
         return bounds
+
+
+def mirror(D):
+    """Make a square matrix symmetric: (j, i) takes what (i, j) with i < j has.
+
+    Libraries round the products (x, y) and (y, x) differently.
+    """
+    np.copyto(D, D.T, where=np.tri(len(D), k=-1, dtype=bool))
 
 
 def negated_products(X, Y, out, n_threads):

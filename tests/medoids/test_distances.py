@@ -13,6 +13,7 @@ from skdeepcluster.medoids._distances import (
     Matrix,
     Metric,
     coordinates,
+    mirror,
 )
 
 
@@ -41,6 +42,15 @@ def test_euclidean_distances_keep_their_digits(dtype, squared, n_features):
     assert_array_equal(kept.D, kept.D.T)
     assert not kept.D.diagonal().any()
     assert rows.dtype == distances.dtype == kept.dtype == dtype
+
+
+@given(n=st.integers(1, 40), seed=st.integers(0, 2**32 - 1))
+def test_what_rounding_made_asymmetric_is_mirrored(n, seed):
+    given = np.random.default_rng(seed).random((n, n))
+    D = np.zeros((n, n + 3))[:, :n]
+    D[:] = given
+    mirror(D)
+    assert_array_equal(D, np.triu(given) + np.triu(given, 1).T)
 
 
 @given(n=st.integers(2, 40), seed=st.integers(0, 2**32 - 1))

@@ -94,6 +94,21 @@ FORMULAS = {
 }
 
 
+def shape_and_function(name):
+    if name in FORMULAS:
+        return (77,), FORMULAS[name]
+    torch.manual_seed(0)
+    shape, make = NETWORKS[name]
+    return shape, make(generator()).eval()
+
+
+@pytest.fixture
+def threads():
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
 def infer(function, X, shape):
     rows = source(X.reshape(len(X), -1))
     samples = Samples(rows, Standardizer.identity(rows), CPU, shape, load=False)
@@ -103,12 +118,7 @@ def infer(function, X, shape):
 @pytest.mark.parametrize("inference_mode", [False, True])
 @pytest.mark.parametrize("name", [*NETWORKS, *FORMULAS])
 def test_a_row_gives_the_same_at_every_place(name, inference_mode):
-    if name in NETWORKS:
-        torch.manual_seed(0)
-        shape, make = NETWORKS[name]
-        function = make(generator()).eval()
-    else:
-        shape, function = (77,), FORMULAS[name]
+    shape, function = shape_and_function(name)
     X = np.random.RandomState(0).randn(300, *shape).astype(np.float32)
     order = np.random.RandomState(1).permutation(len(X))
     with torch.inference_mode() if inference_mode else contextlib.nullcontext():
@@ -120,13 +130,19 @@ def test_a_row_gives_the_same_at_every_place(name, inference_mode):
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, *FORMULAS])
+def test_threads_change_no_row(name, threads):
+    shape, function = shape_and_function(name)
+    X = np.random.RandomState(0).randn(256, *shape).astype(np.float32)
+    threads(1)
+    expected = infer(function, X, shape)
+    for n_threads in (2, 3, 5):
+        threads(n_threads)
+        assert torch.equal(infer(function, X, shape), expected)
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, *FORMULAS])
 def test_independent_rows_differ_from_others_by_rounding(name):
-    if name in NETWORKS:
-        torch.manual_seed(0)
-        shape, make = NETWORKS[name]
-        function = make(generator()).eval()
-    else:
-        shape, function = (77,), FORMULAS[name]
+    shape, function = shape_and_function(name)
     x = torch.randn(40, *shape, generator=generator())
     with torch.no_grad():
         expected = function(x)
@@ -164,6 +180,7 @@ FUNCTIONS = {
 }
 
 
+<<<<<<< HEAD
 @pytest.fixture
 def threads():
     before = torch.get_num_threads()
@@ -171,6 +188,8 @@ def threads():
     torch.set_num_threads(before)
 
 
+=======
+>>>>>>> numerics
 @pytest.mark.parametrize("n_features", [333, 2000, 3001])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_threads_change_no_function_of_entries(name, n_features, threads):
