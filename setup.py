@@ -1,9 +1,7 @@
 """Build the kernels: every ``.pyx`` file of the package becomes an extension.
 
 They are compiled without ``-march=native``: one wheel serves every machine of an architecture, and
-what profits from wide vectors chooses at run time (``_kernels/_simd.h``). The environment variable
-SKDEEPCLUSTER_SIMD, "default", "x86-64-v3" or "x86-64-v4", makes the choice for tests of one set of
-instructions (``tools/emulated_processors.py``).
+what profits from wide vectors chooses at run time (``_kernels/_simd.h``).
 """
 
 import os
@@ -24,8 +22,6 @@ OPENMP_CANDIDATES = [
 ]
 # For debugging: every index is checked, and what is outside raises IndexError.
 BOUNDS_CHECKS = os.environ.get("SKDEEPCLUSTER_BOUNDS_CHECKS") == "1"
-SIMD_VARIABLE = "SKDEEPCLUSTER_SIMD"
-SIMD_LEVELS = {"default": 1, "x86-64-v3": 3, "x86-64-v4": 4}
 # What Cython would put into each extension for its memoryviews.
 SHARED = "skdeepcluster._kernels._cython_utility"
 OPENMP_PROGRAM = """
@@ -102,15 +98,6 @@ class BuildKernels(build_ext):
         return [], []
 
 
-def simd_macros():
-    forced = os.environ.get(SIMD_VARIABLE)
-    if not forced:
-        return []
-    if forced not in SIMD_LEVELS:
-        raise ValueError(f"{SIMD_VARIABLE}={forced!r} must be one of {', '.join(SIMD_LEVELS)}")
-    return [("FORCED_LEVEL", str(SIMD_LEVELS[forced]))]
-
-
 def kernels():
     root = Path(__file__).parent
     headers, sources = (
@@ -122,7 +109,7 @@ def kernels():
             source.removesuffix(".pyx").replace(os.sep, "."),
             [source],
             include_dirs=[np.get_include(), "skdeepcluster/_kernels"],
-            define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"), *simd_macros()],
+            define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
             # Debug symbols, which Python's own flags ask for, double the time of compiling.
             extra_compile_args=["-O3", "-g0"],
             depends=headers,

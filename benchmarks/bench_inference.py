@@ -1,15 +1,5 @@
 """What it costs that a row's embedding does not depend on the rows beside it.
 
-<<<<<<< HEAD
-float32 products round differently in batches of different shapes. Two remedies are compared on the
-encoder of a fitted DEC: float32 in blocks of a fixed number of rows, the last one padded (what the
-package does, by its own products of matrices, here with other sizes too), and float64 in batches of
-any size; both beside float32 in batches of any size. At first stands what the package's products
-cost beside torch's. The first table gives the times of all rows and of a single one, relative to
-that; the second how far the embeddings of the same rows are apart when all come in order,
-shuffled, cut into random pieces, or one by one: the largest difference, relative to the largest
-entry, and the share of the entries that differ in any bit.
-=======
 float32 products round differently in batches of different shapes and at different places of one.
 Two remedies are compared on the encoder of a fitted DEC: products of the package's own in blocks of
 a fixed number of rows, the last one padded (what the package does, here with other sizes too), and
@@ -18,15 +8,12 @@ the times of all rows and of a single one, relative to that; the second how far 
 the same rows are apart when all come in order, shuffled, cut into random pieces, or one by one: the
 largest difference, relative to the largest entry, and the share of the entries that differ in any
 bit.
->>>>>>> numerics
 
     python benchmarks/bench_inference.py                 20,000 rows of MNIST, and digits
 """
 
 import argparse
-import contextlib
 import copy
-import time
 from functools import partial
 
 import numpy as np
@@ -34,10 +21,7 @@ import torch
 from _common import Table, hardware, load, median_seconds
 
 from skdeepcluster import DEC
-from skdeepcluster.nn import dense_encoder
-from skdeepcluster.training import map_blocks
-from skdeepcluster.training._independence import independent_rows
-from skdeepcluster.training._samples import BLOCK_ROWS
+from skdeepcluster.training import _samples
 
 SINGLE_ROWS = 200
 
@@ -71,11 +55,7 @@ def in_blocks(encode, n_rows):
     """The package's pass, with blocks of n_rows."""
 
     def run(x):
-<<<<<<< HEAD
-        return torch.cat(list(map_blocks(encode, Rows(x), block_rows=n_rows)))
-=======
         return torch.cat(list(_samples.map_blocks(encode, Rows(x), block_rows=n_rows)))
->>>>>>> numerics
 
     return run
 
@@ -108,7 +88,7 @@ def measure(name, X, block_rows, repeats):
         {who: partial(run, x[:1]) for who, run in passes.items()}, 20 * repeats
     )
     fastest = min(seconds for who, seconds in all_rows.items() if who.startswith("float32, any"))
-    print(f"\n{name} {X.shape}, medians of {repeats}; the package has {BLOCK_ROWS} rows")
+    print(f"\n{name} {X.shape}, medians of {repeats}; the package has {_samples.BLOCK_ROWS} rows")
     table = Table(how="", us_per_row=".2f", to_fastest_free=".2f", single_row_ms=".2f")
     for who, seconds in all_rows.items():
         table.row(who, 1e6 * seconds / len(x), seconds / fastest, 1e3 * one_row[who])
@@ -124,29 +104,6 @@ def measure(name, X, block_rows, repeats):
             table.row(who, company, float(difference.max() / scale), float(changed))
 
 
-@torch.no_grad()
-def compare_products(repeats, widths=(784, 500, 500, 2000, 10)):
-    """CPU seconds of the package's products over those of torch's, on one thread."""
-    first, *hidden, last = widths
-    encode = dense_encoder((first,), hidden, last, torch.Generator().manual_seed(0))
-    x = torch.randn(BLOCK_ROWS, first)
-    least = {"torch": np.inf, "package": np.inf}
-    contexts = {"torch": contextlib.nullcontext, "package": independent_rows}
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    for _ in range(20 * repeats):
-        for who, context in contexts.items():
-            begin = time.thread_time()
-            with context():
-                encode(x)
-            least[who] = min(least[who], time.thread_time() - begin)
-    torch.set_num_threads(n_threads)
-    print(f"\n{'-'.join(map(str, widths))}, {BLOCK_ROWS} rows, one thread, least of {20 * repeats}")
-    table = Table(products="", cpu_ms=".2f", to_torch=".2f")
-    for who, seconds in least.items():
-        table.row(who, 1e3 * seconds, seconds / least["torch"])
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", nargs="+", default=["mnist", "digits"])
@@ -155,7 +112,6 @@ def main():
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     print(hardware())
-    compare_products(options.repeats)
     for name in options.data:
         data = load(name, options.rows)
         if data is not None:

@@ -7,7 +7,7 @@
  * Functions that differ by more than the compiler's work are written once per instruction set
  * where X86_LEVELS is defined, and choose among them by X86_LEVEL: 1, 3 or 4.
  *
- * FORCED_LEVEL 1, 3 or 4 leaves no choice; it comes from SKDEEPCLUSTER_SIMD, see `setup.py`.
+ * FORCED_LEVEL 1, 3 or 4 leaves no choice: see `tools/emulated_processors.py`.
  */
 #ifndef SKDEEPCLUSTER_SIMD_H
 #define SKDEEPCLUSTER_SIMD_H

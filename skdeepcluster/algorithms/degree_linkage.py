@@ -164,7 +164,8 @@ def outlying_merges(W, labels, n_clusters):
     edges = member.T @ (edges + edges.T) @ member @ diags_array((~weak).astype(float))
     edges = edges[weak]
     some = edges.max(axis=1).toarray().ravel() > 0
-    return np.flatnonzero(weak)[some], edges.argmax(axis=1)[some]
+    # SciPy 1.13 gives a column.
+    return np.flatnonzero(weak)[some], np.ravel(edges.argmax(axis=1))[some]
 
 
 def linkage_labels(Z, n_clusters, n_neighbors=20, *criterion):

@@ -205,19 +205,9 @@ class Euclidean(Source):
             _medoids.euclidean_from_products(
                 self.X, first, products, norms, self.squared, CANCELLATION, self.n_threads
             )
-<<<<<<< HEAD
-            # Products may round differently above the diagonal and below it.
-            square = products[:, : shape[0]]
-            np.copyto(square, square.T, where=np.tri(shape[0], k=-1, dtype=bool))
-=======
             mirror(products[:, : shape[0]])
->>>>>>> numerics
             D[block, first:] = products
             D[first:, block] = products.T
-            # Products are not the same to the last bit both ways.
-            square = D[block, block]
-            below = np.tril_indices(len(square), -1)
-            square[below] = square.T[below]
         return Matrix(D, self.n_threads)
 
     @cached_property

@@ -24,14 +24,8 @@ aten = torch.ops.aten
 PIECE = 2**14
 # Functions of single entries that round to the nearest number, or not at all.
 _EXACT = {
-<<<<<<< HEAD
-    *("abs", "add", "clamp", "clamp_max", "clamp_min", "clone", "copy", "div", "eq", "fill"),
-    *("frexp", "ge", "gt", "le", "lt", "maximum", "minimum", "mul", "ne", "neg", "relu", "sqrt"),
-    *("sub", "where"),
-=======
     *("abs", "add", "clamp", "clamp_max", "clamp_min", "clone", "copy", "div", "eq", "fill", "ge"),
     *("gt", "le", "lt", "maximum", "minimum", "mul", "ne", "neg", "relu", "sqrt", "sub", "where"),
->>>>>>> numerics
 }
 
 
@@ -162,24 +156,12 @@ def _has_tails(func, args, kwargs):
     if not _is_inexact(func):
         return False
     tensors = _tensors(args)
-<<<<<<< HEAD
-    if torch.get_num_threads() == 1 and all(
-        x.is_contiguous() and x.shape == tensors[0].shape for x in tensors
-    ):
-        return False
-    return (
-        max((x.numel() for x in tensors), default=0) > PIECE
-        and any(x.is_floating_point() for x in tensors)
-        and _are_dense(tensors)
-        and not _tensors(kwargs.values())
-=======
     if not _are_dense(tensors) or _tensors(kwargs.values()):
         return False
     if max((x.numel() for x in tensors if x.is_floating_point()), default=0) <= PIECE:
         return False
     return torch.get_num_threads() > 1 or not all(
         x.is_contiguous() and x.shape == tensors[0].shape for x in tensors
->>>>>>> numerics
     )
 
 
@@ -215,8 +197,6 @@ def _glu(x, dim=-1):
     return value * gate.sigmoid()
 
 
-<<<<<<< HEAD
-=======
 def _trilinear(x, y, z, absent_x, absent_y, absent_z, summed, unrolled=1):
     dims = range(x.ndim + len(absent_x))
     factors = []
@@ -225,7 +205,6 @@ def _trilinear(x, y, z, absent_x, absent_y, absent_z, summed, unrolled=1):
     return torch.einsum(*factors, [dim for dim in dims if dim not in summed])
 
 
->>>>>>> numerics
 # What does such things by itself, in steps.
 _STEPS = {
     aten.glu.default: _glu,

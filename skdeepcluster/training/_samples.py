@@ -12,10 +12,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from skdeepcluster.training._device import exact_convolutions
 from skdeepcluster.training._independence import independent_rows
-<<<<<<< HEAD
 from skdeepcluster.validation._inputs import as_item, is_on_disk, stacked
-=======
->>>>>>> numerics
 
 # What is on disk, sparse or a Dataset is made dense in memory up to this size, and read batch by
 # batch above it.

@@ -180,16 +180,6 @@ FUNCTIONS = {
 }
 
 
-<<<<<<< HEAD
-@pytest.fixture
-def threads():
-    before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
-
-
-=======
->>>>>>> numerics
 @pytest.mark.parametrize("n_features", [333, 2000, 3001])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_threads_change_no_function_of_entries(name, n_features, threads):
