@@ -85,9 +85,9 @@ class HDBSCAN(ThreadsMixin, Clusterer):
     .. math:: m(x, y) = \max\{c(x), c(y), d(x, y) / \alpha\}.
 
     Single linkage under :math:`m` is the hierarchy of all DBSCAN clusterings (without border
-    points) over their radius :math:`1 / \lambda`. It is condensed to the splits into two parts of
-    at least `min_cluster_size` points, all else being points that fall out of a cluster. A cluster
-    :math:`C` born at :math:`\lambda_C`, out of which the point :math:`p` falls at
+    points) over their radius :math:`1 / \lambda`. It is condensed to the splits into two or more
+    parts of at least `min_cluster_size` points, all else being points that fall out of a cluster. A
+    cluster :math:`C` born at :math:`\lambda_C`, out of which the point :math:`p` falls at
     :math:`\lambda_p`, has the stability or excess of mass
 
     .. math:: S(C) = \sum_{p \in C} (\lambda_p - \lambda_C),
@@ -118,10 +118,12 @@ class HDBSCAN(ThreadsMixin, Clusterer):
         One of the metrics of :func:`sklearn.metrics.pairwise_distances`, or "precomputed": `X` is
         then a square matrix of distances, dense or sparse; what a sparse one does not store is
         infinite. KD trees serve "euclidean", "sqeuclidean", "cosine", "manhattan", "chebyshev" and
-        "minkowski" with the `p` of these.
+        "minkowski" with the `p` of these. A function must be symmetric; with "nan_euclidean" rows
+        may have missing values.
 
     metric_params : dict, default=None
-        Further arguments of the metric.
+        Further arguments of the metric. The variances `V` of "seuclidean" and the inverse `VI` of
+        the covariances of "mahalanobis" are those of the samples of `fit` by default.
 
     alpha : float, default=1.0
         Divisor of the distances between points, but not of core distances, as in robust single
@@ -137,7 +139,8 @@ class HDBSCAN(ThreadsMixin, Clusterer):
         are smaller and of more even size.
 
     allow_single_cluster : bool, default=False
-        Whether the whole data may be one cluster. Without it, data that do not split are noise.
+        Whether the whole data may be one cluster. Without it, data that do not split are noise; so
+        they are with `cluster_selection_method="leaf"`, as in scikit-learn.
 
     store_centers : {"centroid", "medoid", "both"}, default=None
         Compute the mean of each cluster, weighted by `probabilities_`, the sample of least weighted
@@ -146,7 +149,8 @@ class HDBSCAN(ThreadsMixin, Clusterer):
     Attributes
     ----------
     labels_ : ndarray of shape (n_samples,)
-        Cluster of each sample, -1 for noise.
+        Cluster of each sample, -1 for noise. Clusters are numbered level by level of the hierarchy,
+        and within a level by their first samples.
 
     probabilities_ : ndarray of shape (n_samples,)
         Strength of the membership: :math:`\lambda_p` relative to the largest in the cluster; 0 for
@@ -160,7 +164,7 @@ class HDBSCAN(ThreadsMixin, Clusterer):
         Stability of each cluster relative to what it were if all its samples stayed to the end.
 
     core_distances_ : ndarray of shape (n_samples,)
-        Distances to the `min_samples`-th neighbors.
+        Distances to the `min_samples`-th neighbors; infinite for samples without distances.
 
     minimum_spanning_tree_ : MinimumSpanningTree
         Of the mutual reachability; arrays `source`, `target` and `distance`.
@@ -189,9 +193,17 @@ class HDBSCAN(ThreadsMixin, Clusterer):
     The package hdbscan does not count a sample as its own neighbor; `min_samples` is larger by one
     here, as in scikit-learn.
 
-    Many edges have the same mutual reachability, so more than one spanning tree is minimal and
-    implementations differ in a few labels. Here shorter distances win among equal reachabilities,
-    and the result does not depend on the number of threads.
+    Many edges have the same mutual reachability, so more than one spanning tree is minimal. Merges
+    at one distance that meet are one merge of several parts here: what they would make one by one
+    are clusters that exist at no radius. So labels and probabilities depend on the data alone, and
+    neither on `algorithm`, nor on the order of the samples but for the clusters' numbers, nor on
+    the number of threads. The packages hdbscan and scikit-learn take such merges one by one, in the
+    order of their spanning trees, and differ in a few labels.
+
+    A sample with an infinite value, or with a missing one under another metric than
+    "nan_euclidean", has no distances. It is noise with a probability of 0, as in the package
+    hdbscan, leaves the hierarchy at :math:`\lambda = 0` and changes nothing for the others. In
+    scikit-learn its label is -2 or -3.
 
     Duplicates make :math:`1 / 0` of distances; it is replaced by twice the largest finite
     :math:`\lambda`.
@@ -566,7 +578,8 @@ class HDBSCAN(ThreadsMixin, Clusterer):
 
         A sample joins the hierarchy at its nearest fitted one under mutual reachability, where its
         own core distance is that to its `min_samples`-th fitted sample. Fitted samples get their
-        `labels_`.
+        `labels_` and `probabilities_`. A sample with missing or infinite values is noise. There is
+        no such method after a fit on a sparse matrix of distances.
 
         Parameters
         ----------
@@ -604,8 +617,9 @@ class HDBSCAN(ThreadsMixin, Clusterer):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features), default=None
-            New samples; by default the fitted ones.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+            New samples; by default the fitted ones. There is no such method with
+            `metric="precomputed"`.
 
         Returns
         -------

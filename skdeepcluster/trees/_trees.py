@@ -178,7 +178,8 @@ class SingleLinkageTree(_Table):
 class CondensedTree(_Table):
     """The hierarchy of clusters of at least a minimum size.
 
-    Clusters are numbered breadth first from the root, which is 0.
+    Clusters are numbered level by level from the root, which is 0, and within a level by their
+    first points. A cluster may split into more than two.
 
     Parameters
     ----------
