@@ -20,7 +20,7 @@ from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_info
 
 from skdeepcluster._discovery import all_estimators
-from skdeepcluster.base import DeepClusterer
+from skdeepcluster.deep import DeepClusterer
 
 # Two epochs are no convergence, and are not meant to be.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

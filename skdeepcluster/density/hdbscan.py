@@ -403,7 +403,7 @@ class HDBSCAN(ThreadsMixin, Clusterer):
         >>> X, _ = load_digits(return_X_y=True)
         >>> model = HDBSCAN(min_cluster_size=5).fit(X)
         >>> [len(model.reselect(min_cluster_size=m).cluster_persistence) for m in (5, 10, 20, 40)]
-        [21, 15, 13, 10]
+        [20, 15, 13, 10]
         """
         check_is_fitted(self, "core_distances_")
         return self._choose(**params)[1]
@@ -514,8 +514,6 @@ class HDBSCAN(ThreadsMixin, Clusterer):
             for k, rows in enumerate(members):
                 sums = self._reach.weighted_sums(
                     np.searchsorted(self._rows, rows),
-                    self.probabilities_[rows],
-                    self._threads_for(X),
                     self.probabilities_[rows],
                     self._threads_for(X),
                 )

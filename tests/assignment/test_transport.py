@@ -784,7 +784,7 @@ def test_threads_do_not_change_a_bit(monkeypatch):
     cost = np.random.RandomState(0).uniform(size=(5000, 60))
     plans = []
     for n_threads in (1, 3):
-        monkeypatch.setattr(costs_module, "_openmp_effective_n_threads", lambda n=n_threads: n)
+        monkeypatch.setattr(costs_module, "effective_n_threads", lambda n=n_threads: n)
         plans.append(transport_assign(cost).plan)
     np.testing.assert_array_equal(*plans)
 

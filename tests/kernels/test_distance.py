@@ -140,7 +140,7 @@ def test_distances_are_optional_and_inputs_may_be_read_only():
         (((4, 3), (2, 2), (4,), (4,)), "features"),
         (((4, 3), (2, 3), (5,), (4,)), "labels has 5"),
         (((4, 3), (2, 3), (4,), (5,)), "distances has 5"),
-        (((4, 3), (0, 3), (4,), (4,)), "no centers"),
+        (((4, 3), (0, 3), (4,), (4,)), "number of centers must be at least 1"),
     ],
 )
 def test_shapes_that_do_not_fit_are_refused(shapes, message):

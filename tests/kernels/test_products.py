@@ -97,5 +97,5 @@ def test_shapes_have_to_match():
             add_products(a, b, np.zeros(wrong, np.float32), 1)
     with pytest.raises(ValueError, match="do not match"):
         add_products(a, b[:, :2], np.zeros((1, 2, 4), np.float32), 1)
-    with pytest.raises(ValueError, match="n_threads=0"):
+    with pytest.raises(ValueError, match="n_threads must be at least 1, got 0"):
         add_products(a, b, np.zeros((1, 2, 4), np.float32), 0)
