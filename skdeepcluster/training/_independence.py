@@ -24,8 +24,34 @@ aten = torch.ops.aten
 PIECE = 2**14
 # Functions of single entries that round to the nearest number, or not at all.
 _EXACT = {
-    *("abs", "add", "clamp", "clamp_max", "clamp_min", "clone", "copy", "div", "eq", "fill", "ge"),
-    *("gt", "le", "lt", "maximum", "minimum", "mul", "ne", "neg", "relu", "sqrt", "sub", "where"),
+    *(
+        "abs",
+        "add",
+        "clamp",
+        "clamp_max",
+        "clamp_min",
+        "clone",
+        "copy",
+        "div",
+        "eq",
+        "fill",
+        "frexp",
+    ),
+    *(
+        "ge",
+        "gt",
+        "le",
+        "lt",
+        "maximum",
+        "minimum",
+        "mul",
+        "ne",
+        "neg",
+        "relu",
+        "sqrt",
+        "sub",
+        "where",
+    ),
 }
 
 
