@@ -158,9 +158,7 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
 
     def _continue_fit(self, X, y, stages, plan):
         """Further stages, on other rows, from what was fitted."""
-        rows, shape = read_rows(self, X, reset=False)
-        standardize = tr.Standardizer(self.mean_, self.scale_)
-        samples = tr.Samples(rows, standardize, tr.resolve_device(self.device), shape)
+        samples = self._samples_as_fitted(X, tr.resolve_device(self.device))
 
         def build(shape, plan, generator):
             return copy.deepcopy(self.module_)
@@ -281,10 +279,13 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
     def _new_samples(self, X):
         """New rows, read as they are needed."""
         check_is_fitted(self)
+        return self._samples_as_fitted(X, next(self.module_.parameters()).device, load=False)
+
+    def _samples_as_fitted(self, X, device, **options):
+        """Other rows in the standardization of the fit."""
         rows, shape = read_rows(self, X, reset=False)
         standardize = tr.Standardizer(self.mean_, self.scale_)
-        device = next(self.module_.parameters()).device
-        return tr.Samples(rows, standardize, device, shape, load=False)
+        return tr.Samples(rows, standardize, device, shape, **options)
 
     def _stream(self, X, function):
         """Concatenate function(rows) over new rows."""

@@ -224,6 +224,17 @@ def test_compiled_modules_give_what_others_give():
         assert torch.equal(compiled(x), plain)
 
 
+def test_functions_of_several_results_stay_whole(threads):
+    threads(2)
+    x = torch.randn(256, 2000, generator=generator())
+    with torch.no_grad():
+        expected = torch.frexp(x)
+        with independent_rows():
+            found = torch.frexp(x)
+    assert torch.equal(found.mantissa, expected.mantissa)
+    assert torch.equal(found.exponent, expected.exponent)
+
+
 def test_no_compiler_is_imported_for_a_prediction():
     script = """
 import sys, torch
