@@ -67,7 +67,17 @@ def check_rows(estimator, X, *, reset, dtype=FLOATS, order="C", accept_sparse="c
 
 
 def _canonical(X):
-    """A CSR matrix as compiled code expects it; the user's own is left as it is."""
+    """A CSR matrix as compiled code expects it; the user's own is left as it is.
+
+    SciPy keeps what it once found of the indices, which may have been changed since, and looks at
+    their range only when asked.
+    """
+    # A new object over the same arrays: nothing is known of it.
+    try:
+        X = type(X)((X.data, X.indices, X.indptr), shape=X.shape)
+        X.check_format(full_check=True)
+    except ValueError as error:
+        raise ValueError(f"X is not a valid sparse matrix: {error}.") from error
     narrow = X.indices.dtype != np.int32 and max(X.nnz, *X.shape) <= np.iinfo(np.int32).max
     if X.has_canonical_format and not narrow:
         return X

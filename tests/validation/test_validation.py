@@ -142,6 +142,21 @@ def test_sparse_rows_are_canonical_and_the_users_stay():
     assert twice.nnz == 3
 
 
+def test_what_scipy_found_of_indices_before_they_changed_is_not_trusted():
+    X = sp.csr_array(np.arange(1.0, 13).reshape(3, 4))
+    assert X.has_canonical_format
+    X.indices[:2] = 1, 0
+    found = check_rows(BaseEstimator(), X, reset=True)
+    np.testing.assert_array_equal(found.indices, [0, 1, 2, 3] * 3)
+    np.testing.assert_array_equal(found.data[:2], [2, 1])
+    X.indices[5] = 4
+    with pytest.raises(ValueError, match="not a valid sparse matrix: .*indices must be < 4"):
+        check_rows(BaseEstimator(), X, reset=True)
+    X.indices[5], X.indptr[1] = 1, 100
+    with pytest.raises(ValueError, match="not a valid sparse matrix"):
+        check_rows(BaseEstimator(), X, reset=True)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "int32"])
 def test_tensors(dtype):
     torch = pytest.importorskip("torch")
