@@ -8,14 +8,15 @@ VENV = .venv
 DEMO = doc/examples/plot_deep_clustering_on_digits.py
 
 BIN = $(VENV)/bin
-PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check install --constraint constraints.txt
-BUILD_INPUTS = pyproject.toml setup.py constraints.txt \
+CONSTRAINTS = constraints.txt
+PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check install --constraint $(CONSTRAINTS)
+BUILD_INPUTS = pyproject.toml setup.py $(CONSTRAINTS) \
 	$(shell find skdeepcluster -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
 
 # Threads that wait without spinning: on a busy machine the difference is tenfold.
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo test lint doc bench clean
+.PHONY: demo test test-oldest lint doc bench clean
 
 demo: $(VENV)/installed-displays
 	$(BIN)/python $(DEMO)
@@ -25,6 +26,12 @@ demo: $(VENV)/installed-displays
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 	$(BIN)/python tools/emulated_processors.py --short
+
+# The fast tests with the oldest versions that pyproject.toml allows, in an environment of its own.
+test-oldest:
+	$(PYTHON) tools/oldest_constraints.py > oldest.txt
+	$(MAKE) VENV=.venv-oldest CONSTRAINTS=oldest.txt .venv-oldest/installed-test
+	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest --numprocesses auto --dist worksteal
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
@@ -44,7 +51,7 @@ bench:
 	done
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info doc/_build doc/auto_examples doc/api/generated digits.png
+	rm -rf $(VENV) .venv-oldest oldest.txt build dist *.egg-info doc/_build doc/auto_examples doc/api/generated digits.png
 	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find skdeepcluster tests tools benchmarks doc \
 		\( -name '*.so' -o -name '__pycache__' \) -prune -exec rm -rf {} + 2>/dev/null || true
