@@ -144,7 +144,8 @@ class Standardizer:
         total, squares = np.zeros(d), 0.0
         with np.errstate(over="ignore", invalid="ignore"):
             for begin, end in _ranges(0, n, _statistics_rows(d)):
-                block = np.asarray(rows.block(begin, end), dtype=np.float64)
+                # The order of sums is that of the memory.
+                block = np.ascontiguousarray(rows.block(begin, end), dtype=np.float64)
                 if origin is None:
                     # Exact where a feature is constant, however large it is.
                     origin = block[0] + (block - block[0]).mean(axis=0)
@@ -172,7 +173,8 @@ class Standardizer:
         with np.errstate(over="ignore", invalid="ignore"):
             standardized = np.subtract(raw, self.mean, dtype=np.float64)
             standardized *= self.scale
-            standardized = standardized.astype(np.float32)
+            # Random numbers like these rows are drawn in the order of the memory.
+            standardized = standardized.astype(np.float32, order="C")
             if not np.isfinite(standardized.sum(dtype=np.float64)):
                 assert_all_finite(raw, input_name="X")
                 raise ValueError("Input X contains values too large for float32.")

@@ -75,6 +75,21 @@ def test_constant_features_are_zero(value):
     assert (Standardizer.fit(source(only))(only) == 0).all()
 
 
+def test_the_layout_of_rows_in_memory_changes_nothing():
+    X = np.random.default_rng(0).normal(size=(500, 7))
+    found = []
+    for rows in (X, np.asfortranarray(X), np.repeat(X, 2, axis=1)[:, ::2]):
+        standardize = Standardizer.fit(source(rows))
+        samples = Samples(source(rows), standardize, torch.device("cpu"), (7,), load=False)
+        block = samples.block(0, 300)
+        # Functions like `torch.randn_like` draw in the order of the memory.
+        assert block.is_contiguous()
+        found.append((standardize.mean, standardize.scale, block.numpy()))
+    for other in found[1:]:
+        for one, same in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(one, same)
+
+
 def test_power_of_two_scale_changes_no_bit():
     X = np.random.RandomState(0).randn(300, 4)
     expected = Standardizer.fit(source(X))(X)
