@@ -3,7 +3,7 @@
 A class declares its parameters as annotated fields, each with its default and what values it may
 have. The constructor, which only stores them, scikit-learn's table of constraints and the
 signature follow from the fields, and descriptions of inherited parameters and attributes join the
-docstring.
+docstrings.
 """
 
 import inspect
@@ -14,7 +14,7 @@ from typing import dataclass_transform
 from sklearn.base import BaseEstimator, ClusterMixin
 
 from skdeepcluster import _moved
-from skdeepcluster._docstrings import complete_docstring
+from skdeepcluster._docstrings import complete_docstring, documented
 from skdeepcluster._sklearn import effective_n_threads, threadpool_controller
 
 
@@ -94,6 +94,7 @@ class Estimator(BaseEstimator):
         )
         if cls.__doc__:
             cls.__doc__ = complete_docstring(cls, names)
+        documented(cls)
 
     def __setstate__(self, state):
         # A model of an earlier version knows parameters by the names that they had.
@@ -117,9 +118,11 @@ class Clusterer(ClusterMixin, Estimator):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            As in `fit`.
+            Rows, as in `fit`.
+
         y : array-like of shape (n_samples,), default=None
             As in `fit`.
+
         **side : dict
             Further arguments of `fit`.
 

@@ -32,8 +32,6 @@ class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Est
     whatever the model. Samples between clusters that lie opposite are inside too: the largest
     membership tells them from outliers.
 
-    Read more in the :ref:`User Guide <circle>`.
-
     Parameters
     ----------
     method : {"auto", "exact", "heuristic"}, default="auto"
@@ -129,7 +127,7 @@ class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Est
         Returns
         -------
         self : object
-            The fitted transformer.
+            The fitted estimator.
         """
         X = self._validate(X, reset=True)
         if self.method == "exact" and X.shape[1] > N_EXACT:

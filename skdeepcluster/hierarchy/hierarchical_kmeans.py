@@ -55,8 +55,6 @@ class HierarchicalKMeans(
     clusters and for rows on disk. Coarse clusters are no natural groups: to find those, cluster the
     rows themselves.
 
-    Read more in the :ref:`User Guide <hierarchy>`.
-
     Parameters
     ----------
     n_clusters : "auto", int or array-like of int, default="auto"

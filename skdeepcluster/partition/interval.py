@@ -39,8 +39,6 @@ class IntervalClustering(
     Use it for thresholds, for discretization and wherever :class:`sklearn.cluster.KMeans` on one
     column would do; that finds local optima only. It is not for several features.
 
-    Read more in the :ref:`User Guide <interval>`.
-
     Parameters
     ----------
     n_clusters : int, default=8
