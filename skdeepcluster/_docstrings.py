@@ -15,6 +15,9 @@ _SECTIONS = (
     "References",
     "Examples",
 )
+# What is said of a parameter and of a method's result where nobody says anything else.
+_PARAMETERS = {"y": "y : Ignored\n    Not used, present for API consistency by convention."}
+_RESULTS = {"fit": "self : object\n    The fitted estimator."}
 # Methods that take the rows to be learned from; all others take new ones.
 _TRAINING = {"fit", "fit_predict", "partial_fit"}
 
@@ -72,7 +75,7 @@ def _complete_method(cls, name, function):
     """A method's docstring with what others say of its parameters and its result.
 
     Parameters are described by the method itself, by the same method of a base class, or by another
-    method that takes rows of the same kind.
+    method that takes rows of the same kind: by `fit`, or by any that takes new ones.
     """
     doc = inspect.cleandoc(function.__doc__)
     bases = _ours(cls)
@@ -80,10 +83,10 @@ def _complete_method(cls, name, function):
     others = [
         _method_doc(base, other)
         for base in bases
-        for other in vars(base)
+        for other in (["fit"] if name in _TRAINING else vars(base))
         if not other.startswith("_") and (other in _TRAINING) == (name in _TRAINING)
     ]
-    known = _known("Parameters", [doc, *same, *others])
+    known = _PARAMETERS | _known("Parameters", [doc, *same, *others])
     names = [
         str(parameter.replace(annotation=parameter.empty, default=parameter.empty))
         for parameter in inspect.signature(function).parameters.values()
@@ -91,10 +94,9 @@ def _complete_method(cls, name, function):
     doc = _with_section(doc, "Parameters", [known[name] for name in names if name in known])
     if name.startswith("from_"):
         same += [_method_doc(base, "from_estimator") for base in bases]
-    for source in same:
-        if _span(doc, "Returns") is None and (span := _span(source, "Returns")):
-            doc = _with_section(doc, "Returns", [_body(source, span)])
-    return doc + "\n"
+    results = [_section(source, "Returns") for source in (doc, *same)]
+    result = next(filter(None, [*results, _RESULTS.get(name)]), None)
+    return _with_section(doc, "Returns", result and [result]) + "\n"
 
 
 def _ours(cls):
@@ -118,8 +120,10 @@ def _span(doc, section):
     return match and match.span()
 
 
-def _body(doc, span):
-    return doc[slice(*span)].split("\n", 2)[2].strip()
+def _section(doc, section):
+    """The text of a section without its title, empty if it is not there."""
+    span = _span(doc, section)
+    return doc[slice(*span)].split("\n", 2)[2].strip() if span else ""
 
 
 def _place(doc, section=None):
@@ -133,10 +137,9 @@ def _known(section, docs):
     """Entries of a section by name, by the first docstring that has them."""
     known = {}
     for doc in docs:
-        if span := _span(doc, section):
-            for entry in re.findall(r"^\S.*\n?(?:^(?!\S).*\n?)*", _body(doc, span), flags=re.M):
-                for name in entry.partition(" :")[0].split(", "):
-                    known.setdefault(name.strip(), entry.strip())
+        for entry in re.findall(r"^\S.*\n?(?:^(?!\S).*\n?)*", _section(doc, section), re.M):
+            for name in entry.partition(" :")[0].split(", "):
+                known.setdefault(name.strip(), entry.strip())
     return known
 
 

@@ -121,13 +121,6 @@ class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Est
         ----------
         X : array-like of shape (n_samples, n_clusters)
             Memberships of samples in clusters.
-        y : Ignored
-            Not used, present for API consistency by convention.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
         """
         X = self._validate(X, reset=True)
         if self.method == "exact" and X.shape[1] > N_EXACT:

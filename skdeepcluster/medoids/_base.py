@@ -178,17 +178,9 @@ class BaseMedoids(
             The data. With `metric="precomputed"`, the distances, of shape (n_samples, n_samples) or
             (n_samples * (n_samples - 1) / 2,).
 
-        y : Ignored
-            Not used, present for API consistency by convention.
-
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the objects in the loss. None: all are 1. An object of weight 0 cannot be a
             medoid.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
         """
         fewest = self._fewest_clusters()
         random_state = check_random_state(self.random_state)
@@ -373,9 +365,6 @@ class BaseMedoids(
 
         Parameters
         ----------
-        y : Ignored
-            Not used, present for API consistency by convention.
-
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows. None: all are 1.
 

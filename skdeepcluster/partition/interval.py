@@ -48,7 +48,6 @@ class IntervalClustering(
         The loss. The center of an interval is the mean for squared errors, the median for absolute
         errors, which outliers disturb less.
 
-
     Attributes
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, 1)
@@ -70,7 +69,6 @@ class IntervalClustering(
 
     n_features_in_ : int
         Number of features seen during `fit`: 1.
-
 
     See Also
     --------
@@ -106,16 +104,9 @@ class IntervalClustering(
         ----------
         X : array-like of shape (n_samples, 1) or (n_samples,)
             The values, in any order.
-        y : Ignored
-            Not used, present for API consistency by convention.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the values in the loss. None: all are 1. An integer weight counts like that
             many equal values, a value of weight 0 not at all.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
         """
         X = self._validate(X, reset=True)
         weights = check_sample_weight(
@@ -213,11 +204,6 @@ class IntervalClustering(
     def transform(self, X):
         """Distances to the centers.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, 1) or (n_samples,)
-            New values.
-
         Returns
         -------
         distances : ndarray of shape (n_samples, n_clusters)
@@ -233,10 +219,6 @@ class IntervalClustering(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, 1) or (n_samples,)
-            New values.
-        y : Ignored
-            Not used, present for API consistency by convention.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the values. None: all are 1.
 
