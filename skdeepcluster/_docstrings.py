@@ -83,7 +83,7 @@ def _complete_method(cls, name, function):
     others = [
         _method_doc(base, other)
         for base in bases
-        for other in (["fit"] if name in _TRAINING else vars(base))
+        for other in (["fit"] if name in _TRAINING else sorted(vars(base), key=_rank))
         if not other.startswith("_") and (other in _TRAINING) == (name in _TRAINING)
     ]
     known = _PARAMETERS | _known("Parameters", [doc, *same, *others])
@@ -97,6 +97,11 @@ def _complete_method(cls, name, function):
     results = [_section(source, "Returns") for source in (doc, *same)]
     result = next(filter(None, [*results, _RESULTS.get(name)]), None)
     return _with_section(doc, "Returns", result and [result]) + "\n"
+
+
+def _rank(name):
+    """Of methods that describe the same parameter, `plot` describes what others pass on to it."""
+    return name != "plot"
 
 
 def _ours(cls):
