@@ -152,7 +152,7 @@ class BaseMedoids(
         return self.metric in EUCLIDEAN and not self.metric_params and not issparse(X)
 
     def _fewest_clusters(self):
-        """Number of clusters that there must be objects for, and the parameter that says so."""
+        """Least number of clusters, which is also that of objects, and its parameter."""
         return self.n_clusters, "n_clusters"
 
     def _check_weights(self, sample_weight, n, k, name):
@@ -194,11 +194,11 @@ class BaseMedoids(
         return self
 
     def _search(self, X, source, weights, random_state):
-        """Distances, and what `_best_of` needs to find the best medoids by them."""
+        """Distances, and the arguments of `_best_of` that search for the best medoids."""
         raise NotImplementedError
 
     def _improve(self, X, search, rounds, context, objects=None):
-        """Improve a solution round by round; of some objects, if they are not all of X."""
+        """Run the rounds of a search, among `objects` if they are given, until it is done."""
         n_iter = n_swaps = 0
         done = stop = False
         while n_iter < self.max_iter and not done and not stop:
@@ -216,9 +216,9 @@ class BaseMedoids(
         return Solution(search.loss(), medoids, n_iter, n_swaps, done or stop)
 
     def _best_of(self, X, n_init, max_subtasks, solve):
-        """The best of several solutions, each of which `solve` finds by itself.
+        """The best of `n_init` solutions.
 
-        It gets the best solution so far and a callback context for `max_subtasks` subtasks.
+        `solve` takes the best solution so far and a callback context for `max_subtasks` subtasks.
         """
         context = self._init_callback_context(max_subtasks=n_init)
         context.call_on_fit_task_begin(estimator=self, X=X)
@@ -248,12 +248,12 @@ class BaseMedoids(
         return best
 
     def _described_by(self, X, medoids):
-        """What predictions need."""
+        """Fitted attributes that predictions need."""
         centers = None if self.metric == "precomputed" else X[medoids]
         return {"medoid_indices_": medoids, "cluster_centers_": centers}
 
     def _finish(self, X, source, best, weights):
-        """Set what follows from the best solution."""
+        """Set the fitted attributes of the best solution."""
         medoids = best.medoids
         for name, value in self._described_by(X, medoids).items():
             setattr(self, name, value)
@@ -315,7 +315,7 @@ class BaseMedoids(
         )
 
     def _nearest(self, X):
-        """Labels and distances of rows of features, or of distances to the training objects."""
+        """Labels and distances of new rows: features, or distances to the training objects."""
         if self.metric == "precomputed":
             D = X[:, self.medoid_indices_]
             labels = D.argmin(axis=1).astype(np.int32)
@@ -361,7 +361,7 @@ class BaseMedoids(
         return np.concatenate(list(self._to_medoids_by_blocks(X)))
 
     def score(self, X, y=None, sample_weight=None):
-        """Minus the sum of distances to the nearest medoids.
+        """Negative sum of the distances to the nearest medoids.
 
         Parameters
         ----------
