@@ -153,10 +153,16 @@ def test_every_method_links_to_its_page(name, cls):
 
 def test_user_subclasses_have_no_page():
     class Own(skdeepcluster.KMedoids):
-        """One of the user's."""
+        """One of the user's.
+
+        A section
+        ---------
+        that numpydoc does not know.
+        """
 
     assert "User Guide" not in Own.__doc__
     assert "n_clusters : int" in Own.__doc__
+    assert "\n\nA section\n---------\nthat numpydoc does not know.\n" in Own.__doc__
 
 
 # Parameters that mean the same wherever they are.
