@@ -9,6 +9,7 @@ import inspect
 from sklearn.base import BaseEstimator
 
 import skdeepcluster
+from skdeepcluster.displays._display import Display
 
 
 def _public_objects():
@@ -22,6 +23,14 @@ def _public_objects():
             yield f"{subpackage}.{name}", getattr(module, name)
 
 
+def _subclasses(base):
+    return sorted(
+        (name, obj)
+        for name, obj in _public_objects()
+        if inspect.isclass(obj) and issubclass(obj, base)
+    )
+
+
 def all_estimators():
     """All public estimators.
 
@@ -30,41 +39,27 @@ def all_estimators():
     estimators : list of (str, type)
         Sorted pairs of name below ``skdeepcluster`` and class.
     """
-    return sorted(
-        (name, obj)
-        for name, obj in _public_objects()
-        if inspect.isclass(obj) and issubclass(obj, BaseEstimator)
-    )
+    return _subclasses(BaseEstimator)
 
 
 def all_displays():
-    """All public displays.
+    """All public displays, as ``("displays.EmbeddingDisplay", class)``.
 
     Returns
     -------
     displays : list of (str, type)
-        Sorted pairs of name below ``skdeepcluster``, as ``"displays.EmbeddingDisplay"``, and class.
     """
-    return sorted(
-        (name, obj)
-        for name, obj in _public_objects()
-        if inspect.isclass(obj) and name.endswith("Display")
-    )
+    return _subclasses(Display)
 
 
 def all_views():
-    """All public views of batches.
+    """All public views of batches, as ``("views.ImageViews", class)``.
 
     Returns
     -------
     views : list of (str, type)
-        Sorted pairs of name below ``skdeepcluster``, as ``"views.ImageViews"``, and class.
     """
-    return sorted(
-        (name, obj)
-        for name, obj in _public_objects()
-        if inspect.isclass(obj) and name.endswith("Views")
-    )
+    return _subclasses(skdeepcluster.views.Views)
 
 
 def all_functions():

@@ -1,9 +1,9 @@
 """The contract of every estimator, classical or deep.
 
-A class declares its parameters as annotated fields, each with its default and what values it may
-have. The constructor, which only stores them, scikit-learn's table of constraints and the
+A class declares its parameters as annotated fields, each with its default and constraints on its
+values. The constructor, which only stores them, scikit-learn's table of constraints and the
 signature follow from the fields, and descriptions of inherited parameters and attributes join the
-docstring.
+docstrings.
 """
 
 import inspect
@@ -14,7 +14,7 @@ from typing import dataclass_transform
 from sklearn.base import BaseEstimator, ClusterMixin
 
 from skdeepcluster import _moved
-from skdeepcluster._docstrings import complete_docstring
+from skdeepcluster._docstrings import complete_docstring, documented
 from skdeepcluster._sklearn import effective_n_threads, threadpool_controller
 
 
@@ -26,7 +26,7 @@ def param(default, *constraints, positional=False):
     default : object
         A class that inherits the parameter changes its default by ``name: type = value``.
     *constraints : objects
-        What values may be, as in scikit-learn's `_parameter_constraints`.
+        Constraints on its values, as in scikit-learn's `_parameter_constraints`.
     positional : bool, default=False
         Whether the parameter may be given without its name.
 
@@ -39,15 +39,14 @@ def param(default, *constraints, positional=False):
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(param,))
 def parameters(cls):
-    """Collect the parameters of a mixin: a class that is no estimator by itself."""
+    """Collect the parameters of a mixin, a class that is not an estimator itself."""
     return dataclass(cls, kw_only=True, eq=False, repr=False)
 
 
 def _declared(cls):
-    """Parameters of a constructor by name, and the classes that declare them first.
+    """Names of a constructor's parameters, in order.
 
-    Those that may be given without their names, then a method's own, its family's and at last
-    those that all have.
+    Positional ones come first, then a method's own, those of its family and those that all have.
     """
     owners = {}
     for base in reversed(cls.__mro__):
@@ -60,12 +59,12 @@ def _declared(cls):
 
 
 def _constraints(cls, name):
-    """What values of a parameter may be, by the nearest class that says so."""
+    """Constraints on a parameter's values, from the nearest class that declares some."""
     for base in cls.__mro__:
         if name in vars(base).get("__annotations__", {}):
-            said = base.__dataclass_fields__[name].metadata.get("constraints")
-            if said is not None:
-                return said[0] if said == ("no_validation",) else list(said)
+            found = base.__dataclass_fields__[name].metadata.get("constraints")
+            if found is not None:
+                return found[0] if found == ("no_validation",) else list(found)
     raise TypeError(f"{cls.__name__}.{name} needs param(default, constraint, ...)")
 
 
@@ -94,9 +93,10 @@ class Estimator(BaseEstimator):
         )
         if cls.__doc__:
             cls.__doc__ = complete_docstring(cls, names)
+        documented(cls)
 
     def __setstate__(self, state):
-        # A model of an earlier version knows parameters by the names that they had.
+        # Models stored by earlier versions have parameters under their former names.
         state = _moved.renamed(type(self).__name__, state)
         missing = {n: f.default for n, f in self.__dataclass_fields__.items() if n not in state}
         super().__setstate__(missing | state)
@@ -117,9 +117,11 @@ class Clusterer(ClusterMixin, Estimator):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            As in `fit`.
+            Rows, as in `fit`.
+
         y : array-like of shape (n_samples,), default=None
             As in `fit`.
+
         **side : dict
             Further arguments of `fit`.
 
@@ -148,5 +150,5 @@ class ThreadsMixin:
         return effective_n_threads(self.n_jobs)
 
     def _limited_threads(self):
-        """A context in which BLAS is on one thread: the others are our own, and would wait."""
+        """A context in which BLAS uses one thread, and leaves the others to the kernels."""
         return threadpool_controller().limit(limits=1, user_api="blas")

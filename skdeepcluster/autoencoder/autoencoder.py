@@ -265,11 +265,6 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
     def predict(self, X):
         """The cluster of each row: the clusterer's word where it predicts, else the nearest center.
 
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or images
-            New rows.
-
         Returns
         -------
         labels : ndarray of shape (n_samples,)
@@ -292,11 +287,6 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
     @available_if(_clusterer_has("predict_proba"))
     def predict_proba(self, X):
         """Probabilities of the clusters, where the clusterer has them.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or images
-            New rows.
 
         Returns
         -------

@@ -51,9 +51,6 @@ class DCN(CenteredAutoencoder):
 
     Attributes
     ----------
-    cluster_centers_ : ndarray of shape (n_clusters, n_components)
-        Centers in the embedding; `inverse_transform` shows what they stand for.
-
     counts_ : ndarray of shape (n_clusters,)
         Rows that each center is the running mean of.
 

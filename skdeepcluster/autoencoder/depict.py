@@ -84,15 +84,6 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
     ----------
     .. [1] Ghasedi Dizaji, Herandi, Deng, Cai, Huang: Deep clustering via joint convolutional
        autoencoder embedding and relative entropy minimization. ICCV 2017.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import make_blobs
-    >>> from skdeepcluster import DEPICT
-    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
-    >>> depict = DEPICT(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
-    >>> depict.predict_proba(X).shape
-    (300, 3)
     """
 
     noise: float = 0.1

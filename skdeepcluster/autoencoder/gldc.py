@@ -7,13 +7,7 @@ import torch
 from skdeepcluster._sklearn import Interval
 from skdeepcluster.assignment import sharpening_loss, student_t
 from skdeepcluster.base import param
-from skdeepcluster.deep import (
-    CenteredAutoencoder,
-    ProbabilityMixin,
-    most_probable,
-    sharpen_target,
-    smoothed,
-)
+from skdeepcluster.deep import CenteredAutoencoder, StudentTMixin, most_probable, smoothed
 from skdeepcluster.nn import kl_divergence
 from skdeepcluster.training import Stage, map_rows
 
@@ -21,7 +15,7 @@ from skdeepcluster.training import Stage, map_rows
 _DISTANCE_SCALE = 20.0
 
 
-class GLDC(ProbabilityMixin, CenteredAutoencoder):
+class GLDC(StudentTMixin, CenteredAutoencoder):
     r"""Global-local deep clustering: the soft clusters of HCHC.
 
     Memberships by Student's t as in `DEC`, with its target for the whole and three terms that hold
@@ -82,20 +76,6 @@ class GLDC(ProbabilityMixin, CenteredAutoencoder):
         Standard deviation :math:`\sigma` of the noise, for standardized rows. The authors' is 0.25
         for pixels in [0, 1], which is 1 for the standardized ones of handwritten digits.
 
-    alpha : float, default=1
-        Degrees of freedom of Student's t.
-
-    update_interval : int, default=None
-        Steps between two updates of the target; by default one epoch.
-
-    tol : float, default=1e-3
-        Training ends when fewer than this share of the labels changed between two updates.
-
-    Attributes
-    ----------
-    cluster_centers_ : ndarray of shape (n_clusters, n_components)
-        Centers in the embedding; `inverse_transform` shows what they stand for.
-
     See Also
     --------
     HCHC : The same with the clusters laid out on a circle.
@@ -112,15 +92,6 @@ class GLDC(ProbabilityMixin, CenteredAutoencoder):
     ----------
     .. [1] Huang, Cheng, Li, Zhang: High-dimensional clustering onto Hamiltonian cycle. ICML 2023.
        :arxiv:`2304.14531`
-
-    Examples
-    --------
-    >>> from sklearn.datasets import make_blobs
-    >>> from skdeepcluster import GLDC
-    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
-    >>> gldc = GLDC(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
-    >>> gldc.predict_proba(X).shape
-    (300, 3)
     """
 
     reconstruction_weight: float = param(0.07, Interval(Real, 0, None, closed="left"))
@@ -131,9 +102,6 @@ class GLDC(ProbabilityMixin, CenteredAutoencoder):
     n_neighbors: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
     similarity_decay: float = param(0.5, Interval(Real, 0, None, closed="left"))
     consistency_weight: float = param(10.0, Interval(Real, 0, None, closed="left"))
-    alpha: float = param(1.0, Interval(Real, 0, None, closed="neither"))
-    update_interval: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
-    tol: float = param(1e-3, Interval(Real, 0, None, closed="left"))
     noise_std: float = param(1.0, Interval(Real, 0, None, closed="left"))
 
     def _stages(self):
@@ -156,16 +124,10 @@ class GLDC(ProbabilityMixin, CenteredAutoencoder):
             ),
         ]
 
-    def _sharpen(self, fit):
-        return sharpen_target(fit, self._log_proba, self.tol)
-
     def _warm_up(self, fit, batch):
         target = smoothed(fit.state.start_labels[batch.index], self.n_clusters)
         kl = kl_divergence(target, self._log_proba(fit.module, batch.x))
         return {"kl": kl} | self._reconstruct(fit, batch)
-
-    def _log_proba(self, module, x):
-        return student_t(module.encode(x), module.centers, self.alpha)
 
     def _global_local(self, fit, batch):
         z, restored = fit.module(self._corrupt(fit, batch, batch.x))

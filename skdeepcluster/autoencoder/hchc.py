@@ -84,11 +84,6 @@ class HCHC(GLDC):
     def to_circle(self, X):
         """Places of rows in the circle, between the clusters by their memberships.
 
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or images
-            New rows.
-
         Returns
         -------
         points : ndarray of shape (n_samples, 2)

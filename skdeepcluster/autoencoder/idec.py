@@ -31,11 +31,6 @@ class IDEC(DEC):
         mean squared error of pixels in [0, 1]; for the standardized pixels of MNIST that is a
         :math:`w` of 0.7.
 
-    Attributes
-    ----------
-    cluster_centers_ : ndarray of shape (n_clusters, n_components)
-        Centers in the embedding; `inverse_transform` shows what they stand for.
-
     See Also
     --------
     DEC : Trains the encoder alone.
@@ -44,15 +39,6 @@ class IDEC(DEC):
     ----------
     .. [1] Guo, Gao, Liu, Yin: Improved deep embedded clustering with local structure preservation.
        IJCAI 2017.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import make_blobs
-    >>> from skdeepcluster import IDEC
-    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
-    >>> idec = IDEC(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
-    >>> idec.inverse_transform(idec.cluster_centers_).shape
-    (3, 8)
     """
 
     reconstruction_weight: float = param(1.0, Interval(Real, 0, None, closed="left"))

@@ -238,11 +238,6 @@ class VaDE(ProbabilityMixin, CenteredAutoencoder):
     def score_samples(self, X):
         """The evidence bound of each row, the lower the less likely the row is.
 
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or images
-            New rows.
-
         Returns
         -------
         bound : ndarray of shape (n_samples,)

@@ -13,7 +13,7 @@ from skdeepcluster.deep._predict import (
     most_probable,
 )
 from skdeepcluster.deep._random import seeded, seeded_clone
-from skdeepcluster.deep._self_training import sharpen_target, smoothed
+from skdeepcluster.deep._self_training import StudentTMixin, sharpen_target, smoothed
 from skdeepcluster.deep._streams import StreamMixin
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "LabelMixin",
     "ProbabilityMixin",
     "StreamMixin",
+    "StudentTMixin",
     "check_unit_interval",
     "mean_and_labels",
     "most_probable",

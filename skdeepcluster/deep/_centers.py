@@ -41,7 +41,7 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
     Attributes
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, n_components)
-        Centers in the embedding.
+        Centers in the embedding; `inverse_transform` shows what they stand for.
     """
 
     init: str | np.ndarray = param(

@@ -23,6 +23,16 @@ class DeepClusterer(EmbeddingMixin, Clusterer, DeepEstimator):
 
     n_clusters: int = param(8, Interval(Integral, 1, None, closed="left"), positional=True)
 
+    # For the docstrings of methods without an example of their own.
+    _example = """
+        >>> from sklearn.datasets import make_blobs
+        >>> from skdeepcluster import {name}
+        >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
+        >>> model = {name}(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
+        >>> model.labels_.shape, model.predict(X[:10]).shape
+        ((300,), (10,))
+    """
+
     @property
     def _n_clusters_sought(self):
         return self.n_clusters

@@ -1,7 +1,9 @@
-"""What fitted deep estimators say of new rows."""
+"""Predictions of fitted deep estimators for new rows."""
 
 import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+
+from skdeepcluster._docstrings import documented
 
 
 class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -27,7 +29,8 @@ class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return self.n_components_
 
 
-class LabelMixin:
+@documented
+class LabelMixin(EmbeddingMixin):
     """Labels of new rows, for methods that have `_label`."""
 
     def _label(self, module, x):
@@ -37,11 +40,6 @@ class LabelMixin:
     def predict(self, X):
         """The cluster of each row.
 
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or images
-            New rows.
-
         Returns
         -------
         labels : ndarray of shape (n_samples,)
@@ -50,6 +48,7 @@ class LabelMixin:
         return self._stream(X, lambda x: self._label(self.module_, x).int())
 
 
+@documented
 class ProbabilityMixin(LabelMixin):
     """Labels and memberships of new rows, for methods that have `_log_proba`."""
 
@@ -62,11 +61,6 @@ class ProbabilityMixin(LabelMixin):
 
     def predict_proba(self, X):
         """Probabilities of the clusters.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or images
-            New rows.
 
         Returns
         -------

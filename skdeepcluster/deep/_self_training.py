@@ -1,11 +1,43 @@
-"""Targets of self-training: probabilities of all rows, sharpened, and the labels of a start."""
+"""Self-training: targets from the probabilities of all rows, sharpened, or from initial labels."""
+
+from numbers import Integral, Real
 
 import torch
 
-from skdeepcluster.assignment import sharpen
+from skdeepcluster._sklearn import Interval
+from skdeepcluster.assignment import sharpen, student_t
+from skdeepcluster.base import param, parameters
+from skdeepcluster.deep._predict import ProbabilityMixin
 
 # Of the target that the labels of a start give, this share is spread evenly.
 _SMOOTHING = 0.1
+
+
+@parameters
+class StudentTMixin(ProbabilityMixin):
+    """Assignments by Student's t around centers, trained towards sharpened ones.
+
+    Parameters
+    ----------
+    alpha : float, default=1
+        Degrees of freedom of Student's t.
+
+    update_interval : int, default=None
+        Steps between two updates of the target; by default one epoch.
+
+    tol : float, default=1e-3
+        Training ends when fewer than this share of the labels changed between two updates.
+    """
+
+    alpha: float = param(1.0, Interval(Real, 0, None, closed="neither"))
+    update_interval: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
+    tol: float = param(1e-3, Interval(Real, 0, None, closed="left"))
+
+    def _log_proba(self, module, x):
+        return student_t(module.encode(x), module.centers, self.alpha)
+
+    def _sharpen(self, fit):
+        return sharpen_target(fit, self._log_proba, self.tol)
 
 
 def sharpen_target(fit, log_proba, tol, **options):

@@ -6,11 +6,12 @@ matplotlib.
 
 from skdeepcluster.displays._circle_map import CircleMapDisplay
 from skdeepcluster.displays._cluster_size import ClusterSizeDisplay
+from skdeepcluster.displays._condensed_tree import CondensedTreeDisplay
 from skdeepcluster.displays._confusion import MatchedConfusionDisplay
+from skdeepcluster.displays._dendrogram import DendrogramDisplay
 from skdeepcluster.displays._embedding import EmbeddingDisplay
 from skdeepcluster.displays._loss_curve import LossCurveDisplay
 from skdeepcluster.displays._silhouette import SilhouetteDisplay
-from skdeepcluster.displays._trees import CondensedTreeDisplay, DendrogramDisplay
 
 __all__ = [
     "CircleMapDisplay",

@@ -1,19 +1,21 @@
+"""Soft clusters on a circle."""
+
 import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, check_non_negative
 
-from skdeepcluster._sklearn import validate_style_kwargs
 from skdeepcluster.algorithms.circle import circle_layout, points_at, points_inside
-from skdeepcluster.displays._common import label_color, new_axes
+from skdeepcluster.displays._common import label_color
+from skdeepcluster.displays._display import Display, style
 
 
-class CircleMapDisplay:
+class CircleMapDisplay(Display):
     """Soft clusters around a circle, samples inside between them.
 
-    Clusters follow each other along a shortest Hamiltonian cycle, with arcs that are shorter the
-    more alike two clusters are; see :class:`~skdeepcluster.HamiltonianCycleMap`. Samples are drawn
-    to the clusters that they belong to: clear members to the rim, those between two neighbors onto
-    the chord, outliers inside.
+    The clusters are arranged along a shortest Hamiltonian cycle, with shorter arcs between clusters
+    that are more similar; see :class:`~skdeepcluster.HamiltonianCycleMap`. The position of a sample
+    is the mean of the positions of the clusters, weighted by its memberships: clear members lie at
+    the rim, samples between two adjacent clusters on the chord, outliers inside.
 
     Use :meth:`from_estimator` or :meth:`from_predictions` to create it. All parameters are stored
     as attributes.
@@ -24,22 +26,16 @@ class CircleMapDisplay:
         The samples.
 
     labels : ndarray of shape (n_samples,)
-        The cluster of largest membership of each, -1 for a sample without any.
+        Cluster with the largest membership of each sample, -1 for a sample without any.
 
     angles : ndarray of shape (n_clusters,)
-        Where each cluster is on the circle.
+        Position of each cluster on the circle.
 
     cluster_names : list of n_clusters str, default=None
         Names of the clusters; their numbers by default.
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes with the plot.
-
-    figure_ : matplotlib Figure
-        Figure that contains the axes.
-
     points_ : matplotlib PathCollection
         The samples.
 
@@ -65,16 +61,13 @@ class CircleMapDisplay:
     array([0, 1, 2, 3, 0])
     """
 
-    def __init__(self, *, coordinates, labels, angles, cluster_names=None):
-        self.coordinates = coordinates
-        self.labels = labels
-        self.angles = angles
-        self.cluster_names = cluster_names
+    coordinates: np.ndarray
+    labels: np.ndarray
+    angles: np.ndarray
+    cluster_names: list | None = None
 
     @classmethod
-    def from_estimator(
-        cls, estimator, X, y=None, *, ax=None, point_kw=None, anchor_kw=None, text_kw=None
-    ):
+    def from_estimator(cls, estimator, X, y=None, **kwargs):
         """Draw the memberships that a fitted estimator predicts.
 
         Parameters
@@ -85,20 +78,6 @@ class CircleMapDisplay:
 
         X : array-like of shape (n_samples, n_features)
             Samples.
-
-        y : None
-            Ignored.
-
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        point_kw, anchor_kw, text_kw : dict, default=None
-            Passed to :meth:`plot`.
-
-        Returns
-        -------
-        display : CircleMapDisplay
-            The display, drawn.
         """
         check_is_fitted(estimator)
         if not hasattr(estimator, "predict_proba"):
@@ -106,52 +85,26 @@ class CircleMapDisplay:
                 f"{type(estimator).__name__} has no predict_proba. Pass memberships of samples in "
                 "clusters to from_predictions."
             )
-        return cls.from_predictions(
-            estimator.predict_proba(X),
-            angles=getattr(estimator, "angles_", None),
-            ax=ax,
-            point_kw=point_kw,
-            anchor_kw=anchor_kw,
-            text_kw=text_kw,
-        )
+        angles = getattr(estimator, "angles_", None)
+        return cls.from_predictions(estimator.predict_proba(X), angles=angles, **kwargs)
 
     @classmethod
-    def from_predictions(
-        cls,
-        proba,
-        *,
-        angles=None,
-        cluster_names=None,
-        ax=None,
-        point_kw=None,
-        anchor_kw=None,
-        text_kw=None,
-    ):
+    def from_predictions(cls, proba, *, angles=None, cluster_names=None, **kwargs):
         """Draw given memberships.
 
         Parameters
         ----------
         proba : array-like of shape (n_samples, n_clusters)
-            Memberships of samples in clusters. What a row lacks to 1 draws the sample inside.
+            Memberships of samples in clusters. Samples whose memberships sum to less than 1 are
+            drawn nearer to the middle.
 
         angles : array-like of shape (n_clusters,), default=None
-            Where each cluster is on the circle, as `angles_` of
-            :class:`~skdeepcluster.HamiltonianCycleMap` that was fitted on other samples. By default
-            the clusters are laid out by `proba`.
+            Position of each cluster on the circle, as `angles_` of a
+            :class:`~skdeepcluster.HamiltonianCycleMap` that was fitted to other samples. By
+            default, the clusters are laid out by `proba`.
 
         cluster_names : array-like of n_clusters str, default=None
             Names of the clusters.
-
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        point_kw, anchor_kw, text_kw : dict, default=None
-            Passed to :meth:`plot`.
-
-        Returns
-        -------
-        display : CircleMapDisplay
-            The display, drawn.
         """
         proba = check_array(proba, dtype=np.float64, input_name="proba")
         check_non_negative(proba, "CircleMapDisplay (proba)")
@@ -167,16 +120,13 @@ class CircleMapDisplay:
             labels=labels,
             angles=angles,
             cluster_names=None if cluster_names is None else list(cluster_names),
-        ).plot(ax, point_kw=point_kw, anchor_kw=anchor_kw, text_kw=text_kw)
+        ).plot(**kwargs)
 
     def plot(self, ax=None, *, point_kw=None, anchor_kw=None, text_kw=None):
         """Draw the display.
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
         point_kw : dict, default=None
             Keywords for :meth:`matplotlib.axes.Axes.scatter` of the samples.
 
@@ -185,13 +135,8 @@ class CircleMapDisplay:
 
         text_kw : dict, default=None
             Keywords for :meth:`matplotlib.axes.Axes.text`.
-
-        Returns
-        -------
-        self : CircleMapDisplay
-            The display itself.
         """
-        ax = new_axes(self, ax)
+        ax = self._axes(ax)
         from matplotlib.patches import Circle
 
         angles = np.asarray(self.angles)
@@ -199,29 +144,26 @@ class CircleMapDisplay:
         names = [str(k) for k in range(len(angles))] if names is None else list(map(str, names))
         self.circle_ = ax.add_patch(Circle((0, 0), 1, fill=False, edgecolor="0.8", zorder=0))
         n = len(self.labels)
-        kw = {
-            "c": [label_color(int(label)) for label in self.labels],
-            "s": 8,
-            "alpha": min(0.6, 600 / max(n, 1) + 0.1),
-            "linewidths": 0,
-            "rasterized": n > 20_000,
-        }
-        kw = validate_style_kwargs(kw, point_kw or {})
-        self.points_ = ax.scatter(*np.asarray(self.coordinates).T, **kw)
-        kw = {
-            "c": [label_color(k) for k in range(len(angles))],
-            "s": 70,
-            "edgecolors": "white",
-            "zorder": 3,
-        }
-        kw = validate_style_kwargs(kw, anchor_kw or {})
-        self.anchors_ = ax.scatter(*points_at(angles).T, **kw)
-        kw = validate_style_kwargs({"ha": "center", "va": "center"}, text_kw or {})
+        self.points_ = ax.scatter(
+            *np.asarray(self.coordinates).T,
+            **style(
+                point_kw,
+                c=[label_color(int(label)) for label in self.labels],
+                s=8,
+                alpha=min(0.6, 600 / max(n, 1) + 0.1),
+                linewidths=0,
+                rasterized=n > 20_000,
+            ),
+        )
+        colors = [label_color(k) for k in range(len(angles))]
+        self.anchors_ = ax.scatter(
+            *points_at(angles).T, **style(anchor_kw, c=colors, s=70, edgecolors="white", zorder=3)
+        )
+        kw = style(text_kw, ha="center", va="center")
         self.text_ = [
             ax.text(*point, name, **kw)
             for point, name in zip(1.13 * points_at(angles), names, strict=True)
         ]
         ax.set(xlim=(-1.25, 1.25), ylim=(-1.25, 1.25), aspect="equal")
         ax.set_axis_off()
-        self.ax_, self.figure_ = ax, ax.figure
         return self

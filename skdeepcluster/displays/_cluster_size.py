@@ -1,15 +1,16 @@
+"""Sizes of clusters."""
+
 from numbers import Integral
 
 import numpy as np
 
-from skdeepcluster._sklearn import validate_style_kwargs
-from skdeepcluster.displays._common import estimator_labels, label_colors, new_axes
-from skdeepcluster.metrics._matching import _check_labels
-from skdeepcluster.metrics._scorers import _last_step
+from skdeepcluster.displays._common import estimator_labels, label_colors
+from skdeepcluster.displays._display import Display, style
+from skdeepcluster.validation import check_labels, last_step
 
 
-class ClusterSizeDisplay:
-    """Bar chart of the numbers of samples of the clusters.
+class ClusterSizeDisplay(Display):
+    """Bar chart of the sizes of clusters.
 
     Use :meth:`from_estimator` or :meth:`from_predictions` to create it. All parameters are stored
     as attributes.
@@ -24,12 +25,6 @@ class ClusterSizeDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes with the plot.
-
-    figure_ : matplotlib Figure
-        Figure that contains the axes.
-
     bars_ : matplotlib BarContainer
         The bars, from left to right.
 
@@ -51,77 +46,31 @@ class ClusterSizeDisplay:
     (array([-1,  0,  1,  2]), array([1, 2, 0, 1]))
     """
 
-    def __init__(self, *, clusters, sizes):
-        self.clusters = clusters
-        self.sizes = sizes
+    clusters: np.ndarray
+    sizes: np.ndarray
 
     @classmethod
-    def from_estimator(
-        cls,
-        estimator,
-        X=None,
-        y=None,
-        *,
-        ax=None,
-        sort=False,
-        expected_line=True,
-        bar_kw=None,
-        line_kw=None,
-    ):
+    def from_estimator(cls, estimator, X=None, y=None, **kwargs):
         """Draw the cluster sizes of a fitted estimator.
 
         Parameters
         ----------
         estimator : estimator
-            Fitted clusterer, or a pipeline or search that ends in one. Where it has a number as
-            `n_clusters`, clusters that got no sample are shown as empty.
+            Fitted clusterer, or a pipeline or search that ends in one. If its `n_clusters` is a
+            number, clusters without samples are shown as empty.
 
         X : array-like of shape (n_samples, n_features), default=None
-            Samples to predict; by default the sizes are those of `labels_`.
-
-        y : None
-            Ignored.
-
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        sort : bool, default=False
-            Whether the largest cluster comes first.
-
-        expected_line : bool, default=True
-            Whether a line shows the size of equal clusters.
-
-        bar_kw, line_kw : dict, default=None
-            Passed to :meth:`plot`.
-
-        Returns
-        -------
-        display : ClusterSizeDisplay
-            The display, drawn.
+            Samples to predict; by default, the sizes are those of `labels_`.
         """
-        n_clusters = getattr(_last_step(estimator)[0], "n_clusters", None)
+        n_clusters = getattr(last_step(estimator)[0], "n_clusters", None)
         return cls.from_predictions(
             estimator_labels(estimator, X),
             n_clusters=n_clusters if isinstance(n_clusters, Integral) else None,
-            ax=ax,
-            sort=sort,
-            expected_line=expected_line,
-            bar_kw=bar_kw,
-            line_kw=line_kw,
+            **kwargs,
         )
 
     @classmethod
-    def from_predictions(
-        cls,
-        labels,
-        *,
-        n_clusters=None,
-        ax=None,
-        sort=False,
-        expected_line=True,
-        bar_kw=None,
-        line_kw=None,
-    ):
+    def from_predictions(cls, labels, *, n_clusters=None, **kwargs):
         """Draw the cluster sizes of given labels.
 
         Parameters
@@ -130,63 +79,35 @@ class ClusterSizeDisplay:
             Clusters, -1 for noise.
 
         n_clusters : int, default=None
-            The clusters are 0 to `n_clusters - 1`, even those without a sample. By default those
-            that occur.
-
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        sort : bool, default=False
-            Whether the largest cluster comes first.
-
-        expected_line : bool, default=True
-            Whether a line shows the size of equal clusters.
-
-        bar_kw, line_kw : dict, default=None
-            Passed to :meth:`plot`.
-
-        Returns
-        -------
-        display : ClusterSizeDisplay
-            The display, drawn.
+            The clusters are 0 to `n_clusters - 1`, including empty ones. By default, those that
+            occur.
         """
-        clusters, sizes = np.unique(_check_labels(labels, "labels"), return_counts=True)
+        clusters, sizes = np.unique(check_labels(labels, "labels"), return_counts=True)
         if n_clusters is not None:
             present, counts = clusters, sizes
             clusters = np.union1d(present, np.arange(n_clusters))
             sizes = np.zeros_like(counts, shape=len(clusters))
             sizes[np.searchsorted(clusters, present)] = counts
-        return cls(clusters=clusters, sizes=sizes).plot(
-            ax, sort=sort, expected_line=expected_line, bar_kw=bar_kw, line_kw=line_kw
-        )
+        return cls(clusters=clusters, sizes=sizes).plot(**kwargs)
 
     def plot(self, ax=None, *, sort=False, expected_line=True, bar_kw=None, line_kw=None):
         """Draw the display.
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
         sort : bool, default=False
-            Whether the largest cluster comes first. Noise comes last in any case.
+            Whether to sort the clusters by size, largest first. Noise always comes last.
 
         expected_line : bool, default=True
-            Whether a line shows the size that all clusters would have if they were equal, which is
-            the number of samples in clusters over the number of clusters.
+            Whether to draw a line at the mean size of the clusters, without noise.
 
         bar_kw : dict, default=None
             Keywords for :meth:`matplotlib.axes.Axes.bar`.
 
         line_kw : dict, default=None
             Keywords for :meth:`matplotlib.axes.Axes.axhline`.
-
-        Returns
-        -------
-        self : ClusterSizeDisplay
-            The display itself.
         """
-        ax = new_axes(self, ax)
+        ax = self._axes(ax)
         from matplotlib.patheffects import withStroke
         from matplotlib.ticker import MaxNLocator
 
@@ -194,9 +115,10 @@ class ClusterSizeDisplay:
         noise = clusters == -1
         order = np.lexsort((np.arange(len(sizes)), -sizes * sort, noise))
         colors = label_colors(clusters)
-        kw = {"color": [colors[i] for i in order]}
         positions = np.arange(len(order))
-        self.bars_ = ax.bar(positions, sizes[order], **validate_style_kwargs(kw, bar_kw or {}))
+        self.bars_ = ax.bar(
+            positions, sizes[order], **style(bar_kw, color=[colors[i] for i in order])
+        )
         few = len(order) <= 20
         self.text_ = []
         if few:
@@ -209,13 +131,10 @@ class ClusterSizeDisplay:
         self.line_ = None
         if expected_line and not noise.all():
             expected = sizes[~noise].mean()
-            kw = {
-                "color": "0.25",
-                "linestyle": "--",
-                "linewidth": 1,
-                "label": f"equal sizes ({expected:.4g})",
-            }
-            self.line_ = ax.axhline(expected, **validate_style_kwargs(kw, line_kw or {}))
+            label = f"equal sizes ({expected:.4g})"
+            self.line_ = ax.axhline(
+                expected, **style(line_kw, color="0.25", linestyle="--", linewidth=1, label=label)
+            )
             # The margin keeps the legend above the bars.
             ax.margins(y=0.18)
             ax.legend(handles=[self.line_], loc="upper right", frameon=False, fontsize="small")
@@ -230,5 +149,4 @@ class ClusterSizeDisplay:
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.yaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set(xlabel="Cluster", ylabel="Number of samples")
-        self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -1,12 +1,13 @@
-"""What the displays share: axes, colors, labels of an estimator, legends."""
+"""What the displays share: colors, results of an estimator, legends."""
 
 from colorsys import hsv_to_rgb
 
 import numpy as np
+from scipy.cluster.hierarchy import is_valid_linkage
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepcluster._sklearn import check_matplotlib_support, num_samples
-from skdeepcluster.metrics._scorers import _last_step
+from skdeepcluster._sklearn import num_samples
+from skdeepcluster.validation import last_step
 
 # M. A. Petroff, "Accessible color sequences for data visualization", arXiv:2107.02270. The two
 # greys come last, since gray also stands for noise.
@@ -27,21 +28,11 @@ NOISE_COLOR = "#999999"
 PLASTIC_RATIO = 1.324717957244746
 
 
-def new_axes(display, ax):
-    """The given axes, or those of a new figure that makes room for what stands beside them."""
-    check_matplotlib_support(f"{type(display).__name__}.plot")
-    import matplotlib.pyplot as plt
-
-    if ax is None:
-        _, ax = plt.subplots(layout="constrained")
-    return ax
-
-
 def label_color(label):
     """The color of an integer label: the same in every plot, whatever the other labels are.
 
     After the ten accessible colors, hue and shade follow a low-discrepancy sequence of the plane,
-    which keeps any number of them apart.
+    which keeps any number of them distinct.
     """
     if label == -1:
         return NOISE_COLOR
@@ -52,7 +43,7 @@ def label_color(label):
 
 
 def label_colors(unique_labels):
-    """One color per label: by the label when it is a number, by its rank when it is a string."""
+    """One color per label: by the label if it is a number, by its rank if it is a string."""
     if np.asarray(unique_labels).dtype.kind in "biuf":
         return [label_color(int(label)) for label in unique_labels]
     return [label_color(rank) for rank in range(len(unique_labels))]
@@ -63,7 +54,7 @@ def estimator_labels(estimator, X):
     check_is_fitted(estimator)
     if hasattr(estimator, "predict") and X is not None:
         return np.asarray(estimator.predict(X))
-    estimator, _ = _last_step(estimator)
+    estimator, _ = last_step(estimator)
     if not hasattr(estimator, "labels_"):
         raise TypeError(
             f"{type(estimator).__name__} has no predict and no labels_. Pass its labels to "
@@ -78,6 +69,25 @@ def estimator_labels(estimator, X):
     return labels
 
 
+def fitted_with(estimator, *attributes):
+    """The last step of a fitted estimator, if it has one of the attributes."""
+    estimator, _ = last_step(estimator)
+    check_is_fitted(estimator)
+    if not any(hasattr(estimator, attribute) for attribute in attributes):
+        raise TypeError(
+            f"{type(estimator).__name__} has no {' or '.join(attributes)} after fit, so there is "
+            "no tree to draw."
+        )
+    return estimator
+
+
+def check_linkage(linkage):
+    """Merges in the format of SciPy."""
+    linkage = np.asarray(linkage, dtype=np.float64)
+    is_valid_linkage(linkage, throw=True, name="linkage")
+    return linkage
+
+
 def legend_beside(ax, **kwargs):
     """A legend to the right of the axes where the figure makes room for it, else inside."""
     if ax.figure.get_layout_engine() is None:
@@ -85,3 +95,8 @@ def legend_beside(ax, **kwargs):
     return ax.legend(
         loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0, fontsize="small", **kwargs
     )
+
+
+def tree_frame(ax):
+    """Leave only the left side of the frame, which is the axis of the heights."""
+    ax.spines[["top", "right", "bottom"]].set_visible(False)

@@ -1,11 +1,14 @@
+"""Confusion matrices of classes and clusters."""
+
 import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay
 
-from skdeepcluster.displays._common import estimator_labels, new_axes
-from skdeepcluster.metrics._matching import _matched_contingency
+from skdeepcluster.displays._common import estimator_labels
+from skdeepcluster.displays._display import Display
+from skdeepcluster.metrics._matching import matched_contingency
 
 
-class MatchedConfusionDisplay:
+class MatchedConfusionDisplay(Display):
     """Confusion matrix of classes and clusters, with matched pairs on the diagonal.
 
     Clusters are matched to classes one to one by :func:`~skdeepcluster.metrics.best_match`; the sum
@@ -29,12 +32,6 @@ class MatchedConfusionDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes with the plot.
-
-    figure_ : matplotlib Figure
-        Figure that contains the axes.
-
     im_ : matplotlib AxesImage
         The matrix.
 
@@ -56,33 +53,18 @@ class MatchedConfusionDisplay:
     ['1', '0', 'noise']
     """
 
-    def __init__(self, *, confusion_matrix, class_names, cluster_names):
-        self.confusion_matrix = confusion_matrix
-        self.class_names = class_names
-        self.cluster_names = cluster_names
+    confusion_matrix: np.ndarray
+    class_names: list
+    cluster_names: list
 
     @classmethod
-    def from_estimator(
-        cls,
-        estimator,
-        X,
-        y,
-        *,
-        normalize=None,
-        ax=None,
-        include_values="auto",
-        values_format=None,
-        cmap="Blues",
-        colorbar=True,
-        im_kw=None,
-        text_kw=None,
-    ):
+    def from_estimator(cls, estimator, X, y, *, normalize=None, **kwargs):
         """Draw the clusters of a fitted estimator against classes.
 
         Parameters
         ----------
         estimator : estimator
-            Fitted clusterer. The clusters come from its `predict`, or from `labels_` where it has
+            Fitted clusterer. The clusters come from its `predict`, or from `labels_` if it has
             none.
 
         X : array-like of shape (n_samples, n_features)
@@ -90,61 +72,13 @@ class MatchedConfusionDisplay:
 
         y : array-like of shape (n_samples,)
             Classes, numbers or strings.
-
-        normalize : {"true", "pred", "all"}, default=None
-            Whether counts become shares of the class, of the cluster, or of all samples.
-
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        include_values : bool or "auto", default="auto"
-            Whether the values are written into the cells; by default up to 15 rows and columns.
-
-        values_format : str, default=None
-            Format of the values; by default "d" for numbers and ".2f" for shares.
-
-        cmap : str or matplotlib Colormap, default="Blues"
-            Colors of the cells.
-
-        colorbar : bool, default=True
-            Whether the colors are explained by a bar.
-
-        im_kw, text_kw : dict, default=None
-            Passed to :meth:`plot`.
-
-        Returns
-        -------
-        display : MatchedConfusionDisplay
-            The display, drawn.
         """
         return cls.from_predictions(
-            y,
-            estimator_labels(estimator, X),
-            normalize=normalize,
-            ax=ax,
-            include_values=include_values,
-            values_format=values_format,
-            cmap=cmap,
-            colorbar=colorbar,
-            im_kw=im_kw,
-            text_kw=text_kw,
+            y, estimator_labels(estimator, X), normalize=normalize, **kwargs
         )
 
     @classmethod
-    def from_predictions(
-        cls,
-        y_true,
-        y_pred,
-        *,
-        normalize=None,
-        ax=None,
-        include_values="auto",
-        values_format=None,
-        cmap="Blues",
-        colorbar=True,
-        im_kw=None,
-        text_kw=None,
-    ):
+    def from_predictions(cls, y_true, y_pred, *, normalize=None, **kwargs):
         """Draw given clusters against classes.
 
         Parameters
@@ -156,32 +90,9 @@ class MatchedConfusionDisplay:
             Clusters, -1 for noise.
 
         normalize : {"true", "pred", "all"}, default=None
-            Whether counts become shares of the class, of the cluster, or of all samples.
-
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        include_values : bool or "auto", default="auto"
-            Whether the values are written into the cells; by default up to 15 rows and columns.
-
-        values_format : str, default=None
-            Format of the values; by default "d" for numbers and ".2f" for shares.
-
-        cmap : str or matplotlib Colormap, default="Blues"
-            Colors of the cells.
-
-        colorbar : bool, default=True
-            Whether the colors are explained by a bar.
-
-        im_kw, text_kw : dict, default=None
-            Passed to :meth:`plot`.
-
-        Returns
-        -------
-        display : MatchedConfusionDisplay
-            The display, drawn.
+            Whether to normalize counts over classes, over clusters, or over all samples.
         """
-        classes, clusters, counts, noise = _matched_contingency(y_true, y_pred)
+        classes, clusters, counts, noise = matched_contingency(y_true, y_pred)
         matrix = np.hstack([counts, noise])
         totals = {
             None: 1,
@@ -195,15 +106,7 @@ class MatchedConfusionDisplay:
             confusion_matrix=matrix if normalize is None else matrix / totals[normalize],
             class_names=[str(name) for name in classes],
             cluster_names=[str(name) for name in clusters] + ["noise"] * noise.shape[1],
-        ).plot(
-            ax,
-            include_values=include_values,
-            values_format=values_format,
-            cmap=cmap,
-            colorbar=colorbar,
-            im_kw=im_kw,
-            text_kw=text_kw,
-        )
+        ).plot(**kwargs)
 
     def plot(
         self,
@@ -220,11 +123,8 @@ class MatchedConfusionDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
         include_values : bool or "auto", default="auto"
-            Whether the values are written into the cells; by default up to 15 rows and columns.
+            Whether to write the values into the cells; "auto" for up to 15 rows and columns.
 
         values_format : str, default=None
             Format of the values; by default "d" for numbers and ".2f" for shares.
@@ -233,20 +133,15 @@ class MatchedConfusionDisplay:
             Colors of the cells.
 
         colorbar : bool, default=True
-            Whether the colors are explained by a bar.
+            Whether to draw a color bar.
 
         im_kw : dict, default=None
             Keywords for :meth:`matplotlib.axes.Axes.imshow`.
 
         text_kw : dict, default=None
             Keywords for :meth:`matplotlib.axes.Axes.text`.
-
-        Returns
-        -------
-        self : MatchedConfusionDisplay
-            The display itself.
         """
-        ax = new_axes(self, ax)
+        ax = self._axes(ax)
         matrix = np.asarray(self.confusion_matrix)
         n_classes, n_clusters = matrix.shape
         size = max(matrix.shape)
@@ -287,5 +182,4 @@ class MatchedConfusionDisplay:
             ax.set_yticks(np.arange(n_classes), self.class_names)
         else:
             ax.set(xticks=[], yticks=[])
-        self.ax_, self.figure_ = ax, ax.figure
         return self

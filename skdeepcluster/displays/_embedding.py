@@ -1,3 +1,5 @@
+"""Embeddings in the plane."""
+
 import numpy as np
 from scipy.constants import golden
 from scipy.sparse import issparse
@@ -5,22 +7,20 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.utils import check_array, check_consistent_length
 
-from skdeepcluster._sklearn import validate_style_kwargs
 from skdeepcluster.displays._common import (
     NOISE_COLOR,
     estimator_labels,
     label_colors,
     legend_beside,
-    new_axes,
 )
-from skdeepcluster.metrics._matching import _check_labels
-from skdeepcluster.metrics._scorers import _embed, _last_step
+from skdeepcluster.displays._display import Display, style
+from skdeepcluster.validation import check_labels, embed, last_step
 
 
 def _plane(Z, centers, reducer):
     """Coordinates of rows and centers in the plane, and what the two axes are."""
     if Z.shape[1] == 1:
-        # A line would hide its points behind each other; the second coordinate only spreads them.
+        # On a line points would hide each other; the second coordinate only spreads them out.
         spread = np.arange(len(Z)) / golden % 1
         points = np.column_stack([Z[:, 0], spread])
         if centers is not None:
@@ -33,7 +33,7 @@ def _plane(Z, centers, reducer):
         return Z[:, :2], centers, ("Embedding 1", "Embedding 2")
     reducer = PCA(2, random_state=0) if reducer is None else clone(reducer)
     points = np.asarray(reducer.fit_transform(Z))
-    # t-SNE and its like place no further points.
+    # t-SNE and others cannot embed further points.
     if centers is not None:
         centers = np.asarray(reducer.transform(centers)) if hasattr(reducer, "transform") else None
     if isinstance(reducer, PCA):
@@ -55,7 +55,7 @@ def _confidence(probabilities):
     return probabilities.max(axis=1, initial=0) if probabilities.ndim == 2 else probabilities
 
 
-class EmbeddingDisplay:
+class EmbeddingDisplay(Display):
     """Scatter plot of the embedding of a clustering, colored by cluster.
 
     Use :meth:`from_estimator` or :meth:`from_predictions` to create it. All parameters are stored
@@ -73,21 +73,15 @@ class EmbeddingDisplay:
         Positions of the cluster centers. Row `j` belongs to label `j`.
 
     probabilities : ndarray of shape (n_samples,), default=None
-        Confidence of each label between 0 and 1; unsure samples are drawn paler.
+        Confidence of each label between 0 and 1; samples of low confidence are drawn paler.
 
     axis_names : tuple of two (str or None), default=("", "")
-        Labels of the axes. None stands for an axis that means nothing and is left bare.
+        Labels of the axes. An axis without meaning has None and no ticks.
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes with the plot.
-
-    figure_ : matplotlib Figure
-        Figure that contains the axes.
-
     scatter_ : matplotlib PathCollection
-        The samples that are in clusters, in random order so that no cluster hides another.
+        The samples in clusters, in random order so that no cluster hides another.
 
     noise_ : matplotlib PathCollection or None
         The samples labeled -1.
@@ -117,78 +111,36 @@ class EmbeddingDisplay:
     (150, 2)
     """
 
-    def __init__(
-        self, *, coordinates, labels, centers=None, probabilities=None, axis_names=("", "")
-    ):
-        self.coordinates = coordinates
-        self.labels = labels
-        self.centers = centers
-        self.probabilities = probabilities
-        self.axis_names = axis_names
+    coordinates: np.ndarray
+    labels: np.ndarray
+    centers: np.ndarray | None = None
+    probabilities: np.ndarray | None = None
+    axis_names: tuple = ("", "")
 
     @classmethod
-    def from_estimator(
-        cls,
-        estimator,
-        X,
-        y=None,
-        *,
-        reducer=None,
-        show_confidence=False,
-        ax=None,
-        annotate=True,
-        legend=False,
-        scatter_kw=None,
-        noise_kw=None,
-        text_kw=None,
-    ):
-        """Draw samples in the space where a fitted estimator forms its clusters.
+    def from_estimator(cls, estimator, X, y=None, *, reducer=None, show_confidence=False, **kwargs):
+        """Draw samples in the space in which a fitted estimator forms its clusters.
 
         That is `estimator.transform(X)`, or the rows of `X` themselves if the estimator has no
-        `transform` or, like k-means, one that gives distances to its centers. In a pipeline, `X`
+        `transform` or, like k-means, one that returns distances to its centers. In a pipeline, `X`
         passes through the steps before the clusterer.
 
         Parameters
         ----------
         estimator : estimator
             Fitted clusterer, or a pipeline or search that ends in one. The labels come from its
-            `predict`, or from `labels_` where it has none. Its `cluster_centers_` are drawn too
-            when they lie in the space drawn.
+            `predict`, or from `labels_` if it has none. Its `cluster_centers_` are drawn as well if
+            they lie in the same space.
 
         X : array-like of shape (n_samples, n_features)
             Samples; those of `fit` if the estimator cannot predict.
 
-        y : None
-            Ignored.
-
-        reducer : transformer, default=None
-            Brings the embedding to two columns; a clone of it is fitted. By default the first two
-            principal components of embeddings wider than two columns. One column is spread along a
-            meaningless second axis.
-
         show_confidence : bool, default=False
-            Whether samples are paler the lower their largest value of `predict_proba` is.
-
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        annotate : bool, default=True
-            Whether the names of the clusters are written into the plot, see :meth:`plot`.
-
-        legend : bool, default=False
-            Whether the clusters are listed in a legend.
-
-        scatter_kw, noise_kw, text_kw : dict, default=None
-            Passed to :meth:`plot`.
-
-        Returns
-        -------
-        display : EmbeddingDisplay
-            The display, drawn.
+            Whether to draw samples paler the lower their largest value of `predict_proba`.
         """
         labels = estimator_labels(estimator, X)
-        Z = check_array(_embed(estimator, X), accept_sparse="csr", dtype=[np.float64, np.float32])
-        centers = getattr(_last_step(estimator)[0], "cluster_centers_", None)
+        Z = check_array(embed(estimator, X), accept_sparse="csr", dtype=[np.float64, np.float32])
+        centers = getattr(last_step(estimator)[0], "cluster_centers_", None)
         if centers is not None:
             centers = np.asarray(centers) if np.shape(centers)[1:] == Z.shape[1:] else None
         probabilities = None
@@ -201,30 +153,10 @@ class EmbeddingDisplay:
             centers=centers,
             probabilities=probabilities,
             axis_names=axis_names,
-        ).plot(
-            ax,
-            annotate=annotate,
-            legend=legend,
-            scatter_kw=scatter_kw,
-            noise_kw=noise_kw,
-            text_kw=text_kw,
-        )
+        ).plot(**kwargs)
 
     @classmethod
-    def from_predictions(
-        cls,
-        X,
-        labels,
-        *,
-        reducer=None,
-        probabilities=None,
-        ax=None,
-        annotate=True,
-        legend=False,
-        scatter_kw=None,
-        noise_kw=None,
-        text_kw=None,
-    ):
+    def from_predictions(cls, X, labels, *, reducer=None, probabilities=None, **kwargs):
         """Draw the rows of an array, colored by given labels.
 
         Parameters
@@ -236,32 +168,16 @@ class EmbeddingDisplay:
             Clusters, -1 for noise, or classes as numbers or strings.
 
         reducer : transformer, default=None
-            Brings `X` to two columns; a clone of it is fitted. By default the first two principal
-            components when there are more than two columns.
+            Reduces the embedding to two columns; a clone of it is fitted. By default, the first two
+            principal components of more than two columns. A single column is spread out along an
+            axis without meaning.
 
         probabilities : array-like of shape (n_samples,) or (n_samples, n_clusters), default=None
-            Confidence of each label, or probabilities of which the largest counts; unsure samples
-            are drawn paler.
-
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        annotate : bool, default=True
-            Whether the names of the clusters are written into the plot, see :meth:`plot`.
-
-        legend : bool, default=False
-            Whether the clusters are listed in a legend.
-
-        scatter_kw, noise_kw, text_kw : dict, default=None
-            Passed to :meth:`plot`.
-
-        Returns
-        -------
-        display : EmbeddingDisplay
-            The display, drawn.
+            Confidence of each label, or probabilities of which the largest is taken; samples of low
+            confidence are drawn paler.
         """
         X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="X")
-        labels = _check_labels(labels, "labels")
+        labels = check_labels(labels, "labels")
         if probabilities is not None:
             probabilities = _confidence(probabilities)
         check_consistent_length(X, labels, probabilities)
@@ -271,14 +187,7 @@ class EmbeddingDisplay:
             labels=labels,
             probabilities=probabilities,
             axis_names=axis_names,
-        ).plot(
-            ax,
-            annotate=annotate,
-            legend=legend,
-            scatter_kw=scatter_kw,
-            noise_kw=noise_kw,
-            text_kw=text_kw,
-        )
+        ).plot(**kwargs)
 
     def plot(
         self,
@@ -294,16 +203,12 @@ class EmbeddingDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
         annotate : bool, default=True
-            Whether the name of each cluster is written at its center, or at the median of its
-            samples where there are no centers.
+            Whether to write the name of each cluster at its center, or at the median of its samples
+            if there are no centers.
 
         legend : bool, default=False
-            Whether the clusters are listed in a legend. A legend for the noise, if there is any, is
-            always drawn.
+            Whether to list the clusters in a legend. Noise, if there is any, always has a legend.
 
         scatter_kw : dict, default=None
             Keywords for :meth:`matplotlib.axes.Axes.scatter` of the samples in clusters.
@@ -313,13 +218,8 @@ class EmbeddingDisplay:
 
         text_kw : dict, default=None
             Keywords for :meth:`matplotlib.axes.Axes.text` of the names.
-
-        Returns
-        -------
-        self : EmbeddingDisplay
-            The display itself.
         """
-        ax = new_axes(self, ax)
+        ax = self._axes(ax)
         from matplotlib.lines import Line2D
         from matplotlib.patheffects import withStroke
 
@@ -339,24 +239,15 @@ class EmbeddingDisplay:
 
         self.noise_ = None
         if noise.any():
-            kw = common | {
-                "color": NOISE_COLOR,
-                "marker": "x",
-                "linewidth": 0.7,
-                "alpha": float(opacity.max()),
-                "zorder": 1,
-            }
-            self.noise_ = ax.scatter(
-                *coordinates[noise].T, **validate_style_kwargs(kw, noise_kw or {})
-            )
+            cross = {"color": NOISE_COLOR, "marker": "x", "linewidth": 0.7, "zorder": 1}
+            kw = style(noise_kw, **common | cross | {"alpha": float(opacity.max())})
+            self.noise_ = ax.scatter(*coordinates[noise].T, **kw)
 
         order = np.random.RandomState(0).permutation(np.flatnonzero(~noise))
         kw = common | {"color": [colors[k] for k in member[order]]}
         if len(order):
             kw["alpha"] = opacity[order]
-        self.scatter_ = ax.scatter(
-            *coordinates[order].T, **validate_style_kwargs(kw, scatter_kw or {})
-        )
+        self.scatter_ = ax.scatter(*coordinates[order].T, **style(scatter_kw, **kw))
 
         real = clusters != -1
         ids, colors = clusters[real], [c for c, keep in zip(colors, real, strict=True) if keep]
@@ -391,7 +282,7 @@ class EmbeddingDisplay:
             for xy, name, color in zip(anchors, badges, badge_colors, strict=True):
                 if self.centers is not None:
                     kw["bbox"] = {"boxstyle": "circle", "fc": "white", "ec": color, "lw": 1.5}
-                kw = validate_style_kwargs(kw, text_kw or {})
+                kw = style(text_kw, **kw)
                 self.text_.append(ax.text(*xy, str(name), **kw))
 
         entries = dict(zip(map(str, ids), colors, strict=True)) if legend else {}
@@ -412,5 +303,4 @@ class EmbeddingDisplay:
             axis.set_label_text(name or "")
             if name is None:
                 axis.set_ticks([])
-        self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -1,15 +1,17 @@
+"""Losses over the epochs of a fit."""
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepcluster._sklearn import validate_style_kwargs
-from skdeepcluster.displays._common import label_color, legend_beside, new_axes
-from skdeepcluster.metrics._scorers import _last_step
+from skdeepcluster.displays._common import label_color, legend_beside
+from skdeepcluster.displays._display import Display, style
+from skdeepcluster.validation import last_step
 
 
-class LossCurveDisplay:
+class LossCurveDisplay(Display):
     """Loss terms of a fit over its epochs, one line per stage and term.
 
-    The stages follow each other on the axis of the epochs, with a dotted line where one ends. Use
+    The stages are drawn one after the other, with dotted lines between them. Use
     :meth:`from_estimator` or :meth:`from_history` to create it. All parameters are stored as
     attributes.
 
@@ -21,12 +23,6 @@ class LossCurveDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes with the plot.
-
-    figure_ : matplotlib Figure
-        Figure that contains the axes.
-
     lines_ : dict of (str, str) to matplotlib Line2D
         The line of each stage and term. Terms without a value have none.
 
@@ -48,46 +44,28 @@ class LossCurveDisplay:
     [('pretrain', 'reconstruction'), ('refine', 'reconstruction'), ('refine', 'kl')]
     """
 
-    def __init__(self, *, history):
-        self.history = history
+    history: dict
 
     @classmethod
-    def from_estimator(cls, estimator, X=None, y=None, *, log=False, ax=None, line_kw=None):
+    def from_estimator(cls, estimator, X=None, y=None, **kwargs):
         """Draw the losses that a fitted deep clusterer recorded.
 
         Parameters
         ----------
         estimator : estimator
             Fitted estimator with a `history_`, or a pipeline or search that ends in one.
-
-        X, y : None
-            Ignored: the losses are those of the fit.
-
-        log : bool, default=False
-            Whether the losses are drawn on a logarithmic axis.
-
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        line_kw : dict, default=None
-            Keywords for :meth:`matplotlib.axes.Axes.plot`.
-
-        Returns
-        -------
-        display : LossCurveDisplay
-            The display, drawn.
         """
         check_is_fitted(estimator)
-        estimator, _ = _last_step(estimator)
+        estimator, _ = last_step(estimator)
         if not hasattr(estimator, "history_"):
             raise TypeError(
                 f"{type(estimator).__name__} has no history_: only estimators trained in epochs "
                 "record their losses. Pass other records to from_history."
             )
-        return cls.from_history(estimator.history_, log=log, ax=ax, line_kw=line_kw)
+        return cls.from_history(estimator.history_, **kwargs)
 
     @classmethod
-    def from_history(cls, history, *, log=False, ax=None, line_kw=None):
+    def from_history(cls, history, **kwargs):
         """Draw recorded losses.
 
         Parameters
@@ -95,42 +73,20 @@ class LossCurveDisplay:
         history : dict
             For each stage, by its name, a dict that maps the name of each loss term to its values,
             one per epoch.
-
-        log : bool, default=False
-            Whether the losses are drawn on a logarithmic axis.
-
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        line_kw : dict, default=None
-            Keywords for :meth:`matplotlib.axes.Axes.plot`.
-
-        Returns
-        -------
-        display : LossCurveDisplay
-            The display, drawn.
         """
-        return cls(history=history).plot(ax, log=log, line_kw=line_kw)
+        return cls(history=history).plot(**kwargs)
 
     def plot(self, ax=None, *, log=False, line_kw=None):
         """Draw the display.
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
         log : bool, default=False
-            Whether the losses are drawn on a logarithmic axis. If some are not positive, the axis
-            is linear between the smallest positive loss and its negative.
+            Whether to use a logarithmic axis. If some losses are not positive, it is linear between
+            the smallest positive loss and its negative.
 
         line_kw : dict, default=None
             Keywords for :meth:`matplotlib.axes.Axes.plot`.
-
-        Returns
-        -------
-        self : LossCurveDisplay
-            The display itself.
         """
         curves = {
             (stage, term): np.asarray(values, dtype=float)
@@ -140,7 +96,7 @@ class LossCurveDisplay:
         }
         if not curves:
             raise ValueError("history holds no loss value: the fit must last one epoch at least.")
-        ax = new_axes(self, ax)
+        ax = self._axes(ax)
         from matplotlib.ticker import MaxNLocator
 
         lengths = {}
@@ -151,14 +107,15 @@ class LossCurveDisplay:
 
         self.lines_ = {}
         for i, ((stage, term), values) in enumerate(curves.items()):
-            kw = {
-                "color": label_color(i),
-                "label": f"{stage}: {term}" if len(lengths) > 1 else term,
-                # A line through a single point is invisible.
-                "marker": "o" if len(values) == 1 else "",
-            }
             epochs = starts[stage] + np.arange(1, len(values) + 1)
-            (line,) = ax.plot(epochs, values, **validate_style_kwargs(kw, line_kw or {}))
+            kw = style(
+                line_kw,
+                color=label_color(i),
+                label=f"{stage}: {term}" if len(lengths) > 1 else term,
+                # A line through a single point is invisible.
+                marker="o" if len(values) == 1 else "",
+            )
+            (line,) = ax.plot(epochs, values, **kw)
             self.lines_[stage, term] = line
         self.boundaries_ = [
             ax.axvline(end + 0.5, color="0.6", linestyle=":", linewidth=1, zorder=0)
@@ -174,5 +131,4 @@ class LossCurveDisplay:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set(xlabel="Epoch", ylabel="Loss")
         self.legend_ = legend_beside(ax)
-        self.ax_, self.figure_ = ax, ax.figure
         return self

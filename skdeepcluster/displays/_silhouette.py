@@ -1,14 +1,16 @@
+"""Silhouettes of clusters."""
+
 import numpy as np
 from sklearn.metrics import silhouette_samples
 from sklearn.utils import check_consistent_length, check_random_state
 
-from skdeepcluster._sklearn import safe_indexing, validate_style_kwargs
-from skdeepcluster.displays._common import estimator_labels, label_colors, new_axes
-from skdeepcluster.metrics._matching import _check_labels
-from skdeepcluster.metrics._scorers import _flat, _last_step
+from skdeepcluster._sklearn import safe_indexing
+from skdeepcluster.displays._common import estimator_labels, label_colors
+from skdeepcluster.displays._display import Display, style
+from skdeepcluster.validation import as_table, check_labels, last_step
 
 
-class SilhouetteDisplay:
+class SilhouetteDisplay(Display):
     r"""Silhouettes of the samples, sorted within each cluster.
 
     A silhouette compares the mean distance :math:`a` of a sample to its own cluster with that to
@@ -16,7 +18,8 @@ class SilhouetteDisplay:
 
     .. math:: s = \frac{b - a}{\max(a, b)} \in [-1, 1]
 
-    Wide shapes of like length are good clusters. Samples left of 0 are nearer to another cluster.
+    Good clusters have long silhouettes of similar length. Samples with a negative silhouette are
+    nearer to another cluster than to their own.
 
     Use :meth:`from_estimator` or :meth:`from_predictions` to create it. All parameters are stored
     as attributes.
@@ -31,12 +34,6 @@ class SilhouetteDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes with the plot.
-
-    figure_ : matplotlib Figure
-        Figure that contains the axes.
-
     shapes_ : list of matplotlib PolyCollection
         The silhouettes of the clusters, from top to bottom.
 
@@ -64,9 +61,8 @@ class SilhouetteDisplay:
     array([0.83, 0.8 , 0.56, 0.69])
     """
 
-    def __init__(self, *, values, labels):
-        self.values = values
-        self.labels = labels
+    values: np.ndarray
+    labels: np.ndarray
 
     @classmethod
     def from_estimator(
@@ -78,10 +74,7 @@ class SilhouetteDisplay:
         metric="euclidean",
         sample_size=5000,
         random_state=0,
-        ax=None,
-        mean_line=True,
-        shape_kw=None,
-        line_kw=None,
+        **kwargs,
     ):
         """Draw the silhouettes of a fitted estimator.
 
@@ -89,58 +82,24 @@ class SilhouetteDisplay:
         ----------
         estimator : estimator
             Fitted clusterer, or a pipeline or search that ends in one. The labels come from its
-            `predict`, or from `labels_` where it has none.
+            `predict`, or from `labels_` if it has none.
 
         X : array-like of shape (n_samples, n_features) or (n_samples, n_samples)
             Samples; those of `fit` if the estimator cannot predict. In a pipeline they pass through
             the steps before the clusterer. With ``metric="precomputed"``, distances among them.
-
-        y : None
-            Ignored.
-
-        metric, sample_size, random_state : object
-            Passed to :meth:`from_predictions`.
-
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        mean_line : bool, default=True
-            Whether a line shows the mean silhouette.
-
-        shape_kw, line_kw : dict, default=None
-            Passed to :meth:`plot`.
-
-        Returns
-        -------
-        display : SilhouetteDisplay
-            The display, drawn.
         """
-        labels = estimator_labels(estimator, X)
         return cls.from_predictions(
-            _flat(_last_step(estimator, X)[1]),
-            labels,
+            as_table(last_step(estimator, X)[1]),
+            estimator_labels(estimator, X),
             metric=metric,
             sample_size=sample_size,
             random_state=random_state,
-            ax=ax,
-            mean_line=mean_line,
-            shape_kw=shape_kw,
-            line_kw=line_kw,
+            **kwargs,
         )
 
     @classmethod
     def from_predictions(
-        cls,
-        X,
-        labels,
-        *,
-        metric="euclidean",
-        sample_size=5000,
-        random_state=0,
-        ax=None,
-        mean_line=True,
-        shape_kw=None,
-        line_kw=None,
+        cls, X, labels, *, metric="euclidean", sample_size=5000, random_state=0, **kwargs
     ):
         """Draw the silhouettes of given labels.
 
@@ -150,33 +109,19 @@ class SilhouetteDisplay:
             Samples, or distances among them with ``metric="precomputed"``.
 
         labels : array-like of shape (n_samples,)
-            Clusters. Samples labeled -1 are noise, which is no cluster, and left out.
+            Clusters. Samples labeled -1 are noise, which is not a cluster, and are ignored.
 
         metric : str or callable, default="euclidean"
             Any distance of :func:`sklearn.metrics.pairwise_distances`, or "precomputed".
 
         sample_size : int, default=5000
-            How many samples are drawn at random where there are more: time grows with the square of
-            their number. None takes all.
+            Maximum number of samples, drawn at random: time grows with the square of their number.
+            None takes all.
 
         random_state : int, RandomState instance or None, default=0
-            Draws the samples.
-
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        mean_line : bool, default=True
-            Whether a line shows the mean silhouette.
-
-        shape_kw, line_kw : dict, default=None
-            Passed to :meth:`plot`.
-
-        Returns
-        -------
-        display : SilhouetteDisplay
-            The display, drawn.
+            Determines the samples drawn.
         """
-        labels = _check_labels(labels, "labels")
+        labels = check_labels(labels, "labels")
         check_consistent_length(X, labels)
         rows = np.flatnonzero(labels != -1)
         if sample_size is not None and sample_size < len(rows):
@@ -193,33 +138,23 @@ class SilhouetteDisplay:
         if metric == "precomputed":
             X = safe_indexing(X, rows, axis=1)
         values = silhouette_samples(X, labels, metric=metric)
-        return cls(values=values, labels=labels).plot(
-            ax, mean_line=mean_line, shape_kw=shape_kw, line_kw=line_kw
-        )
+        return cls(values=values, labels=labels).plot(**kwargs)
 
     def plot(self, ax=None, *, mean_line=True, shape_kw=None, line_kw=None):
         """Draw the display.
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
         mean_line : bool, default=True
-            Whether a line shows the mean silhouette.
+            Whether to draw a line at the mean silhouette.
 
         shape_kw : dict, default=None
             Keywords for :meth:`matplotlib.axes.Axes.fill_betweenx`.
 
         line_kw : dict, default=None
             Keywords for :meth:`matplotlib.axes.Axes.axvline`.
-
-        Returns
-        -------
-        self : SilhouetteDisplay
-            The display itself.
         """
-        ax = new_axes(self, ax)
+        ax = self._axes(ax)
         values, labels = np.asarray(self.values), np.asarray(self.labels)
         clusters = np.unique(labels)
         # As wide as two of a hundred samples, whatever their number.
@@ -230,19 +165,18 @@ class SilhouetteDisplay:
             ordered = np.sort(values[labels == cluster])[::-1]
             # Each sample is a bar of height 1.
             edges = top + np.repeat(np.arange(len(ordered) + 1), 2)[1:-1]
-            kw = {"facecolor": color, "edgecolor": color, "linewidth": 0.5, "alpha": 0.8}
-            shape = ax.fill_betweenx(
-                edges, 0, np.repeat(ordered, 2), **validate_style_kwargs(kw, shape_kw or {})
-            )
-            self.shapes_.append(shape)
+            kw = style(shape_kw, facecolor=color, edgecolor=color, linewidth=0.5, alpha=0.8)
+            self.shapes_.append(ax.fill_betweenx(edges, 0, np.repeat(ordered, 2), **kw))
             middles.append(top + len(ordered) / 2)
             top += len(ordered) + gap
 
         self.line_ = None
         if mean_line:
             mean = values.mean()
-            kw = {"color": "0.25", "linestyle": "--", "linewidth": 1, "label": f"mean {mean:.2f}"}
-            self.line_ = ax.axvline(mean, **validate_style_kwargs(kw, line_kw or {}))
+            label = f"mean {mean:.2f}"
+            self.line_ = ax.axvline(
+                mean, **style(line_kw, color="0.25", linestyle="--", linewidth=1, label=label)
+            )
             # Above the shapes, where nothing is drawn.
             ax.legend(
                 handles=[self.line_], loc="lower right", bbox_to_anchor=(1, 1), frameon=False,
@@ -252,8 +186,7 @@ class SilhouetteDisplay:
         ax.set_yticks(middles if few else [], [str(c) for c in clusters] if few else [])
         self.text_ = ax.get_yticklabels()
         ax.set(xlabel="Silhouette", ylabel="Cluster", ylim=(top - gap / 2, -gap / 2))
-        # Clusters that are apart have no sample near -1: the room is for those that there are.
+        # Well-separated clusters have no sample near -1: the axis shows the range that occurs.
         ax.set_xlim(min(-0.1, values.min() - 0.05), max(0.2, min(1, values.max() + 0.05)))
         ax.axvline(0, color="0.25", linewidth=0.8)
-        self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -32,8 +32,6 @@ class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Est
     whatever the model. Samples between clusters that lie opposite are inside too: the largest
     membership tells them from outliers.
 
-    Read more in the :ref:`User Guide <circle>`.
-
     Parameters
     ----------
     method : {"auto", "exact", "heuristic"}, default="auto"
@@ -123,13 +121,6 @@ class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Est
         ----------
         X : array-like of shape (n_samples, n_clusters)
             Memberships of samples in clusters.
-        y : Ignored
-            Not used, present for API consistency by convention.
-
-        Returns
-        -------
-        self : object
-            The fitted transformer.
         """
         X = self._validate(X, reset=True)
         if self.method == "exact" and X.shape[1] > N_EXACT:

@@ -69,8 +69,6 @@ class GraphDegreeLinkage(ThreadsMixin, Clusterer):
     faster than these, and its memory is linear in the number of edges. It does not know noise, and
     needs enough neighbors: clusters without edges in both directions between them never meet.
 
-    Read more in the :ref:`User Guide <graph>`.
-
     Parameters
     ----------
     n_clusters : int or None, default=8

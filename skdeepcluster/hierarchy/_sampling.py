@@ -80,7 +80,7 @@ def balanced_sample(
 
     and what is left over goes, one each, to random children that have more than :math:`c`.
 
-    Read more in the :ref:`User Guide <hierarchy>`.
+    Read more in the :ref:`User Guide <user_guide_hierarchical_kmeans>`.
 
     Parameters
     ----------

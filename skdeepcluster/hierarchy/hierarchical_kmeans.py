@@ -55,8 +55,6 @@ class HierarchicalKMeans(
     clusters and for rows on disk. Coarse clusters are no natural groups: to find those, cluster the
     rows themselves.
 
-    Read more in the :ref:`User Guide <hierarchy>`.
-
     Parameters
     ----------
     n_clusters : "auto", int or array-like of int, default="auto"
@@ -96,7 +94,6 @@ class HierarchicalKMeans(
     random_state : int, RandomState instance or None, default=None
         Determines starts and random members.
 
-
     Attributes
     ----------
     labels_ : ndarray of shape (n_samples,)
@@ -130,8 +127,6 @@ class HierarchicalKMeans(
 
     n_iter_ : int
         The number of passes over the rows of the k-means of the finest level.
-
-
 
     See Also
     --------
@@ -189,13 +184,6 @@ class HierarchicalKMeans(
         ----------
         X : array-like of shape (n_samples, n_features)
             The data. A memory-mapped array is read block by block, several times.
-        y : Ignored
-            Not used, present for API consistency by convention.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
         """
         X = self._validate(X, reset=True)
         numbers = self._numbers_of_clusters(len(X))
@@ -448,11 +436,6 @@ class HierarchicalKMeans(
     def transform(self, X):
         """Distances to the centers of the coarsest level.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            New data.
-
         Returns
         -------
         distances : ndarray of shape (n_samples, n_clusters)
@@ -469,13 +452,6 @@ class HierarchicalKMeans(
 
     def score(self, X, y=None):
         """Minus the loss of the finest level.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            New data.
-        y : Ignored
-            Not used, present for API consistency by convention.
 
         Returns
         -------

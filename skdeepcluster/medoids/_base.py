@@ -8,19 +8,19 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 from scipy.spatial.distance import is_valid_y
-from sklearn import get_config
 from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.callback import CallbackSupportMixin
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, gen_batches
+from sklearn.utils import check_array, check_random_state, gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._sklearn import (
     StrOptions,
     check_sample_weight,
+    fit_context,
     get_chunk_n_rows,
 )
 from skdeepcluster.base import Clusterer, ThreadsMixin, param
@@ -32,6 +32,7 @@ from skdeepcluster.medoids._distances import (
     exact_euclidean,
     nearest_center,
 )
+from skdeepcluster.medoids._init import one_medoid
 from skdeepcluster.validation import (
     FLOATS,
     METRICS,
@@ -52,7 +53,7 @@ PRECOMPUTED = "Precomputed distances"
 
 
 class Solution(NamedTuple):
-    """Where a search came to."""
+    """The result of a search."""
 
     loss: float
     medoids: np.ndarray
@@ -62,6 +63,11 @@ class Solution(NamedTuple):
     path: tuple = ()  # losses for other numbers of clusters
 
 
+def single_medoid(source, weights):
+    """The solution for one cluster."""
+    return Solution(0.0, one_medoid(source, weights), n_iter=1, n_swaps=0, done=True)
+
+
 class BaseMedoids(
     ThreadsMixin,
     CallbackSupportMixin,
@@ -69,7 +75,7 @@ class BaseMedoids(
     TransformerMixin,
     Clusterer,
 ):
-    """Clusters are the objects nearest to one of a few among them, the medoids.
+    """Base of the clusterers whose centers are objects of the data, the medoids.
 
     Parameters
     ----------
@@ -84,13 +90,13 @@ class BaseMedoids(
     Attributes
     ----------
     medoid_indices_ : ndarray of shape (n_clusters,)
-        The rows of the training data that are medoids.
+        Indices of the medoids in the training data.
 
     cluster_centers_ : {ndarray, sparse matrix} of shape (n_clusters, n_features) or None
         The medoids; None for precomputed distances.
 
     labels_ : ndarray of shape (n_samples,)
-        The cluster of each object.
+        Cluster of each object.
 
     inertia_ : float
         The loss: the sum of the distances to the nearest medoids, weighted by the sample weights.
@@ -145,7 +151,11 @@ class BaseMedoids(
     def _is_euclidean(self, X):
         return self.metric in EUCLIDEAN and not self.metric_params and not issparse(X)
 
-    def _check_weights(self, sample_weight, n, k, name="n_clusters"):
+    def _fewest_clusters(self):
+        """Least number of clusters, which is also that of objects, and its parameter."""
+        return self.n_clusters, "n_clusters"
+
+    def _check_weights(self, sample_weight, n, k, name):
         weights = check_sample_weight(
             as_array(sample_weight), np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True
         )
@@ -157,8 +167,38 @@ class BaseMedoids(
 
     # ---------------------------------------------------------------- fit
 
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Find the medoids.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The data. With `metric="precomputed"`, the distances, of shape (n_samples, n_samples) or
+            (n_samples * (n_samples - 1) / 2,).
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the objects in the loss. None: all are 1. An object of weight 0 cannot be a
+            medoid.
+        """
+        fewest = self._fewest_clusters()
+        random_state = check_random_state(self.random_state)
+        X = self._validate(X, reset=True)
+        with self._limited_threads():
+            source = self._source(X)
+            weights = self._check_weights(sample_weight, source.n, *fewest)
+            source, *search = self._search(X, source, weights, random_state)
+            best = self._best_of(X, *search)
+            self._finish(X, source, best, weights)
+        return self
+
+    def _search(self, X, source, weights, random_state):
+        """Distances, and the arguments of `_best_of` that search for the best medoids."""
+        raise NotImplementedError
+
     def _improve(self, X, search, rounds, context, objects=None):
-        """Improve a solution round by round; of some objects, if they are not all of X."""
+        """Run the rounds of a search, among `objects` if they are given, until it is done."""
         n_iter = n_swaps = 0
         done = stop = False
         while n_iter < self.max_iter and not done and not stop:
@@ -176,9 +216,9 @@ class BaseMedoids(
         return Solution(search.loss(), medoids, n_iter, n_swaps, done or stop)
 
     def _best_of(self, X, n_init, max_subtasks, solve):
-        """The best of several solutions, each of which `solve` finds by itself.
+        """The best of `n_init` solutions.
 
-        It gets the best solution so far and a callback context for `max_subtasks` subtasks.
+        `solve` takes the best solution so far and a callback context for `max_subtasks` subtasks.
         """
         context = self._init_callback_context(max_subtasks=n_init)
         context.call_on_fit_task_begin(estimator=self, X=X)
@@ -207,26 +247,14 @@ class BaseMedoids(
         self.n_swaps_ = best.n_swaps
         return best
 
-    def _stored(self, source):
-        """All distances at once, if they are to be kept."""
-        store = self.store_distances
-        if store == "auto":
-            n_bytes = source.n**2 * source.dtype.itemsize
-            store = n_bytes <= get_config()["working_memory"] * 2**20
-        return source.matrix() if store and not source.stored else source
-
-    def _n_init(self, init):
-        if self.n_init == "auto":
-            return 3 if isinstance(init, str) and init != "build" else 1
-        return self.n_init
-
     def _described_by(self, X, medoids):
-        """What predictions need."""
+        """Fitted attributes that predictions need."""
         centers = None if self.metric == "precomputed" else X[medoids]
         return {"medoid_indices_": medoids, "cluster_centers_": centers}
 
-    def _finish(self, X, source, medoids, weights):
-        """Set what follows from the medoids."""
+    def _finish(self, X, source, best, weights):
+        """Set the fitted attributes of the best solution."""
+        medoids = best.medoids
         for name, value in self._described_by(X, medoids).items():
             setattr(self, name, value)
         if self.metric == "precomputed":
@@ -262,7 +290,7 @@ class BaseMedoids(
         return X, centers.astype(X.dtype, copy=False), EUCLIDEAN[self.metric], n_threads
 
     def _to_medoids_by_blocks(self, X):
-        """The distances of all rows to the medoids, of some after the other."""
+        """Distances of all rows to the medoids, block by block."""
         n, n_features = X.shape
         row_bytes = 8 * max(n_features, self.cluster_centers_.shape[0])
         for rows in gen_batches(n, get_chunk_n_rows(row_bytes, max_n_rows=n)):
@@ -287,7 +315,7 @@ class BaseMedoids(
         )
 
     def _nearest(self, X):
-        """Labels and distances of rows of features, or of distances to the training objects."""
+        """Labels and distances of new rows: features, or distances to the training objects."""
         if self.metric == "precomputed":
             D = X[:, self.medoid_indices_]
             labels = D.argmin(axis=1).astype(np.int32)
@@ -321,12 +349,6 @@ class BaseMedoids(
     def transform(self, X):
         """Distances to the medoids.
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            New data. With `metric="precomputed"`, distances to the objects seen in `fit`, of shape
-            (n_samples, n_samples_fit).
-
         Returns
         -------
         distances : ndarray of shape (n_samples, n_clusters)
@@ -339,15 +361,10 @@ class BaseMedoids(
         return np.concatenate(list(self._to_medoids_by_blocks(X)))
 
     def score(self, X, y=None, sample_weight=None):
-        """Minus the sum of distances to the nearest medoids.
+        """Negative sum of the distances to the nearest medoids.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            New data. With `metric="precomputed"`, distances to the objects seen in `fit`, of shape
-            (n_samples, n_samples_fit).
-        y : Ignored
-            Not used, present for API consistency by convention.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows. None: all are 1.
 

@@ -1,4 +1,4 @@
-"""Medoids to begin a search with."""
+"""Initial medoids."""
 
 import numpy as np
 

@@ -1,11 +1,11 @@
-"""The swap search: a solution, what every object knows of it, and the ways to improve it."""
+"""The swap search: medoids, the nearest of them to every object, and strategies of swaps."""
 
 import numpy as np
 
 from skdeepcluster._kernels import _medoids
 
 MANY = np.iinfo(np.intp).max
-# Rounding errors of a change of the loss, in parts of what is summed.
+# Rounding errors of a change of the loss, relative to what is summed.
 ROUNDING = 1e-14
 
 
@@ -57,7 +57,7 @@ class Search:
         return len(self.objects) - len(self.medoids)
 
     def loss(self):
-        """What swaps lower: the sum of distances, or of their ratios for the medoid silhouette."""
+        """What swaps minimize: the sum of distances, or of their ratios for the silhouette."""
         nearest = self.near[0].astype(np.float64)
         if len(self.near) < 3:
             return np.dot(self.weights, nearest)
@@ -66,7 +66,7 @@ class Search:
         return np.dot(self.weights, ratio)
 
     def threshold(self, tol):
-        """How far the loss has to fall: a part of it, but more than the rounding of its changes."""
+        """Minimum decrease of the loss by a swap: a fraction of it, above rounding errors."""
         if len(self.near) < 3:
             size = np.dot(self.weights, self.near[1].astype(np.float64))
         else:
@@ -74,7 +74,7 @@ class Search:
         return max(tol * self.loss(), ROUNDING * size)
 
     def refresh(self):
-        """Sum what removals cost anew, so that rounding errors of updates do not add up."""
+        """Recompute the losses of removals, so that rounding errors of updates do not add up."""
         if len(self.near) > 1:
             _medoids.removal_losses(self.near, self.slots, self.weights, self.removal)
 
@@ -85,7 +85,7 @@ class Search:
         -------
         n_swaps : int
         quiet : int
-            How many candidates have failed in a row. At `patience` the sweep stops.
+            Number of consecutive candidates without a swap; the sweep stops at `patience`.
         """
         source = self.source
         n_swaps = 0
@@ -142,25 +142,25 @@ class Search:
         )  # fmt: skip
 
 
-# The ways to improve a solution: after each round they tell how many medoids changed, and whether
-# they are done.
+# Strategies that improve a solution: after each round they yield how many medoids changed, and
+# whether they are done.
 
 
 def eager(search, order, tol):
-    """FasterPAM and FasterMSC: go round the candidates, swap at once, stop after a vain round."""
+    """FasterPAM and FasterMSC: swap in each candidate at once if it helps, until none does."""
     quiet = 0
     done = False
     while not done:
         search.refresh()
         before = search.loss()
         n_swaps, quiet = search.sweep(order, search.threshold(tol), quiet, search.n_candidates)
-        # Swaps that win no more than rounding errors might go on for ever.
+        # Swaps that gain no more than rounding errors might never end.
         done = quiet >= search.n_candidates or not search.loss() < before
         yield n_swaps, done
 
 
 def steepest(search, tol, slot_by_slot=False):
-    """PAM and FastPAM1: the best of all swaps, again and again."""
+    """PAM and FastPAM1: the best of all swaps in each round."""
     done = False
     while not done:
         search.refresh()
@@ -212,7 +212,7 @@ def alternate(search):
 
 
 def best_within(search, members, medoid):
-    """The member with the least sum of distances to the others, the present medoid if equal."""
+    """The member with the least sum of distances to the others; if tied, the current medoid."""
     members = members[search.weights[members] > 0]
     sums = np.concatenate(
         [

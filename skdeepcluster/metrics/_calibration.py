@@ -1,4 +1,4 @@
-"""Whether the probabilities of a clustering mean what they say."""
+"""Calibration of the probabilities of clusters."""
 
 from numbers import Integral
 
@@ -6,7 +6,8 @@ import numpy as np
 from sklearn.utils import check_array, check_consistent_length
 
 from skdeepcluster._sklearn import Interval, StrOptions, validate_params
-from skdeepcluster.metrics._matching import _check_labels, best_match
+from skdeepcluster.metrics._matching import best_match
+from skdeepcluster.validation import check_labels
 
 
 @validate_params(
@@ -22,8 +23,8 @@ from skdeepcluster.metrics._matching import _check_labels, best_match
 def expected_calibration_error(y_true, y_proba, *, n_bins=10, strategy="uniform", mapping=None):
     r"""Mean gap between confidence and accuracy of probabilistic cluster assignments.
 
-    The samples are put into bins :math:`B_m` by their confidence, the largest of their
-    probabilities. With clusters matched to classes,
+    The samples are binned by their confidence, the largest of their probabilities, into bins
+    :math:`B_m`. With clusters matched to classes,
 
     .. math:: \mathrm{ECE} = \sum_m \frac{|B_m|}{n}
         \left| \operatorname{acc}(B_m) - \operatorname{conf}(B_m) \right| .
@@ -34,25 +35,25 @@ def expected_calibration_error(y_true, y_proba, *, n_bins=10, strategy="uniform"
         Classes, numbers or strings.
 
     y_proba : array-like of shape (n_samples, n_clusters)
-        Probability of each cluster, as `predict_proba` gives it. Rows may sum to less than 1, the
-        rest being noise.
+        Probability of each cluster, as returned by `predict_proba`. Rows may sum to less than 1;
+        the remainder is the probability of noise.
 
     n_bins : int, default=10
         Number of bins.
 
     strategy : {"uniform", "quantile"}, default="uniform"
-        Bins of equal width on [0, 1], closed on the right, or of equal numbers of samples.
+        Bins of equal width on [0, 1], closed on the right, or bins of equally many samples.
 
     mapping : dict, default=None
-        The class of each column of `y_proba`, by its number; the clusters missing from it, or
-        mapped to None, are always wrong. By default :func:`best_match` finds it from the same
-        samples, which flatters small samples: to judge held-out samples, pass the match of the
+        The class of each column of `y_proba`, by its index; clusters that are missing from it or
+        mapped to None always count as wrong. By default, :func:`best_match` on the same samples,
+        which is optimistic for few samples: to evaluate held-out samples, pass the match of the
         training samples.
 
     Returns
     -------
     error : float
-        Between 0 (calibrated) and 1.
+        Between 0 (perfectly calibrated) and 1.
 
     References
     ----------
@@ -66,7 +67,7 @@ def expected_calibration_error(y_true, y_proba, *, n_bins=10, strategy="uniform"
     >>> round(expected_calibration_error(["b", "b", "a", "a"], y_proba), 3)
     0.15
     """
-    y_true = _check_labels(y_true, "y_true")
+    y_true = check_labels(y_true, "y_true")
     y_proba = check_array(y_proba, dtype=np.float64, input_name="y_proba")
     check_consistent_length(y_true, y_proba)
     # Single-precision softmax rows miss their sum of 1 by about this much.

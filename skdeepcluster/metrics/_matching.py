@@ -4,31 +4,17 @@ from itertools import zip_longest
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_consistent_length
 
-
-def _check_labels(y, name):
-    y = check_array(y, ensure_2d=False, dtype=None, input_name=name)
-    if y.ndim != 1:
-        raise ValueError(f"{name} must be one-dimensional, got shape {y.shape}.")
-    if y.dtype.kind == "f" and np.any(y != np.round(y)):
-        raise ValueError(
-            f"{name} must hold discrete labels, got fractional values of dtype {y.dtype}. "
-            "Probabilities become labels by argmax(axis=1)."
-        )
-    if y.dtype.kind == "O" and len({isinstance(v, str) if v is not None else v for v in y}) > 1:
-        raise TypeError(
-            f"{name} mixes strings, numbers or None; use one kind of label, such as strings."
-        )
-    return y
+from skdeepcluster.validation import check_labels
 
 
 def _contingency(y_true, y_pred):
-    """Classes, clusters, counts of shape (n_classes, n_clusters), and the noise apart.
+    """Classes, clusters, counts of shape (n_classes, n_clusters), and those of the noise.
 
-    The counts of noise have one column where ``y_pred`` contains -1 and none elsewhere.
+    The counts of noise have one column if ``y_pred`` contains -1, and none otherwise.
     """
-    y_true, y_pred = _check_labels(y_true, "y_true"), _check_labels(y_pred, "y_pred")
+    y_true, y_pred = check_labels(y_true, "y_true"), check_labels(y_pred, "y_pred")
     check_consistent_length(y_true, y_pred)
     classes, row = np.unique(y_true, return_inverse=True)
     clusters, column = np.unique(y_pred, return_inverse=True)
@@ -38,8 +24,8 @@ def _contingency(y_true, y_pred):
     return classes, clusters[~noise], counts[:, ~noise], counts[:, noise]
 
 
-def _matched_contingency(y_true, y_pred):
-    """The same with the best one-to-one match on the diagonal and everything unmatched last."""
+def matched_contingency(y_true, y_pred):
+    """The contingency table with matched pairs on its diagonal and unmatched ones last."""
     classes, clusters, counts, noise = _contingency(y_true, y_pred)
     rows, columns = linear_sum_assignment(counts, maximize=True)
     rows = np.r_[rows, np.setdiff1d(np.arange(len(classes)), rows)]
@@ -61,18 +47,18 @@ def best_match(y_true, y_pred):
         Classes, numbers or strings.
 
     y_pred : array-like of shape (n_samples,)
-        Clusters. Samples labeled -1 are noise, which is no cluster and takes no part.
+        Clusters. Samples labeled -1 are noise, which is not a cluster, and are ignored.
 
     Returns
     -------
     mapping : dict
-        The class of every cluster, in the order of the classes. No class appears twice. With more
-        clusters than classes, the clusters left over follow with the value None. A cluster may
-        get a class it shares no sample with, when nothing better is left for either.
+        The class of every cluster, in the order of the classes. No class appears twice. If there
+        are more clusters than classes, the unmatched clusters come last, with the value None. A
+        cluster may be matched to a class that it shares no sample with.
 
     See Also
     --------
-    clustering_accuracy : The share of samples on which clusters and classes then agree.
+    clustering_accuracy : Share of samples on which the matched clusters and classes agree.
 
     Examples
     --------
@@ -80,7 +66,7 @@ def best_match(y_true, y_pred):
     >>> best_match(["cat", "cat", "dog", "dog", "dog"], [1, 1, 0, 0, 7])
     {1: 'cat', 0: 'dog', 7: None}
     """
-    classes, clusters, _, _ = _matched_contingency(y_true, y_pred)
+    classes, clusters, _, _ = matched_contingency(y_true, y_pred)
     return dict(zip_longest(clusters.tolist(), classes[: len(clusters)].tolist()))
 
 
@@ -99,19 +85,19 @@ def clustering_accuracy(y_true, y_pred):
         Classes, numbers or strings.
 
     y_pred : array-like of shape (n_samples,)
-        Clusters. Samples labeled -1 are noise and count as wrong, so that leaving out the hard
-        samples does not pay.
+        Clusters. Samples labeled -1 are noise and count as wrong, so that declaring hard samples
+        noise does not raise the score.
 
     Returns
     -------
     accuracy : float
-        Between 0 and 1, and without noise at least one over the larger of the numbers of classes
-        and clusters. It is not adjusted for chance.
+        Between 0 and 1; without noise, at least 1 / max(n_classes, n_clusters). It is not adjusted
+        for chance.
 
     See Also
     --------
     best_match : The matching itself.
-    purity : The same when several clusters may stand for one class.
+    purity : The same with many-to-one matching of clusters to classes.
     sklearn.metrics.adjusted_rand_score : Agreement adjusted for chance.
 
     Examples
@@ -122,7 +108,7 @@ def clustering_accuracy(y_true, y_pred):
     >>> clustering_accuracy(["a", "a", "b", "b"], [0, 1, 2, -1])
     0.5
     """
-    _, _, counts, noise = _matched_contingency(y_true, y_pred)
+    _, _, counts, noise = matched_contingency(y_true, y_pred)
     return float(np.trace(counts) / (counts.sum() + noise.sum()))
 
 
@@ -145,7 +131,7 @@ def purity(y_true, y_pred):
     -------
     purity : float
         Between 0 and 1, never below :func:`clustering_accuracy`. It grows as clusters are split and
-        is 1 when every sample is its own cluster: compare it at equal numbers of clusters only.
+        is 1 if every sample is its own cluster: compare it only for equal numbers of clusters.
 
     Examples
     --------

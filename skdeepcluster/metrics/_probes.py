@@ -1,4 +1,4 @@
-"""How well classes can be told from an embedding."""
+"""How well classes can be predicted from an embedding."""
 
 from numbers import Integral, Real
 
@@ -20,7 +20,7 @@ _ROWS = {
 
 
 def _check_rows(Z, y, Z_test, y_test):
-    """Rows to learn from, and those to be judged by, None if there are none apart."""
+    """Training rows, and test rows if there are any."""
     if (Z_test is None) != (y_test is None):
         missing = "y_test" if y_test is None else "Z_test"
         raise ValueError(f"Z_test and y_test belong together; {missing} is missing.")
@@ -42,41 +42,41 @@ def _check_rows(Z, y, Z_test, y_test):
     prefer_skip_nested_validation=True,
 )
 def linear_probe_score(Z, y, *, Z_test=None, y_test=None, C=1.0, cv=5, random_state=0):
-    """Accuracy of a logistic regression that tells classes from an embedding.
+    """Accuracy of a logistic regression of classes on an embedding (linear probe).
 
-    The embedding stays as it is. The score says whether its axes hold what distinguishes the
-    classes, whatever clusters were made of it.
+    The embedding is fixed. The score measures how linearly separable the classes are in it,
+    whatever its clusters.
 
     Parameters
     ----------
     Z : {array-like, sparse matrix} of shape (n_samples, n_components)
-        Embedding, as `transform` gives it.
+        Embedding, as returned by `transform`.
 
     y : array-like of shape (n_samples,)
         Classes, numbers or strings.
 
     Z_test, y_test : array-like, default=None
-        Embedding and classes of other rows, by which the regression on all of `Z` is judged. By
-        default `Z` is split into folds, and each is judged by the regression on the others.
+        Embedding and classes of test rows, for a regression fitted to all of `Z`. By default, `Z`
+        is evaluated by stratified cross-validation.
 
     C : float, default=1.0
-        Inverse strength of the regularization. Columns are standardized before, so that it means
-        the same for embeddings of any scale.
+        Inverse strength of the regularization. Columns are standardized first, which makes it
+        independent of the scale of the embedding.
 
     cv : int, default=5
-        Number of folds, each with the classes' shares.
+        Number of stratified folds.
 
     random_state : int, RandomState instance or None, default=0
-        Which rows are in which fold.
+        Determines the folds.
 
     Returns
     -------
     accuracy : float
-        Share of the rows whose class is told, between 0 and 1.
+        Share of rows whose class is predicted correctly, between 0 and 1.
 
     See Also
     --------
-    knn_score : By the nearest rows instead of a regression.
+    knn_score : Nearest neighbors instead of a regression.
     clustering_accuracy : How well clusters agree with the classes.
 
     Examples
@@ -91,7 +91,7 @@ def linear_probe_score(Z, y, *, Z_test=None, y_test=None, C=1.0, cv=5, random_st
     """
     Z, y, Z_test, y_test = _check_rows(Z, y, Z_test, y_test)
     probe = make_pipeline(
-        # The mean of a sparse column is not zero, and stays where it is.
+        # Centering would make sparse columns dense.
         StandardScaler(with_mean=not hasattr(Z, "tocsr")),
         LogisticRegression(C=C, max_iter=1000),
     )
@@ -110,25 +110,25 @@ def linear_probe_score(Z, y, *, Z_test=None, y_test=None, C=1.0, cv=5, random_st
     prefer_skip_nested_validation=True,
 )
 def knn_score(Z, y, *, Z_test=None, y_test=None, n_neighbors=5, metric="euclidean"):
-    """Accuracy of a vote of the nearest rows of an embedding on their class.
+    """Accuracy of nearest neighbors in an embedding as a classifier.
 
-    The score says whether rows of a class are near to each other. In an embedding whose rows have
-    length one, Euclidean neighbors are those of the largest cosine.
+    The score measures whether rows of a class are near each other. In an embedding whose rows have
+    unit length, Euclidean neighbors are those of the largest cosine similarity.
 
     Parameters
     ----------
     Z : {array-like, sparse matrix} of shape (n_samples, n_components)
-        Embedding, as `transform` gives it.
+        Embedding, as returned by `transform`.
 
     y : array-like of shape (n_samples,)
         Classes, numbers or strings.
 
     Z_test, y_test : array-like, default=None
-        Embedding and classes of other rows, on which the rows of `Z` vote. By default they vote on
-        each other, and no row on itself.
+        Embedding and classes of test rows, whose neighbors are rows of `Z`. By default, each row of
+        `Z` is classified by its neighbors among the others.
 
     n_neighbors : int, default=5
-        Number of rows that vote.
+        Number of neighbors that vote.
 
     metric : str or callable, default="euclidean"
         Distance, as in :class:`sklearn.neighbors.KNeighborsClassifier`.
@@ -140,7 +140,7 @@ def knn_score(Z, y, *, Z_test=None, y_test=None, n_neighbors=5, metric="euclidea
 
     See Also
     --------
-    linear_probe_score : By a logistic regression instead of the nearest rows.
+    linear_probe_score : A logistic regression instead of nearest neighbors.
 
     Examples
     --------
@@ -156,5 +156,5 @@ def knn_score(Z, y, *, Z_test=None, y_test=None, n_neighbors=5, metric="euclidea
             f"n_neighbors={n_neighbors}, but only {most} rows can vote. Choose a smaller number."
         )
     vote = KNeighborsClassifier(n_neighbors, metric=metric).fit(Z, y)
-    # Without rows to be judged, scikit-learn leaves each row out of its own vote.
+    # Without test rows, scikit-learn leaves each row out of its own vote.
     return float(vote.score(Z_test, y if y_test is None else y_test))

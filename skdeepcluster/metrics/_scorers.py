@@ -3,7 +3,6 @@
 from numbers import Integral, Real
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.metrics import (
     calinski_harabasz_score,
@@ -11,48 +10,15 @@ from sklearn.metrics import (
     make_scorer,
     silhouette_score,
 )
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
 from skdeepcluster._sklearn import Interval, StrOptions, safe_indexing, validate_params
 from skdeepcluster.metrics._matching import clustering_accuracy
+from skdeepcluster.validation import as_table, embed
 
 # Lower than any index, yet finite with a finite square: a search can average it and take its
 # standard deviation, which infinity would turn into NaN.
 _LOWEST = float(np.finfo(np.float32).min)
-
-
-def _last_step(estimator, X=None):
-    """The clusterer at the end of a search or pipeline, and the rows as it receives them."""
-    estimator = getattr(estimator, "best_estimator_", estimator)
-    if isinstance(estimator, Pipeline):
-        if X is not None and len(estimator) > 1:
-            X = estimator[:-1].transform(X)
-        return _last_step(estimator[-1], X)
-    return estimator, X
-
-
-def _flat(X):
-    """One row per sample; images lose their shape, tables and sparse matrices stay as they are."""
-    if issparse(X) or hasattr(X, "columns"):
-        return X
-    X = np.asarray(X)
-    return X.reshape(len(X), -1)
-
-
-def _embed(estimator, X):
-    """The space in which a clusterer forms its clusters, as one row per sample.
-
-    That is what `transform` gives, except for k-means and its kin, where `transform` gives the
-    distances to centers that live in the space of `X`.
-    """
-    estimator, X = _last_step(estimator, X)
-    if hasattr(estimator, "transform"):
-        Z = estimator.transform(X)
-        centers = getattr(estimator, "cluster_centers_", None)
-        if centers is None or np.shape(centers) != (Z.shape[1], _flat(X).shape[1]):
-            return Z
-    return _flat(X)
 
 
 class _UnsupervisedScorer:
@@ -74,7 +40,7 @@ class _UnsupervisedScorer:
         if hasattr(estimator, "predict"):
             labels = np.asarray(estimator.predict(X))
         else:
-            # `labels_` speak of the rows of `fit`, which these need not be.
+            # `labels_` belong to the rows of `fit`, which may be others.
             labels = np.asarray(clone(estimator).fit_predict(X))
         rows = np.flatnonzero(labels != -1)
         if self.sample_size is not None and self.sample_size < len(rows):
@@ -84,7 +50,7 @@ class _UnsupervisedScorer:
         if not 2 <= len(np.unique(labels)) < len(labels):
             return self.worst_score
         X = safe_indexing(X, rows)
-        space = _embed(estimator, X) if self.on == "embedding" else _flat(X)
+        space = embed(estimator, X) if self.on == "embedding" else as_table(X)
         score = float(self.metric(space, labels))
         return score if self.greater_is_better else -score
 
@@ -109,7 +75,7 @@ def make_unsupervised_scorer(
     greater_is_better=True,
     worst_score=_LOWEST,
 ):
-    """Make a scorer that needs no classes from an internal index of clusterings.
+    """Make a scorer from an internal index of clusterings, which needs no classes.
 
     Parameters
     ----------
@@ -118,17 +84,17 @@ def make_unsupervised_scorer(
         Further arguments are set by :func:`functools.partial`.
 
     on : {"input", "embedding"}, default="input"
-        Where distances are measured: between the rows given to the scorer, or between the rows as
-        the clusterer represents them (its `transform`; the rows it receives when it has none, or
-        when its `transform` gives distances to its centers, as that of k-means does).
+        Where distances are measured: between the rows given to the scorer, or between their
+        embeddings by the clusterer (its `transform`; the rows it receives if it has none, or if its
+        `transform` returns distances to its centers, as that of k-means does).
 
         Indices of different embeddings are not comparable: an embedding that collapses each cluster
-        to a point has a perfect index whatever the clusters are. Hence the default, which measures
-        all candidates of a search in the same space. Use ``"embedding"`` to follow one and the
-        same embedding, such as a choice of the number of clusters on frozen features.
+        to a point has a perfect index whatever the clusters are. The default therefore evaluates
+        all candidates of a search in the same space. Use ``"embedding"`` where all candidates share
+        one embedding, for example to choose the number of clusters on frozen features.
 
     sample_size : int, default=None
-        Number of rows to draw at random; all by default.
+        Number of rows to sample at random; all by default.
 
     random_state : int, RandomState instance or None, default=0
         Draws the sample.
@@ -137,21 +103,21 @@ def make_unsupervised_scorer(
         Whether the metric is higher for better clusterings; else the score is its negative.
 
     worst_score : float, default=-3.4e38
-        The score where the index is undefined, which is with fewer than two clusters or only
-        clusters of one row: the candidate loses instead of stopping the search.
+        The score where the index is undefined, for fewer than two clusters or for clusters of one
+        row only: the candidate ranks last and the search continues.
 
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, y=None)``, to be passed as ``scoring`` to
-        :class:`~sklearn.model_selection.GridSearchCV` and its relatives. It can be pickled if the
-        metric can.
+        ``scorer(estimator, X, y=None)``, for the parameter ``scoring`` of
+        :class:`~sklearn.model_selection.GridSearchCV` and similar searches. It can be pickled if
+        the metric can.
 
     Notes
     -----
-    Rows labeled -1 are noise and left out, so a clustering that keeps only the easiest rows scores
-    high. Estimators without `predict` cannot label new rows: a clone of them clusters the rows of
-    the scorer instead.
+    Rows labeled -1 are noise and excluded, so a clustering that keeps only the easiest rows scores
+    high. An estimator without `predict` cannot label new rows: a clone of it is fitted to the rows
+    of the scorer instead.
 
     Examples
     --------

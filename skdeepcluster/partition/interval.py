@@ -39,8 +39,6 @@ class IntervalClustering(
     Use it for thresholds, for discretization and wherever :class:`sklearn.cluster.KMeans` on one
     column would do; that finds local optima only. It is not for several features.
 
-    Read more in the :ref:`User Guide <interval>`.
-
     Parameters
     ----------
     n_clusters : int, default=8
@@ -49,7 +47,6 @@ class IntervalClustering(
     criterion : {"squared_error", "absolute_error"}, default="squared_error"
         The loss. The center of an interval is the mean for squared errors, the median for absolute
         errors, which outliers disturb less.
-
 
     Attributes
     ----------
@@ -72,7 +69,6 @@ class IntervalClustering(
 
     n_features_in_ : int
         Number of features seen during `fit`: 1.
-
 
     See Also
     --------
@@ -108,16 +104,9 @@ class IntervalClustering(
         ----------
         X : array-like of shape (n_samples, 1) or (n_samples,)
             The values, in any order.
-        y : Ignored
-            Not used, present for API consistency by convention.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the values in the loss. None: all are 1. An integer weight counts like that
             many equal values, a value of weight 0 not at all.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
         """
         X = self._validate(X, reset=True)
         weights = check_sample_weight(
@@ -215,11 +204,6 @@ class IntervalClustering(
     def transform(self, X):
         """Distances to the centers.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, 1) or (n_samples,)
-            New values.
-
         Returns
         -------
         distances : ndarray of shape (n_samples, n_clusters)
@@ -235,10 +219,6 @@ class IntervalClustering(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, 1) or (n_samples,)
-            New values.
-        y : Ignored
-            Not used, present for API consistency by convention.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the values. None: all are 1.
 

@@ -139,15 +139,6 @@ class ClusterFit(TeacherBase):
     ----------
     .. [1] Yan, Misra, Gupta, Ghadiyaram, Mahajan: ClusterFit: improving generalization of visual
        representations. CVPR 2020. :arxiv:`1912.03330`
-
-    Examples
-    --------
-    >>> from sklearn.datasets import make_blobs
-    >>> from skdeepcluster import ClusterFit
-    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
-    >>> student = ClusterFit(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
-    >>> student.transform(X).shape
-    (300, 64)
     """
 
     clusterer: object = param(None, HasMethods("fit_predict"), None)

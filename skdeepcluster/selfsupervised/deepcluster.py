@@ -63,15 +63,6 @@ class DeepCluster(SelfSupervised):
     ----------
     .. [1] Caron, Bojanowski, Joulin, Douze: Deep clustering for unsupervised learning of visual
        features. ECCV 2018. :arxiv:`1807.05520`
-
-    Examples
-    --------
-    >>> from sklearn.datasets import make_blobs
-    >>> from skdeepcluster import DeepCluster
-    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
-    >>> deep = DeepCluster(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
-    >>> deep.transform(X).shape
-    (300, 64)
     """
 
     n_whitened: int = param(256, Interval(Integral, 1, None, closed="left"))
@@ -184,15 +175,6 @@ class DeepClusterV2(SelfSupervised):
     ----------
     .. [1] Caron, Misra, Mairal, Goyal, Bojanowski, Joulin: Unsupervised learning of visual features
        by contrasting cluster assignments. NeurIPS 2020. :arxiv:`2006.09882`
-
-    Examples
-    --------
-    >>> from sklearn.datasets import make_blobs
-    >>> from skdeepcluster import DeepClusterV2
-    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
-    >>> deep = DeepClusterV2(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
-    >>> deep.transform(X).shape
-    (300, 64)
     """
 
     temperature: float = param(0.1, Interval(Real, 0, None, closed="neither"))

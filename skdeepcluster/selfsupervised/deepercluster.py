@@ -58,15 +58,6 @@ class DeeperCluster(DeepCluster):
     ----------
     .. [1] Caron, Bojanowski, Mairal, Joulin: Unsupervised pre-training of image features on
        non-curated data. ICCV 2019. :arxiv:`1905.01278`
-
-    Examples
-    --------
-    >>> from sklearn.datasets import make_blobs
-    >>> from skdeepcluster import DeeperCluster
-    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
-    >>> deeper = DeeperCluster(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
-    >>> deeper.transform(X).shape
-    (300, 64)
     """
 
     n_super: int = param(4, Interval(Integral, 1, None, closed="left"))

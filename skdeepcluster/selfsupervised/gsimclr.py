@@ -68,15 +68,6 @@ class GSimCLR(SimCLR):
     ----------
     .. [1] Chakraborty, Gosthipaty, Paul: G-SimCLR: self-supervised contrastive learning with guided
        projection via pseudo labelling. ICDM workshops 2020. :arxiv:`2009.12007`
-
-    Examples
-    --------
-    >>> from sklearn.datasets import make_blobs
-    >>> from skdeepcluster import GSimCLR
-    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
-    >>> guided = GSimCLR(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
-    >>> guided.transform(X).shape
-    (300, 64)
     """
 
     batch_size: int = 64

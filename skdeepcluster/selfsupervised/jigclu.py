@@ -69,15 +69,6 @@ class JigClu(SelfSupervised):
     ----------
     .. [1] Chen, Liu, Jia: Jigsaw clustering for unsupervised visual representation learning.
        CVPR 2021. :arxiv:`2104.00323`
-
-    Examples
-    --------
-    >>> from sklearn.datasets import make_blobs
-    >>> from skdeepcluster import JigClu
-    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
-    >>> jigsaw = JigClu(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
-    >>> jigsaw.transform(X).shape
-    (300, 128)
     """
 
     n_components: int = 128

@@ -133,15 +133,6 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
     ----------
     .. [1] Yang, Parikh, Batra: Joint unsupervised learning of deep representations and image
        clusters. CVPR 2016. :arxiv:`1604.03628`
-
-    Examples
-    --------
-    >>> from sklearn.datasets import make_blobs
-    >>> from skdeepcluster import JULE
-    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
-    >>> jule = JULE(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
-    >>> jule.transform(X).shape
-    (300, 160)
     """
 
     encoder: object = param(

@@ -63,15 +63,6 @@ class MLCD(TeacherBase):
     ----------
     .. [1] An, Yang, Dai, Feng, Deng: Multi-label cluster discrimination for visual representation
        learning. ECCV 2024. :arxiv:`2407.17331`
-
-    Examples
-    --------
-    >>> from sklearn.datasets import make_blobs
-    >>> from skdeepcluster import MLCD
-    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
-    >>> mlcd = MLCD(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
-    >>> mlcd.transform(X).shape
-    (300, 64)
     """
 
     n_positives: int = param(4, Interval(Integral, 1, None, closed="left"))

@@ -75,15 +75,6 @@ class ODC(OnlineBase):
     ----------
     .. [1] Zhan, Xie, Liu, Ong, Loy: Online deep clustering for unsupervised representation
        learning. CVPR 2020. :arxiv:`2006.10645`
-
-    Examples
-    --------
-    >>> from sklearn.datasets import make_blobs
-    >>> from skdeepcluster import ODC
-    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
-    >>> odc = ODC(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
-    >>> odc.transform(X).shape
-    (300, 256)
     """
 
     n_components: int = 256

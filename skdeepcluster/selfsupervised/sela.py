@@ -65,15 +65,6 @@ class SeLa(SelfSupervised):
     ----------
     .. [1] Asano, Rupprecht, Vedaldi: Self-labelling via simultaneous clustering and representation
        learning. ICLR 2020. :arxiv:`1911.05371`
-
-    Examples
-    --------
-    >>> from sklearn.datasets import make_blobs
-    >>> from skdeepcluster import SeLa
-    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
-    >>> sela = SeLa(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
-    >>> sela.transform(X).shape
-    (300, 64)
     """
 
     n_heads: int = param(5, Interval(Integral, 1, None, closed="left"))

@@ -42,15 +42,6 @@ class SimCLR(SelfSupervised):
     ----------
     .. [1] Chen, Kornblith, Norouzi, Hinton: A simple framework for contrastive learning of visual
        representations. ICML 2020. :arxiv:`2002.05709`
-
-    Examples
-    --------
-    >>> from sklearn.datasets import make_blobs
-    >>> from skdeepcluster import SimCLR
-    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
-    >>> simclr = SimCLR(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
-    >>> simclr.transform(X).shape
-    (300, 64)
     """
 
     temperature: float = param(0.1, Interval(Real, 0, None, closed="neither"))

@@ -73,15 +73,6 @@ class SwAV(OnlineBase):
     ----------
     .. [1] Caron, Misra, Mairal, Goyal, Bojanowski, Joulin: Unsupervised learning of visual features
        by contrasting cluster assignments. NeurIPS 2020. :arxiv:`2006.09882`
-
-    Examples
-    --------
-    >>> from sklearn.datasets import make_blobs
-    >>> from skdeepcluster import SwAV
-    >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
-    >>> swav = SwAV(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
-    >>> swav.transform(X).shape
-    (300, 64)
     """
 
     temperature: float | None = param(None, Interval(Real, 0, None, closed="neither"), None)

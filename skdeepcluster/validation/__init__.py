@@ -1,6 +1,8 @@
 """What may come in: rows, distances and sizes of values, each checked in one place and wording."""
 
 from skdeepcluster.validation._distances import check_distance_matrix, check_distances
+from skdeepcluster.validation._fitted import as_table, embed, last_step
+from skdeepcluster.validation._labels import check_labels
 from skdeepcluster.validation._metrics import (
     METRICS,
     SPARSE_METRICS,
@@ -28,13 +30,17 @@ __all__ = [
     "METRICS",
     "SPARSE_METRICS",
     "as_array",
+    "as_table",
     "check_distance_matrix",
     "check_distances",
+    "check_labels",
     "check_rows",
     "complete_metric",
     "dtype_in_range",
+    "embed",
     "in_range",
     "largest_value",
+    "last_step",
     "metric_distances",
     "metric_rows",
     "numbers_within_floats",

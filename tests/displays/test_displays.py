@@ -1,5 +1,6 @@
 """What holds for every display."""
 
+import inspect
 import subprocess
 import sys
 
@@ -7,12 +8,14 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgba_array
+from numpydoc.docscrape import FunctionDoc
 from sklearn.cluster import DBSCAN, KMeans
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 
 from skdeepcluster import HDBSCAN, displays
+from skdeepcluster._discovery import all_displays
 from skdeepcluster.displays import (
     ClusterSizeDisplay,
     EmbeddingDisplay,
@@ -37,12 +40,35 @@ DISPLAYS = [
 ]
 
 
-# Their estimators have trees or memberships, and so their tests files of their own.
+# Their estimators have trees or memberships; they are tested in their own files.
 OTHERS = ["CircleMapDisplay", "CondensedTreeDisplay", "DendrogramDisplay"]
 
 
 def test_all_displays_are_here():
     assert displays.__all__ == sorted([*OTHERS, *(display.__name__ for display in DISPLAYS)])
+
+
+@pytest.mark.parametrize("name, Display", all_displays())
+def test_constructors_show_the_keywords_of_plot(name, Display):
+    _, *keywords = inspect.signature(Display.plot).parameters
+    described = {p.name: p for p in FunctionDoc(Display.plot)["Parameters"]}
+    for constructor in (m for m in dir(Display) if m.startswith("from_")):
+        method = getattr(Display, constructor)
+        parameters = inspect.signature(method).parameters
+        assert set(keywords) <= set(parameters)
+        doc = {p.name: p for p in FunctionDoc(method)["Parameters"]}
+        assert list(doc) == list(parameters)
+        for keyword in keywords:
+            default = inspect.signature(Display.plot).parameters[keyword].default
+            if parameters[keyword].default == default:
+                assert doc[keyword] == described[keyword]
+
+
+@pytest.mark.parametrize("Display", DISPLAYS)
+def test_unknown_keyword(Display):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'shade'"):
+        Display.from_estimator(KMEANS, X, y, shade="red")
+    assert plt.get_fignums() == []
 
 
 @pytest.mark.parametrize("Display", DISPLAYS)
