@@ -44,6 +44,31 @@ def test_stored_results_name_their_command_and_method(generate):
             assert float(line["value"]) >= 0
 
 
+def test_tables_of_benchmarks_are_stored_as_the_documentation_reads_them(
+    generate, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    common = importlib.import_module("_common")
+    del sys.modules["_common"]
+    monkeypatch.setenv(common.RESULTS_VARIABLE, str(tmp_path / "new.csv"))
+    monkeypatch.setattr(sys, "argv", [str(ROOT / "benchmarks" / "bench_new.py"), "--fast"])
+    table = common.Table(data="", method="", seed="d", accuracy=".2f", seconds=".1f")
+    table.row("digits", "DEC", 0, 0.5, None)
+    table.row("digits", "DEC", 1, 0.75, 2.0)
+    table.row("digits", "DEC mean", None, 0.625, 2.0, stored=False)
+    monkeypatch.setattr(generate._results, "RESULTS", tmp_path)
+    monkeypatch.setitem(generate._results.LAYOUTS, "new", (("method",), ("metric",)))
+    lines = generate._results.read_results("new")
+    assert [(line["seed"], line["metric"], line["value"]) for line in lines] == [
+        ("0", "accuracy", "0.50"),
+        ("1", "accuracy", "0.75"),
+        ("1", "seconds", "2.0"),
+    ]
+    text = generate._results.table("new")
+    assert "- DEC\n     - 0.625 (0.500 to 0.750)\n     - 2.0\n" in text
+    assert "python benchmarks/bench_new.py --fast" in text and common.processor() in text
+
+
 def test_each_family_and_method_has_a_page_of_the_guide():
     for family, files in FAMILIES.items():
         folder = ROOT / "doc" / "user_guide" / family
