@@ -1,10 +1,10 @@
 """
 ============================================
-Clusters of asked sizes by optimal transport
+Clusters of given sizes by optimal transport
 ============================================
 
-:func:`~skdeepcluster.assignment.transport_assign` labels rows together instead of one by one. What
-it asks of the sizes of clusters decides what comes out when they are unequal, as here.
+:func:`~skdeepcluster.assignment.transport_assign` labels rows jointly instead of one by one. Where
+clusters have unequal sizes, as here, the constraints on their sizes decide the result.
 """
 
 # %%
@@ -28,9 +28,9 @@ cost /= cost.mean()
 
 # %%
 # Balanced assignments, which many self-supervised methods use, cut the large group into pieces.
-# Relaxed ones keep it together as long as the pull to equal sizes is not too strong. Where sizes
-# are known, they are asked for. The last picture gives away 60 % of the mass only: the paler a
-# point, the less of it. Those that are far out or between groups have to wait.
+# Relaxed ones keep it together as long as the penalty on unequal sizes is not too strong. Known
+# sizes can be prescribed. In the last picture only 60 % of the mass is assigned: the paler a point,
+# the less of its mass. Points far from the centers or between groups get the least.
 settings = {
     "balanced": {},
     "relaxed, strength 0.1": {"col": "kl", "reg_col": 0.1},
@@ -49,15 +49,16 @@ for ax, (name, params) in zip(axes.flat, settings.items(), strict=True):
     ax.set(xticks=[], yticks=[], aspect="equal")
 
 # %%
-# How much entropy: with little of it the plan is nearly a hard assignment, and its rows have one
-# large entry; with much of it rows are shared. The error of the labels' sizes shrinks with it. The
-# solver takes more sweeps for small `reg`, and each is one pass over the costs.
+# The weight of the entropy: with a small one the plan is nearly a hard assignment, and each of its
+# rows has one large entry; with a large one rows are divided among clusters, and the labels match
+# the sizes less well. The solver takes more sweeps for small `reg`, and each is one pass over the
+# costs.
 regs = np.geomspace(0.5, 0.001, 12)
 results = [transport_assign(cost, reg=reg, tol=1e-4) for reg in regs]
 figure, axes = plt.subplots(1, 3, figsize=(9, 2.8), layout="constrained")
 curves = {
     "mean largest share of a row": [(600 * r.plan).max(axis=1).mean() for r in results],
-    "rows more than asked for": [
+    "rows more than given": [
         np.maximum(np.bincount(r.labels, minlength=4) - 150, 0).sum() for r in results
     ],
     "sweeps": [r.n_iter for r in results],

@@ -3,8 +3,8 @@
 One code, clustered many times
 ==============================
 
-The training of :class:`~skdeepcluster.AutoencoderClusterer` knows nothing of clusters. Its code is
-learned once and then clustered by whatever scikit-learn offers, in whatever number.
+The training of :class:`~skdeepcluster.AutoencoderClusterer` does not use clusters. Its code is
+learned once, and then clustered by any scikit-learn clusterer with any number of clusters.
 """
 
 # %%
@@ -23,8 +23,8 @@ X, y = load_digits(return_X_y=True)
 model = AutoencoderClusterer(n_clusters=10, hidden_layer_sizes=(256, 256), random_state=0).fit(X)
 
 # %%
-# `recluster` sets the labels anew and leaves the network as it is, so each call takes a moment. All
-# plots show the same code, and each differs in its colors only.
+# `recluster` replaces the labels and keeps the network, so each call takes a moment. All plots show
+# the same code and differ only in color.
 clusterers = {
     "KMeans": KMeans(10, n_init=20),
     "Ward": AgglomerativeClustering(10),
@@ -37,8 +37,8 @@ for ax, (name, clusterer) in zip(axes, clusterers.items(), strict=True):
     ax.set_title(f"{name}: accuracy {clustering_accuracy(y, model.labels_):.2f}")
 
 # %%
-# On one and the same code indices without labels may be compared: here the silhouette for different
-# numbers of clusters.
+# Indices without labels may be compared on one code: here the silhouette for different numbers of
+# clusters.
 numbers = range(4, 17)
 scores = {"KMeans": [], "Ward": []}
 for n_clusters in numbers:

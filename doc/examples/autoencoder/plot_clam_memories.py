@@ -1,15 +1,15 @@
 """
-======================================
-Memories that complete what is hidden
-======================================
+=====================================
+Memories that complete hidden entries
+=====================================
 
-:class:`~skdeepcluster.ClAM` makes the centers of clusters the memories of an associative memory. A
-row runs down the memory's energy, and where it arrives is its cluster.
+:class:`~skdeepcluster.ClAM` uses the centers of clusters as the memories of an associative memory.
+A row descends the energy of the memory, and the memory where it ends is its cluster.
 """
 
 # %%
-# The energy of four memories in the plane, and the ways of some rows: each step goes towards a mean
-# of the memories in which near ones weigh most.
+# The energy of four memories in the plane, and the paths of some rows: each step goes towards a
+# mean of the memories, weighted by proximity.
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.special import logsumexp, softmax
@@ -42,7 +42,7 @@ ax.plot(*memories.T, "*", color="C1", markersize=13, markeredgecolor="white")
 _ = ax.set_aspect("equal")
 
 # %%
-# Memories of digits, above, beside the means of k-means that they began with. They have learned to
+# Memories of digits, above, with the means of k-means that they started from. They have learned to
 # restore hidden pixels, not to be means, and have stronger contrast.
 X, y = load_digits(return_X_y=True)
 model = ClAM(n_clusters=10, max_epochs=15, random_state=0).fit(X)

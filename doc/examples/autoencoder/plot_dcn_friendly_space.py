@@ -1,11 +1,11 @@
 """
-========================
-A space made for k-means
-========================
+=============================
+An embedding made for k-means
+=============================
 
-K-means wants round clusters around their means. An autoencoder's code is not made for that;
-:class:`~skdeepcluster.DCN` trains the code and k-means together, so that rows gather around
-centers.
+K-means assumes compact clusters around their means. The code of an autoencoder does not have such
+clusters by itself; :class:`~skdeepcluster.DCN` trains the code and k-means together, so that rows
+concentrate around the centers.
 """
 
 # %%
@@ -38,8 +38,8 @@ for ax, (name, model) in zip(axes, models.items(), strict=True):
     ax.set(xticks=[], yticks=[])
 
 # %%
-# How much nearer the nearest center is than the second: near 0 a row sits on its center, at 1 it
-# is halfway to another.
+# The ratio of the distances to the nearest and the second nearest center: near 0 a row is at its
+# center, at 1 it is halfway to another.
 figure, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
 for name, model in models.items():
     distances = np.sort(pairwise_distances(model.transform(X), model.cluster_centers_), axis=1)

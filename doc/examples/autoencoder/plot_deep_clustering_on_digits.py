@@ -3,14 +3,13 @@
 K-means and DEC on real digits
 ==============================
 
-Written digits are easy to tell apart for us and hard for k-means: pixels that belong to one digit
-need not be near each other in the plane of the sheet. :class:`~skdeepcluster.DEC` first learns an
-embedding in which they are, and then sharpens the clusters in it. Neither method sees the digits'
-names; these only judge the result.
+Handwritten digits are easy to distinguish for us and hard for k-means: images of the same digit
+need not have similar pixels. :class:`~skdeepcluster.DEC` first learns an embedding in which they
+are close, and then sharpens the clusters in it. The classes only evaluate the result.
 """
 
 # %%
-# The data are the 1,797 digits that scikit-learn brings along, of 8 x 8 pixels.
+# The data are the 1,797 digits of scikit-learn, of 8 x 8 pixels.
 import sys
 from time import perf_counter
 
@@ -30,9 +29,9 @@ X, y = load_digits(return_X_y=True)
 
 # %%
 # Both get the number of clusters and nothing else. K-means takes the best of 20 starts; the first
-# use of DEC loads torch, which is not counted. How many digits DEC gets right depends on the seed
-# and on the processor, whose sums round in their own way: 81 to 94 % have been seen, and about 79 %
-# of k-means.
+# use of DEC loads torch, which is not counted. The accuracy of DEC depends on the seed and on the
+# processor, since sums are rounded differently: 81 to 94 % have been observed, and about 79 % for
+# k-means.
 DEC(2, pretrain_epochs=0, max_epochs=0, init="k-means", hidden_layer_sizes=(2,)).fit(X[:4])
 models = {
     "KMeans": KMeans(n_clusters=10, n_init=20, random_state=0),
@@ -54,9 +53,9 @@ for name, model in models.items():
     digits[name] = np.array([digit_of[label] for label in labels])
 
 # %%
-# In the leading two principal components of the pixels the digits lie over one another; in those of
-# DEC's embedding they are apart. The mean image of each cluster stands beside it, black dots
-# are digits that are in the wrong cluster, and the matrices say where each class went.
+# In the two leading principal components of the pixels the digits overlap; in those of DEC's
+# embedding they are separate. Beside each cluster is its mean image, black dots are digits in the
+# wrong cluster, and the matrices show classes against clusters.
 spaces = {
     "KMeans": ("pixels", PCA(2).fit_transform(X)),
     "DEC": ("embedding", PCA(2).fit_transform(models["DEC"].transform(X))),
@@ -84,7 +83,7 @@ for column, (name, (space, Z)) in zip(figure.subfigures(1, 2), spaces.items(), s
         text.set_visible(text.get_text() != "0")
 
 # %%
-# Run as a script, this page leaves the picture in the current folder.
+# Run as a script, this page saves the picture to the current folder.
 if "sphinx_gallery" not in sys.modules:
     figure.savefig("digits.png", dpi=100, bbox_inches="tight")
     print("The picture is in digits.png.")

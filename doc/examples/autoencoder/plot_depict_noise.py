@@ -1,15 +1,15 @@
 """
-======================================
-Labels that missing pixels do not sway
-======================================
+===============================
+Labels robust to missing pixels
+===============================
 
-:class:`~skdeepcluster.DEPICT` sends each row through its encoder twice, clean and with entries
-missing, and makes the noisy answer agree with the clean one. What that is worth shows when entries
-are missing from rows to predict.
+:class:`~skdeepcluster.DEPICT` encodes each row twice, clean and with entries missing, and trains
+the prediction for the noisy row to agree with that for the clean one. The effect shows when rows to
+predict have missing entries.
 """
 
 # %%
-# Both methods learn from whole digits.
+# Both methods are trained on complete digits.
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
@@ -23,9 +23,9 @@ network = {"hidden_layer_sizes": (256,), "pretrain_epochs": 40, "random_state": 
 models = {"DEC": DEC(10, **network).fit(X), "DEPICT": DEPICT(10, **network).fit(X)}
 
 # %%
-# Then a growing share of the pixels is replaced by their means, as in the digit above the curves:
-# the accuracies of the labels that each model predicts. Of whole digits DEC may know more; of
-# damaged ones DEPICT does.
+# Then a growing share of the pixels is replaced by their means, as in the digit above the curves,
+# which show the accuracy of the predicted labels. On complete digits DEC may be better; on damaged
+# ones DEPICT is.
 shares = np.linspace(0, 0.7, 8)
 keys = np.random.RandomState(0).rand(*X.shape)
 damaged = [np.where(keys < share, X.mean(axis=0), X) for share in shares]

@@ -1,11 +1,11 @@
 """
-===================================
-A grid search and what it looked at
-===================================
+====================================
+A grid search, observed by callbacks
+====================================
 
 Deep clusterers are scikit-learn estimators: here :class:`~skdeepcluster.DEC` is the last step of a
 pipeline, a grid search chooses the width of its embedding without labels, and scikit-learn's
-:class:`~sklearn.callback.ScoringMonitor` follows every fit of the search epoch by epoch.
+:class:`~sklearn.callback.ScoringMonitor` scores every fit of the search epoch by epoch.
 """
 
 # %%
@@ -36,16 +36,16 @@ widths = [2, 5, 10]
 search = GridSearchCV(pipeline, {"dec__n_components": widths}, scoring=silhouette_scorer, cv=2)
 
 # %%
-# `fit` gets the classes for the monitor's sake alone, which scores only where there is a `y`: DEC
-# does not use it, nor does the scorer of the search.
+# `fit` gets the classes only for the monitor, which scores only where there is a `y`: neither DEC
+# nor the scorer of the search uses them.
 search.fit(X, y)
 print(f"chosen: {search.best_params_}")
 print(f"accuracy on all digits: {clustering_accuracy_scorer(search, X, y):.3f}")
 
 # %%
-# Each entry of the log belongs to a task, and its path says where the task stands: the search, all
-# of its fits, one of them (the folds of a candidate follow each other), the step of the pipeline,
-# the stage of DEC, the epoch. Before the centers are placed there is nothing to score.
+# Each entry of the log belongs to a task, and its path locates the task: the search, all of its
+# fits, one of them (the folds of a candidate follow each other), the step of the pipeline, the
+# stage of DEC, the epoch. Before the centers are placed nothing can be scored.
 curves = {width: [[] for _ in range(2)] for width in widths}
 for entry in monitor.get_logs().data:
     match entry["task_id_path"]:
@@ -65,6 +65,6 @@ left.legend()
 _ = [ax.axvline(2.5, color="0.6", linestyle=":") for ax in (left, right)]
 
 # %%
-# The narrow embeddings lose in both views, and within a fit both rise. That is no law: an index
-# measures how compact clusters are in the space where distances are taken, not whether they mean
-# something.
+# The narrow embeddings have lower scores in both views, and both scores rise within a fit. This is
+# no general rule: an index measures how compact clusters are in the space of its distances, not
+# whether they are meaningful.

@@ -1,15 +1,15 @@
 """
-==========================================================
-HCHC: soft clusters of digits and the circle they stand on
-==========================================================
+=========================================
+HCHC: soft clusters of digits on a circle
+=========================================
 
-:class:`~skdeepcluster.HCHC` learns memberships that stay soft, and puts its clusters on a circle
-along the shortest cycle through them.
+:class:`~skdeepcluster.HCHC` learns soft assignments and places its clusters on a circle, in the
+order of a shortest cycle through them.
 """
 
 # %%
-# Images are drawn to the clusters that they belong to; beside each cluster is the mean of its
-# images. The shorter the arc between two clusters, the more alike are their memberships.
+# Images lie near the clusters that they belong to; beside each cluster is the mean of its images.
+# The shorter the arc between two clusters, the more similar their assignments.
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
@@ -31,8 +31,8 @@ for cluster, anchor in enumerate(model.anchors_):
 _ = ax.set(xlim=(-1.35, 1.35), ylim=(-1.35, 1.35))
 
 # %%
-# The images nearest to the middle are of no cluster more than of others: they are strange, or stand
-# between clusters that lie opposite. Below each is its largest membership.
+# The images nearest to the middle belong to no cluster more than to others: they are unusual, or
+# lie between opposite clusters. Below each is its largest membership.
 proba = model.predict_proba(X)
 chosen = np.argsort(np.square(model.embedding_).sum(axis=1))[:12]
 figure, axes = plt.subplots(1, 12, figsize=(9, 1.3), layout="constrained")

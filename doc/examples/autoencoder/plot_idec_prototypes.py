@@ -1,14 +1,14 @@
 """
-=========================
-What a cluster stands for
-=========================
+===========================
+Decoded centers of clusters
+===========================
 
-:class:`~skdeepcluster.IDEC` keeps its decoder while it clusters, so that a center of the embedding
-can be turned back into what it stands for: here, the image of a digit that nobody wrote.
+:class:`~skdeepcluster.IDEC` keeps training its decoder, so that centers in the embedding can be
+decoded: here, to images of digits.
 """
 
 # %%
-# `inverse_transform` decodes the centers; `predict_proba` says how sure each digit's label is.
+# `inverse_transform` decodes the centers; `predict_proba` gives the confidence of each label.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -22,8 +22,8 @@ centers = idec.inverse_transform(idec.cluster_centers_)
 confidence = idec.predict_proba(X).max(axis=1)
 
 # %%
-# In each row a decoded center, the six digits that the model is surest of, and the six that it is
-# least sure of. The names of the digits only order the rows.
+# In each row a decoded center, the six digits of highest confidence, and the six of lowest. The
+# classes only order the rows.
 n_shown = 6
 figure, axes = plt.subplots(10, 2 * n_shown + 1, figsize=(9, 7.5), layout="constrained")
 clusters = list(best_match(y, idec.labels_))
@@ -41,8 +41,7 @@ axes[0, 3].set_title("surest digits")
 axes[0, 3 + n_shown].set_title("least sure digits")
 
 # %%
-# The embedding keeps its continuity: the way from one center to another leads over digits that
-# change step by step.
+# The embedding stays continuous: on the way from one center to another, digits change step by step.
 start, end = idec.cluster_centers_[[clusters[4], clusters[6]]]
 share = np.linspace(0, 1, 11)[:, None]
 way = idec.inverse_transform((1 - share) * start + share * end)

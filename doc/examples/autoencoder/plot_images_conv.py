@@ -1,11 +1,11 @@
 """
-======================================
-Images as they are: the "conv" encoder
-======================================
+=============================
+Images and the "conv" encoder
+=============================
 
-Images enter a deep clusterer as arrays of shape (n, H, W) or (n, C, H, W), or as flat rows together
-with `image_shape`, which pass through every scikit-learn transformer. A convolutional encoder then
-knows what rows of pixels do not tell: which pixels are neighbors.
+Images are passed to a deep clusterer as arrays of shape (n, H, W) or (n, C, H, W), or as flat rows
+together with `image_shape`, which pass through every scikit-learn transformer. A convolutional
+encoder then uses which pixels are neighbors.
 """
 
 # %%
@@ -35,7 +35,8 @@ flat = clone(dec).set_params(image_shape=(8, 8))
 print((flat.fit_predict(digits.data) == dec.labels_).all())
 
 # %%
-# Some of the digits where the embedding puts them, seen in its two leading principal components.
+# Some of the digits at their positions in the embedding, in its two leading principal components.
+# One digit is drawn in each cell of a fine grid, so that they do not overlap.
 plane = PCA(2).fit_transform(dec.transform(images))
 figure, ax = plt.subplots(figsize=(9, 8), layout="constrained")
 ax.scatter(*plane.T, s=0)

@@ -1,16 +1,16 @@
 """
-==================================
-A layer whose weights are pictures
-==================================
+====================================
+Prototypes as the weights of a layer
+====================================
 
 :class:`~skdeepcluster.TELL` writes k-means as a layer of a network: codes and centers have length
-one, the layer's weights are the centers, and the decoder turns each into the row that it stands
-for. The same layer learns from a stream.
+one, the weights of the layer are the centers, and the decoder maps each center to a row. The same
+layer learns from a stream.
 """
 
 # %%
-# Centers are shown as `decoded_centers_`. Beside each stand the digits whose codes are nearest to
-# the center, and those of its cluster that are farthest. The names of digits only order the rows.
+# Centers are decoded in `decoded_centers_`. Beside each are the digits whose codes are nearest to
+# the center, and the farthest ones of its cluster. The classes only order the rows.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -44,8 +44,8 @@ axes[0, 1 + n_shown // 2].set_title("nearest digits")
 _ = axes[0, 1 + n_shown + n_shown // 2].set_title("farthest digits")
 
 # %%
-# A stream: the scanner has slipped, and from now on all digits come a pixel further down, 300 at a
-# time. `partial_fit` moves the centers and the network with them, and the prototypes follow.
+# A stream: the scanner has shifted, and from now on all digits arrive one pixel further down, 300
+# at a time. `partial_fit` updates centers and network, and the prototypes follow.
 slipped = np.roll(X.reshape(-1, 8, 8), 1, axis=1).reshape(-1, 64)
 print(f"accuracy on slipped digits {clustering_accuracy(y, tell.predict(slipped)):.3f}")
 frames = [tell.decoded_centers_[clusters].copy()]
@@ -61,5 +61,5 @@ for row, prototypes, after in zip(axes, frames, ["at first", 10, 20, 30], strict
     for ax, prototype in zip(row, prototypes, strict=True):
         show(ax, prototype)
     row[0].set_ylabel(after)
-figure.suptitle("prototypes after so many parts of the stream")
+figure.suptitle("prototypes after so many chunks of the stream")
 print(f"after the stream {clustering_accuracy(y, tell.predict(slipped)):.3f}")

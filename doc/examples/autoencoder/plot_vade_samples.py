@@ -1,15 +1,16 @@
 """
-========================
-Digits that nobody wrote
-========================
+==================================
+New digits from a generative model
+==================================
 
 :class:`~skdeepcluster.VaDE` is a generative model: each cluster is a Gaussian of codes, and the
-decoder turns what is drawn from it into rows. Beside labels there are then new rows of a cluster,
-and a bound on how likely a row is.
+decoder maps draws from it to rows. It gives labels, new rows of a cluster, and a bound on the
+likelihood of a row.
 """
 
 # %%
-# The model knows the images alone. `best_match` names clusters by digits, to order the rows.
+# The model is fitted to the images alone. `best_match` assigns digits to clusters, to order the
+# rows.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -42,8 +43,8 @@ axes[0, 0].set_title("mean", color="C1")
 _ = axes[0, 1 + n_drawn // 2].set_title("drawn from the component")
 
 # %%
-# The bound of each row tells the usual from the strange: the ten likeliest digits above, the ten
-# least likely below, and scans turned upside down lower still.
+# The bound separates usual from unusual rows: the ten digits of highest bound above, the ten of
+# lowest below; digits turned upside down have even lower ones.
 bound = vade.score_samples(X)
 turned = vade.score_samples(X.reshape(-1, 8, 8)[:, ::-1].reshape(-1, 64))
 order = np.argsort(-bound)

@@ -3,12 +3,12 @@
 Exemplars: medoids instead of means
 ===================================
 
-A mean of images is a ghost that nobody drew. A medoid is the one among the images that is nearest
-to the others: :class:`~skdeepcluster.KMedoids` finds such exemplars, here of written digits.
+A mean of images is an image that nobody drew. A medoid is the image that is nearest to the others:
+:class:`~skdeepcluster.KMedoids` finds such exemplars, here of handwritten digits.
 """
 
 # %%
-# Twelve clusters, by the city block distance of the pixels, which counts one large difference no
+# Twelve clusters, by the city block distance of the pixels, in which one large difference counts no
 # more than many small ones.
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,8 +22,8 @@ kmedoids = KMedoids(12, metric="manhattan", n_init=10, random_state=0).fit(X)
 print(f"Sum of distances: {kmedoids.inertia_:.0f} after {kmedoids.n_swaps_} swaps")
 
 # %%
-# From top to bottom: the mean that k-means has in the place of the medoid; the medoid; and members
-# of its cluster, from the nearest to the farthest, which is where clusters begin to be wrong.
+# From top to bottom: the mean of k-means for the same cluster; the medoid; and members of its
+# cluster, from the nearest to the farthest, where errors begin.
 distances = kmedoids.transform(X)
 order = np.argsort(y[kmedoids.medoid_indices_])
 means = KMeans(init=kmedoids.cluster_centers_, n_clusters=12).fit(X).cluster_centers_
@@ -46,7 +46,7 @@ for ax, name in zip(axes[:, 0], names, strict=True):
 
 # %%
 # Swaps reach better solutions than the alternation that k-means uses, from the same starts: a
-# medoid that is stuck between two others is swapped for an object far away. Each point is a start.
+# medoid stuck between two others is swapped for a distant object. Each point is a start.
 inertias = {
     method: [
         KMedoids(12, metric="manhattan", method=method, n_init=1, random_state=seed).fit(X).inertia_
@@ -61,10 +61,10 @@ for row, values in enumerate(inertias.values()):
 left.set(yticks=[0, 1], yticklabels=inertias, ylim=(-0.5, 1.5), xlabel="sum of distances")
 
 # %%
-# The sum of distances falls with every further cluster. The medoid silhouette does not, and
-# :class:`~skdeepcluster.DynMSC` finds it for all numbers of clusters in one fit. Beside a division
-# in two, it is best for ten clusters, without having been told that there are ten digits; but no
-# number stands out far from its neighbors.
+# The sum of distances decreases with every further cluster. The medoid silhouette does not, and
+# :class:`~skdeepcluster.DynMSC` computes it for all numbers of clusters in one fit. Apart from a
+# division in two, it is best for ten clusters, the number of digits, which it is not given; but no
+# number is clearly better than its neighbors.
 dynmsc = DynMSC(30, metric="manhattan", random_state=0).fit(X)
 numbers = np.arange(2, 31)
 right.plot(numbers, dynmsc.medoid_silhouettes_, ".-")

@@ -3,15 +3,15 @@
 A network that learned HDBSCAN's labels
 =======================================
 
-:class:`~skdeepcluster.ClusterFit` groups the features of a teacher by any clusterer and trains a
-network from nothing to tell the groups. Here it turns HDBSCAN, which leaves noise and has no label
-for most of the plane, into a clusterer that labels every place, with probabilities.
+:class:`~skdeepcluster.ClusterFit` clusters the features of a teacher by any clusterer and trains a
+new network to predict the groups. Here it turns HDBSCAN, which leaves noise and has no label for
+most of the plane, into a clusterer with a label and probabilities everywhere.
 """
 
 # %%
-# Two moons among noise. The student trains on the rows that HDBSCAN has put into a cluster; the
-# noise, as gray crosses, teaches it nothing. `n_clusters` is what is wanted of the student, and may
-# be less than what the teacher found.
+# Two moons among noise. The student is trained on the rows that HDBSCAN has put into a cluster, and
+# not on the noise, shown as gray crosses. `n_clusters` belongs to the student, and may be less than
+# the number that the teacher found.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import make_moons
@@ -26,11 +26,11 @@ teacher = HDBSCAN(min_cluster_size=40)
 student = ClusterFit(2, clusterer=teacher, normalize=False, random_state=0).fit(X)
 noise = student.pseudo_labels_ == -1
 print(f"clusters of the teacher: {student.n_prototypes_}, noise: {noise.sum()} rows")
-print(f"pseudo-labels that the student tells: {student.accuracy_:.1%}")
+print(f"pseudo-labels that the student predicts: {student.accuracy_:.1%}")
 
 # %%
-# Left, what the teacher says of each place: white is noise. Right, what the student says; the
-# paler, the less sure it is. The border runs between the moons and goes on beyond them.
+# Left, the labels of the teacher over the plane: white is noise. Right, those of the student; the
+# paler, the lower its confidence. The border runs between the moons and continues beyond them.
 x, y = np.linspace(-1.6, 2.6, 210), np.linspace(-1.1, 1.6, 135)
 plane = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
 teacher.fit(X)

@@ -3,15 +3,15 @@
 Coarse groups, and fine ones in each
 ====================================
 
-:class:`~skdeepcluster.DeeperCluster` groups features in two levels. A first classifier tells the
-coarse group of an image, together with the quarter turn that it was given; then a classifier of
-that coarse group alone tells the fine one. No classifier has many classes, however many groups
-there are.
+:class:`~skdeepcluster.DeeperCluster` groups features in two levels. A first classifier predicts the
+coarse group of an image, together with its rotation by quarter turns; then a classifier of that
+coarse group alone predicts the fine one. No classifier has many classes, however many groups there
+are.
 """
 
 # %%
-# Digits, in four coarse groups of a dozen fine ones each. Rows are flat here, so nothing is turned.
-# A group as large as two or three classes cannot be pure; fine groups can.
+# Digits, in four coarse groups of a dozen fine ones each. Rows are flat here, so nothing is
+# rotated. A group as large as two or three classes cannot be pure; fine groups can.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -42,6 +42,6 @@ for coarse, block in enumerate(figure.subfigures(2, 2, wspace=0.05, hspace=0.05)
         ax.set_xlabel(sizes[i], fontsize=7, labelpad=1)
 
 # %%
-# The two terms of the loss jump where groups are found anew and heads begin anew. `similarity` is
-# that of the groups with those of the round before.
+# The two terms of the loss jump where groups are recomputed and heads restarted. `similarity` is
+# that between the groups and those of the previous round.
 _ = LossCurveDisplay.from_estimator(deeper)

@@ -3,13 +3,13 @@
 Montages, and how they are sorted
 =================================
 
-:class:`~skdeepcluster.JigClu` cuts each image of a batch in four, with some overlap, and shuffles
-the patches of all images into montages. A network that sees the montages alone has to tell which
-patches are of one image, and where in it each one was.
+:class:`~skdeepcluster.JigClu` cuts each image of a batch into four overlapping patches and shuffles
+the patches of all images into montages. From the montages alone, a network predicts which patches
+come from one image, and the position of each in it.
 """
 
 # %%
-# Crops of two photographs at half their size. Views are not to mirror them: left is to stay left.
+# Crops of two photographs at half their size. Views must not mirror them, so that left stays left.
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -61,8 +61,8 @@ axes[0, 0].set_ylabel("crops")
 _ = axes[1, 0].set_ylabel("montages")
 
 # %%
-# In each row the four patches of one crop, each followed by the three that the network takes for
-# the nearest, with a green frame where they are indeed of that crop.
+# In each row the four patches of one crop, each followed by the three that are nearest in the
+# embedding, with a green frame where they are from that crop.
 with torch.no_grad():
     Z = jigsaw.module_.project(cells.together(quarters).flatten(0, 1))
 Z = torch.nn.functional.normalize(Z, dim=1)
@@ -87,7 +87,7 @@ for number, row in enumerate(axes):
                 ax.spines[:].set(visible=True, color=color, linewidth=2)
 
 # %%
-# What the network has learned of patches serves whole crops: eight of each cluster.
+# The representation of patches applies to whole crops: eight of each cluster.
 figure, axes = plt.subplots(6, 8, figsize=(6, 4.6), layout="constrained")
 for row, cluster in zip(axes, range(6), strict=True):
     members = np.flatnonzero(jigsaw.labels_ == cluster)
@@ -99,9 +99,9 @@ for ax in axes.ravel():
     ax.spines[:].set_visible(False)
 
 # %%
-# The two losses. Of crops that begin anywhere in a photograph it cannot be told where in them a
-# patch was, and the loss of the places stays at that of a guess, the dotted line. That task is for
-# images with one thing in their midst. Each loss has its weight in the sum, `clustering_weight` and
+# The two losses. The position of a patch cannot be predicted in crops that begin anywhere in a
+# photograph, and its loss stays at that of a random guess, the dotted line. That task is for images
+# of one centered object. Each loss has its weight in the sum, `clustering_weight` and
 # `location_weight`.
 figure, axes = plt.subplots(1, 2, figsize=(8, 2.8), layout="constrained")
 for ax, (term, losses) in zip(axes, jigsaw.history_["train"].items(), strict=True):

@@ -4,7 +4,7 @@ Clusters that merge while a network learns
 ==========================================
 
 :class:`~skdeepcluster.JULE` begins with hundreds of small clusters of nearest neighbors. An encoder
-learns to tell them apart, near ones merge in its embedding, and so on in rounds.
+learns to separate them, near ones merge in its embedding, and so on in rounds.
 """
 
 # %%
@@ -27,11 +27,11 @@ for labels in rounds:
 print(f"{clustering_accuracy(y, model.labels_):.3f} of the digits are in the cluster of their kind")
 
 # %%
-# From left to right, the clusters of each round, as lines to those that they are part of in the
-# next one. A line is as wide as its cluster is large, and has the color of the cluster's most
+# From left to right, the clusters of each round, with lines to the clusters of the next one that
+# contain them. A line is as wide as its cluster is large, and has the color of the cluster's most
 # frequent digit. With the rows sorted by their last cluster, within it by the one before and so on,
-# no lines cross. Where a color ends, kinds have merged, and no later round parts them again. A
-# small cluster that is left alone costs as much: two kinds then have to share another.
+# no lines cross. Where a color ends, classes have merged, and no later round separates them again.
+# A small cluster that is never merged is as harmful: two classes then have to share another.
 place = np.empty(len(X))
 place[np.lexsort(rounds)] = np.arange(len(X))
 figure, ax = plt.subplots(figsize=(9, 6), layout="constrained")

@@ -1,11 +1,11 @@
 """
-=============================
-Five kinds of label, compared
-=============================
+=====================================
+Five kinds of pseudo-labels, compared
+=====================================
 
-What the methods of this family train on differs more than what they find: labels of a grouping that
-is found once (:class:`~skdeepcluster.ClusterFit`), several of them for a row
-(:class:`~skdeepcluster.MLCD`), labels found anew in rounds (:class:`~skdeepcluster.DeepCluster`),
+The training targets of these methods differ more than their results: labels of groups that are
+found once (:class:`~skdeepcluster.ClusterFit`), several of them for a row
+(:class:`~skdeepcluster.MLCD`), labels found again in rounds (:class:`~skdeepcluster.DeepCluster`),
 labels that follow the network step by step (:class:`~skdeepcluster.ODC`), or none, but no two rows
 of a group in a batch (:class:`~skdeepcluster.GSimCLR`).
 """
@@ -31,8 +31,9 @@ for name, model in models.items():
     print(f"{name:12} {accuracy:8.3f} {vote:18.3f} {model.embedding_rank_:11.1f}")
 
 # %%
-# The losses. Where groups are found once they fall smoothly; where they are found anew, the head
-# begins anew as well, and `similarity` says how much the groups are those of the round before.
+# The losses. Where groups are found once they decrease smoothly; where they are recomputed, the
+# head is restarted as well, and `similarity` is that between the groups and those of the previous
+# round.
 figure, axes = plt.subplots(1, 5, figsize=(14, 2.8), layout="constrained")
 for ax, (name, model) in zip(axes, models.items(), strict=True):
     LossCurveDisplay.from_estimator(model, ax=ax)
@@ -41,8 +42,8 @@ for ax, (name, model) in zip(axes, models.items(), strict=True):
 
 # %%
 # The embeddings in the plane of their leading principal components, colored by digit. The more
-# dimensions an embedding makes use of, the less of it is seen in any plane: contrast spreads rows
-# evenly over the sphere, and still a digit's neighbors are of its class.
+# dimensions an embedding uses, the less of it is visible in any plane: contrastive training spreads
+# rows evenly over the sphere, and still a digit's neighbors are of its class.
 figure, axes = plt.subplots(1, 5, figsize=(14, 3), layout="constrained")
 for ax, (name, model) in zip(axes, models.items(), strict=True):
     EmbeddingDisplay.from_predictions(model.transform(X), y, ax=ax)

@@ -1,17 +1,17 @@
 """
-====================================
-Prototypes that share out the digits
-====================================
+==================================
+Prototypes of digits, and a stream
+==================================
 
 :class:`~skdeepcluster.SwAV` learns an embedding by prototypes, ten for each cluster: each batch is
-shared out evenly over them, and from one view of a row the share of another view is to be told.
+assigned to them in equal proportions, and the assignment of one view of a row is predicted from
+another.
 """
 
 # %%
 # Prototypes are directions in the embedding. Each is shown by the mean of the ten digits nearest to
-# it, in the row of the cluster that it belongs to. A prototype stands for a way to write a digit;
-# what joins them to clusters is the read-out of the embedding, at the end. The digits' names order
-# the rows, and nothing else.
+# it, in the row of the cluster that it belongs to. A prototype represents a way to write a digit;
+# the final clustering of the embedding joins them to clusters. The classes only order the rows.
 import copy
 
 import matplotlib.pyplot as plt
@@ -54,9 +54,9 @@ for row, (cluster, digit) in zip(axes, best_match(y, swav.labels_).items(), stri
 _ = figure.suptitle("Prototypes by cluster; in black, those between clusters")
 
 # %%
-# Nothing is kept of the rows, so a stream can go on. The lamp of the scanner fades: from part to
-# part of 300 digits the ink gets paler. `partial_fit` trains on what comes, and clusters keep their
-# numbers; the model as it was loses its way.
+# No rows are stored, so training can continue on a stream. The lamp of the scanner fades: from
+# chunk to chunk of 300 digits the ink gets paler. `partial_fit` trains on each chunk, and clusters
+# keep their numbers; the accuracy of the model without updates drops.
 follows, stays = copy.deepcopy(swav), swav
 stream = np.random.RandomState(0).permutation(len(X))
 lamp = np.linspace(1, 0.2, 25)
@@ -67,7 +67,7 @@ for step, light in enumerate(lamp):
     accuracies.append([clustering_accuracy(y, m.predict(light * X)) for m in (follows, stays)])
 
 figure, ax = plt.subplots(figsize=(6, 3), layout="constrained")
-ax.plot(lamp, accuracies, marker="o", label=["partial_fit with each part", "as it was"])
+ax.plot(lamp, accuracies, marker="o", label=["partial_fit with each chunk", "without updates"])
 ax.set(xlabel="light of the lamp", ylabel="accuracy")
 ax.invert_xaxis()
 _ = ax.legend()

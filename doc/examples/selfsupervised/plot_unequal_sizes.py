@@ -1,16 +1,16 @@
 """
-=======================================
-Prototypes of one size, clusters of any
-=======================================
+==============================================
+Prototypes of equal size, clusters of any size
+==============================================
 
-:class:`~skdeepcluster.SeLa` and :class:`~skdeepcluster.SwAV` share rows out evenly over their
-prototypes, so as not to put all into one. That is no statement on the clusters: there are ten
-prototypes for each, and a large cluster simply has more of them. What makes clusters of the
-embedding is `final_clustering`, and there it matters whether groups of one size are favored.
+:class:`~skdeepcluster.SeLa` and :class:`~skdeepcluster.SwAV` assign rows to prototypes in equal
+proportions, so that they do not put all rows into one. This does not imply clusters of equal size:
+there are ten prototypes for each, and a large cluster has more of them. Clusters are found in the
+embedding by `final_clustering`, which may favor groups of equal size.
 """
 
 # %%
-# Four blobs, well apart, one seven times as large as the others.
+# Four well separated blobs, one seven times as large as the others.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import make_blobs
@@ -27,9 +27,9 @@ fits = {
 }
 
 # %%
-# Each row of pictures is one embedding, in which the classes are apart; the rule that reads it off
-# makes the difference. K-means favors groups of one size: it takes from the large blob what lies
-# far out, or halves it and joins two small ones.
+# Each row of pictures is one embedding, in which the classes are separate; the final clustering
+# makes the difference. K-means favors groups of equal size: it splits off outlying rows of the
+# large blob, or halves it and joins two small ones.
 figure, axes = plt.subplots(2, 2, figsize=(8, 7), layout="constrained")
 for ax, ((name, rule), model) in zip(axes.flat, fits.items(), strict=True):
     EmbeddingDisplay.from_estimator(model, X, ax=ax)
@@ -37,8 +37,8 @@ for ax, ((name, rule), model) in zip(axes.flat, fits.items(), strict=True):
     ax.set(title=f"{name}, {rule}: ARI {score:.2f}", xlabel="", ylabel="", xticks=[], yticks=[])
 
 # %%
-# The rows of each prototype of SeLa, by class: every prototype has about as many, and the large
-# class has seven tenths of them.
+# The rows of each prototype of SeLa, by class: all prototypes have about as many rows, and the
+# large class has seven tenths of them.
 sela = fits["SeLa", "spectral"]
 labels = sela.pseudo_labels_[0]
 counts = np.array([np.bincount(labels[y == c], minlength=sela.n_prototypes_) for c in range(4)])

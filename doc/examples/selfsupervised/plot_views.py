@@ -1,17 +1,16 @@
 """
-======================================
-Views: what a cluster must not care of
-======================================
+========================================
+Views: what a cluster must not depend on
+========================================
 
-The methods that make their own labels learn from random views of each row. Whatever a view changes
-is what the embedding learns to overlook, so the views say which rows are alike. For images they are
-made by :class:`~skdeepcluster.views.ImageViews`, for tables by
-:class:`~skdeepcluster.views.TabularViews`.
+Self-supervised methods learn from random views of each row. The embedding becomes invariant to what
+views change, so the views define which rows are alike. For images they are made by
+:class:`~skdeepcluster.views.ImageViews`, for tables by :class:`~skdeepcluster.views.TabularViews`.
 """
 
 # %%
-# Digits, and what they are to the network: whole views, which are cropped, turned, sheared,
-# stretched, blurred and lit in other ways, and local views, which show a part. Views are made of
+# Digits, and the input of the network: whole views, which are cropped, rotated, sheared, stretched,
+# blurred and changed in brightness, and local views, which show a small crop. Views are made of
 # standardized rows; here all images are shown in the same range.
 from functools import partial
 
@@ -51,7 +50,7 @@ axes[0, 3].set_title("whole views")
 _ = axes[0, 8].set_title("local views")
 
 # %%
-# One knob at a time, with all others at rest. Each knob is a range; a view draws from it.
+# One parameter at a time, with all others off. Each parameter is a range; a view draws from it.
 rest = {
     "scale": (1, 1), "ratio": 1, "rotation": 0, "shear": 0, "shift": 0,
     "blur": 0, "contrast": 0, "brightness": 0,
@@ -69,10 +68,10 @@ for row, (knob, most) in zip(axes, knobs.items(), strict=True):
     row[0].set_ylabel(f"{knob}={most}", rotation=0, ha="right", va="center")
 
 # %%
-# What views change, an embedding learns to overlook. Two are trained by `SimCLR`, one with the
-# slight turns that views have by default, one with turns by up to half a circle. Turned digits
-# leave their place in the first, and stay where they are in the second; the dotted lines are at the
-# cosine of any two digits. For digits that is the wrong thing to overlook, as the accuracies say.
+# An embedding becomes invariant to what views change. Two are trained by `SimCLR`, one with the
+# slight rotations that are the default, one with rotations by up to half a circle. Rotated digits
+# move away from their position in the first, and stay there in the second; the dotted lines are at
+# the cosine of any two digits. For digits this is the wrong invariance, as the accuracies show.
 figure, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
 angles = range(0, 181, 15)
 turn = partial(rotate, axes=(1, 2), reshape=False, order=1, mode="nearest")
@@ -91,7 +90,7 @@ _ = ax.legend()
 # %%
 # Tables have no crops. There a view adds noise and swaps some of a row's entries for those of
 # another row of the batch, the nearest of eight drawn at random: mostly one of the same group. Rows
-# of one value each show whose entries they are.
+# with one value each show where entries come from.
 rows = torch.arange(12.0)[:, None].expand(12, 24)
 figure, axes = plt.subplots(1, 3, figsize=(9, 3), layout="constrained", sharey=True)
 views = [rows, TabularViews()(rows), TabularViews().local()(rows)]
