@@ -44,6 +44,17 @@ def _cell(values):
     return f"{mean(numbers):.3f} ({min(numbers):.3f} to {max(numbers):.3f})"
 
 
+def _seeds(seeds):
+    """Seeds as they are stored, single ones as a range."""
+    seeds = dict.fromkeys(filter(None, seeds))
+    single = [int(seed) for seed in seeds if seed.isdecimal()]
+    if len(single) > 1 and sorted(single) == list(range(min(single), max(single) + 1)):
+        seeds = {f"{min(single)}-{max(single)}": None} | {
+            s: None for s in seeds if not s.isdecimal()
+        }
+    return list(seeds)
+
+
 def _conditions(lines):
     """How the values were measured: a sentence for each command, machine and set of seeds."""
     found = {}
@@ -52,7 +63,7 @@ def _conditions(lines):
         found.setdefault(key, []).append(line)
     for (command, cpu, cores, versions), measured in found.items():
         machine = [cpu or "processor not recorded", f"cores: {cores}", versions]
-        if seeds := list(dict.fromkeys(line["seed"] for line in measured if line["seed"])):
+        if seeds := _seeds(line["seed"] for line in measured):
             machine.append(f"seeds: {', '.join(seeds)}")
         methods = dict.fromkeys(line["method"] for line in measured)
         what = f" ({', '.join(methods)})" if len(found) > 1 else ""
