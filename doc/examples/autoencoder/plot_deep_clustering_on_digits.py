@@ -61,6 +61,8 @@ spaces = {
     "DEC": ("embedding", PCA(2).fit_transform(models["DEC"].transform(X))),
 }
 figure = plt.figure(figsize=(12, 12), layout="constrained")
+# Room for the labels of the matrices, which are squares and wider than the layout expects.
+figure.get_layout_engine().set(w_pad=0.2)
 for column, (name, (space, Z)) in zip(figure.subfigures(1, 2), spaces.items(), strict=True):
     above, below = column.subplots(2, 1)
     found = digits[name]
