@@ -5,7 +5,7 @@
 
 PYTHON = python3
 VENV = .venv
-DEMO = doc/examples/plot_deep_clustering_on_digits.py
+DEMO = doc/examples/autoencoder/plot_deep_clustering_on_digits.py
 
 BIN = $(VENV)/bin
 CONSTRAINTS = constraints.txt

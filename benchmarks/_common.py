@@ -1,8 +1,16 @@
-"""What the benchmarks share: data, clocks, tables and the peer's process."""
+"""What the benchmarks share: data, peers, clocks, and tables, which can be stored.
 
+With SKDEEPCLUSTER_BENCHMARK_RESULTS in the environment, the name of a CSV file, every value of a
+table is appended to it with its command, machine and versions: the form of benchmarks/results, from
+which doc/_generate.py renders the tables of the documentation.
+"""
+
+import csv
+import importlib
 import json
 import os
 import platform
+import shlex
 import statistics
 import subprocess
 import sys
@@ -18,7 +26,16 @@ from skdeepcluster.metrics import clustering_accuracy
 
 DATA_VARIABLE = "SKDEEPCLUSTER_BENCHMARK_DATA"
 PEER_VARIABLE = "SKDEEPCLUSTER_CLUSTPY_PYTHON"
+RESULTS_VARIABLE = "SKDEEPCLUSTER_BENCHMARK_RESULTS"
+ROOT = Path(__file__).resolve().parents[1]
+FIELDS = ("command", "cpu", "cores", "versions", "seed", "data", "method", "metric", "value")
 DATA = Path(os.environ.get(DATA_VARIABLE, Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+
+LIBRARIES = ("skdeepcluster", "numpy", "scipy", "sklearn", "torch")
+PEERS = ("hdbscan", "fast_hdbscan", "quitefastmst", "kmedoids", "faiss", "ot")
+# The version of ClustPy, which runs in another process.
+_clustpy = []
 
 
 def load(name, n_rows=None, seed=0):
@@ -63,51 +80,113 @@ def scores(y, labels):
     )
 
 
+def n_cores():
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def processor():
+    """The name of the processor."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        if names:
+            return names[0].split(":")[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def versions():
+    """Versions of the libraries that this process has imported, and of the peer's."""
+    found = [
+        f"{name} {sys.modules[name].__version__}"
+        for name in (*LIBRARIES, *PEERS)
+        if hasattr(sys.modules.get(name), "__version__")
+    ]
+    return ", ".join(found + _clustpy)
+
+
 def hardware():
     """A line that says what the figures were measured on."""
     import torch
 
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        model = names[0].split(":")[1].strip() if names else model
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     load_now = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
     return (
-        f"{model}, {cores} cores, {torch.get_num_threads()} threads, load {load_now} at the start; "
+        f"{processor()}, {n_cores()} cores, {torch.get_num_threads()} threads, "
+        f"load {load_now} at the start; "
         f"Python {platform.python_version()}, torch {torch.__version__}"
     )
 
 
+def peer(name):
+    """The module of another library; None, with a message, where it is not installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        print(f"{name} is left out: {error}. Install it as the head of the script says.")
+        return None
+
+
+def pyplot():
+    """matplotlib.pyplot for pictures in files."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    return importlib.import_module("matplotlib.pyplot")
+
+
 class Table:
-    """Prints a table line by line, as the figures come.
+    """Prints a table line by line, as the figures come, and stores them if a file is named.
+
+    Of text columns the last is stored as the method and those before it as the data set, each
+    number as a metric of its heading.
 
     Parameters
     ----------
+    stored : bool
+        Whether its values may be stored; not if they follow from those of another table.
     **columns : str
         Heading and format of each column; text columns have an empty format. Underscores of a
         heading are printed as blanks.
     """
 
-    def __init__(self, **columns):
+    def __init__(self, *, stored=True, **columns):
+        self.stored = stored and os.environ.get(RESULTS_VARIABLE)
         self.formats = list(columns.values())
         heads = [name.replace("_", " ") for name in columns]
         self.widths = [
             max(len(head), 9 if spec else 20)
             for head, spec in zip(heads, self.formats, strict=True)
         ]
+        self.heads = heads
         self._print(heads)
         self._print(["-" * width for width in self.widths])
 
-    def row(self, *values):
+    def row(self, *values, stored=True):
         """Values in the order of the columns; None leaves a cell empty."""
+        if self.stored and stored:
+            self._store(values)
         self._print(
             [
                 "" if value is None else value if isinstance(value, str) else format(value, spec)
                 for value, spec in zip(values, self.formats, strict=True)
             ]
         )
+
+    def _store(self, values):
+        named = list(zip(self.heads, values, self.formats, strict=True))
+        *data, method = [str(value) for _, value, spec in named if not spec]
+        seed = dict(zip(self.heads, values, strict=True)).get("seed", "")
+        command = shlex.join(["python", os.path.relpath(sys.argv[0], ROOT), *sys.argv[1:]])
+        conditions = (command, processor(), n_cores(), versions(), seed, ", ".join(data), method)
+        path = Path(self.stored)
+        begins = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if begins:
+                writer.writerow(FIELDS)
+            for head, value, spec in named:
+                if spec and head != "seed" and value is not None:
+                    writer.writerow((*conditions, head, format(value, spec)))
 
     def _print(self, cells):
         print(
@@ -126,26 +205,38 @@ def seconds(task, *args):
     return time.perf_counter() - start
 
 
-def median_seconds(tasks, repeats):
-    """Median time of each of several tasks, called in turn so that a busy machine slows all alike.
+def median_runs(tasks, repeats, longest=float("inf")):
+    """Median time and last result of each of several tasks.
+
+    Tasks are called in turn, so that a busy machine slows all alike.
 
     Parameters
     ----------
     tasks : dict of str to callable
-        Each is called once before the clock starts.
     repeats : int
+    longest : float
+        A task that has taken so many seconds in all is not called again.
 
     Returns
     -------
-    medians : dict of str to float
+    runs : dict of str to (float, object)
     """
-    for task in tasks.values():
-        task()
     times = {name: [] for name in tasks}
+    results = {}
     for _ in range(repeats):
         for name, task in tasks.items():
-            times[name].append(seconds(task))
-    return {name: statistics.median(values) for name, values in times.items()}
+            if sum(times[name]) < longest:
+                start = time.perf_counter()
+                results[name] = task()
+                times[name].append(time.perf_counter() - start)
+    return {name: (statistics.median(times[name]), results[name]) for name in tasks}
+
+
+def median_seconds(tasks, repeats, longest=float("inf")):
+    """Median time of each of several tasks, as of `median_runs`, which are called once before."""
+    for task in tasks.values():
+        task()
+    return {name: run[0] for name, run in median_runs(tasks, repeats, longest).items()}
 
 
 def add_peer_option(parser):
@@ -171,7 +262,8 @@ def peer_is_there(python):
     if tried.returncode:
         print(f"ClustPy is left out: {python} does not have it.")
         return False
-    print(f"Peer: ClustPy {tried.stdout.strip()}")
+    _clustpy[:] = [f"clustpy {tried.stdout.strip()}"]
+    print(f"Peer: {_clustpy[0]}")
     return True
 
 

@@ -69,9 +69,8 @@ def main():
                 found.setdefault((name, method), []).append(row)
                 table.row(f"{name} {X.shape}", method, seed, *row)
     print(f"\nMeans over seeds {options.seeds}")
-    table = Table(
-        data="", method="", accuracy=".3f", NMI=".3f", seconds=".1f", time_to_ClustPy=".3f"
-    )
+    columns = {"accuracy": ".3f", "NMI": ".3f", "seconds": ".1f", "time_to_ClustPy": ".3f"}
+    table = Table(stored=False, data="", method="", **columns)
     for (name, method), rows in found.items():
         mean = np.mean(rows, axis=0)
         other = found.get((name, f"ClustPy {method}"))

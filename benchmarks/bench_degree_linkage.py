@@ -8,7 +8,7 @@ import argparse
 import warnings
 from functools import partial
 
-from _common import Table, load, median_seconds, scores, seconds
+from _common import Table, load, median_seconds, pyplot, scores, seconds
 from sklearn.cluster import AgglomerativeClustering, SpectralClustering
 from sklearn.datasets import make_blobs
 from sklearn.neighbors import kneighbors_graph
@@ -57,12 +57,7 @@ def table(repeats):
 
 def growth(path, limit):
     """Time of a fit against the number of samples, up to some seconds for each method."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
+    figure, ax = pyplot().subplots(figsize=(6, 4), layout="constrained")
     for who, method in METHODS.items():
         sizes, times = [], []
         for n in [1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000]:

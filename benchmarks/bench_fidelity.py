@@ -83,8 +83,8 @@ def main():
                 row = (*scores(y, model.labels_), model.loss_, model.n_epochs_, seconds)
                 rows.append((*row, *probes(model, X, y)) if options.probe else row)
                 table.row(f"{name} {X.shape}", method, seed, *rows[-1])
-            table.row(name, f"{method} mean", None, *np.mean(rows, axis=0))
-            table.row(name, f"{method} std", None, *np.std(rows, axis=0))
+            table.row(name, f"{method} mean", None, *np.mean(rows, axis=0), stored=False)
+            table.row(name, f"{method} std", None, *np.std(rows, axis=0), stored=False)
 
 
 if __name__ == "__main__":

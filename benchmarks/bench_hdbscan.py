@@ -10,31 +10,19 @@ Peers: pip install hdbscan==0.8.44 fast_hdbscan==0.3.4 pynndescent quitefastmst=
 """
 
 import argparse
-import importlib
-import os
-import statistics
-import time
 import warnings
-from pathlib import Path
+from functools import partial
 
 import numpy as np
+from _common import Table, hardware, load, median_runs, n_cores, peer, pyplot
 from sklearn.cluster import HDBSCAN as BruteHDBSCAN
 from sklearn.datasets import make_blobs
 
 from skdeepcluster import HDBSCAN
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-N_JOBS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+N_JOBS = n_cores()
 # hdbscan, fast_hdbscan and quitefastmst do not count a sample as its own neighbor.
 MIN_SAMPLES, MIN_CLUSTER_SIZE = 10, 25
-
-
-def peer(name):
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        print(f"{name} is left out: {error}. Install it as the head of this file says.")
-        return None
 
 
 def blobs(n, d):
@@ -42,12 +30,8 @@ def blobs(n, d):
 
 
 def usps():
-    path = DATA / "usps.npz"
-    if not path.exists():
-        print(f"USPS is left out: {path} is not there.")
-        return None
-    with np.load(path) as archive:
-        return archive["X"].reshape(-1, 256).astype(np.float64)
+    data = load("usps")
+    return None if data is None else data[0].astype(np.float64)
 
 
 def contenders(n, d):
@@ -76,34 +60,18 @@ def contenders(n, d):
         yield "quitefastmst (tree)", lambda X: MST.mst_euclid(X, MIN_SAMPLES)
 
 
-def seconds(task, *args):
-    start = time.perf_counter()
-    task(*args)
-    return time.perf_counter() - start
-
-
-def medians(tasks, repeats, slowest=60):
-    """Median time of each task; what takes long is repeated less."""
-    times = {name: [] for name, _, _ in tasks}
-    for _ in range(repeats):
-        for name, task, args in tasks:
-            if sum(times[name]) < slowest:
-                times[name].append(seconds(task, *args))
-    return {name: statistics.median(values) for name, values in times.items()}
-
-
 def table(cases, repeats):
     print(f"{N_JOBS} threads, medians of {repeats}; ratio = skdeepcluster / peer")
+    rows = Table(data="", method="", seconds=".3f", ratio=".3f")
     for name, X in cases.items():
         if X is None:
             continue
-        fits = list(contenders(*X.shape))
-        for _, fit in fits:
+        fits = dict(contenders(*X.shape))
+        for fit in fits.values():
             fit(X[:2000])
-        times = medians([(who, fit, (X,)) for who, fit in fits], repeats)
-        ours = times["skdeepcluster"]
-        for who, value in times.items():
-            print(f"{name:>14}  {who:<20} {value:9.3f} s  ratio {ours / value:6.3f}", flush=True)
+        runs = median_runs({who: partial(fit, X) for who, fit in fits.items()}, repeats, longest=60)
+        for who, (seconds, _) in runs.items():
+            rows.row(name, who, seconds, runs["skdeepcluster"][0] / seconds)
 
 
 def one_tree(X, repeats):
@@ -116,26 +84,22 @@ def one_tree(X, repeats):
         for size in range(5, 105, 5):
             model.reselect(min_cluster_size=size)
 
-    tasks = [
-        ("fit", model.fit, (X,)),
-        ("fit and sweep of 20", sweep, ()),
-        ("predict", model.predict, (new,)),
-        ("soft clustering", model.predict_proba, ()),
-    ]
-    times = medians(tasks, repeats)
-    for name, value in times.items():
-        print(f"{X.shape!s:>14}  {name:<20} {value:9.3f} s  / fit {value / times['fit']:6.3f}")
+    tasks = {
+        "fit": partial(model.fit, X),
+        "fit and sweep of 20": sweep,
+        "predict": partial(model.predict, new),
+        "soft clustering": model.predict_proba,
+    }
+    runs = median_runs(tasks, repeats, longest=60)
+    rows = Table(data="", task="", seconds=".3f", to_fit=".3f")
+    for name, (seconds, _) in runs.items():
+        rows.row(str(X.shape), name, seconds, seconds / runs["fit"][0])
 
 
 def growth(path, repeats):
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
     sizes = [2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000]
     dims = [2, 3, 5, 8, 12, 20, 32, 50, 80, 128, 256]
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
+    figure, axes = pyplot().subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
     runs = (
         (axes[0], "samples", [(n, 2) for n in sizes], "2 features"),
         (axes[0], "samples", [(n, 10) for n in sizes if n <= 200_000], "10 features"),
@@ -145,12 +109,12 @@ def growth(path, repeats):
         of_peers = {}
         for n, d in shapes:
             X = blobs(n, d)
-            fits = [
-                (who, fit, (X,))
+            fits = {
+                who: partial(fit, X)
                 for who, fit in contenders(n, d)
                 if who in ("skdeepcluster", "hdbscan") and (who != "hdbscan" or n <= 100_000)
-            ]
-            for who, value in medians(fits, repeats, slowest=10).items():
+            }
+            for who, (value, _) in median_runs(fits, repeats, longest=10).items():
                 of_peers.setdefault(who, []).append((n if label == "samples" else d, value))
                 print(f"{n:9d} {d:4d}  {who:<14} {value:9.4f} s", flush=True)
         for who, points in of_peers.items():
@@ -170,6 +134,7 @@ if __name__ == "__main__":
     parser.add_argument("--growth", metavar="FILE")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
+    print(hardware())
     FAST, SLOW, MST = peer("fast_hdbscan"), peer("hdbscan"), peer("quitefastmst")
     if options.growth:
         growth(options.growth, options.repeats)

@@ -17,15 +17,11 @@ import time
 from functools import partial
 
 import numpy as np
-from _common import Table, load
+from _common import Table, load, median_runs, peer
 
 from skdeepcluster import HierarchicalKMeans
 
-try:
-    import faiss
-except ImportError:
-    faiss = None
-    print("faiss is left out: it is not installed here. Install it as this file says.")
+faiss = peer("faiss")
 
 
 def faiss_kmeans(X, k, n_iter, seed, n_threads):
@@ -86,12 +82,8 @@ def levels(X, repeats):
     table = Table(run="", seconds=".2f")
     for n_resamples in (0, 3):
         model = HierarchicalKMeans([3500, 875, 219], n_resamples=n_resamples, random_state=0)
-        times = []
-        for _ in range(repeats):
-            start = time.perf_counter()
-            model.fit(X)
-            times.append(time.perf_counter() - start)
-        table.row(f"{n_resamples} resamples", statistics.median(times))
+        run = f"{n_resamples} resamples"
+        table.row(run, median_runs({run: partial(model.fit, X)}, repeats)[run][0])
 
 
 def main():

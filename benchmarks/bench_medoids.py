@@ -11,37 +11,18 @@ Peer: pip install kmedoids==0.5.5
 """
 
 import argparse
-import statistics
 import time
 import warnings
 from functools import partial
 
 import numpy as np
-from _common import Table, load
+from _common import Table, load, median_runs, peer, pyplot
 
 from skdeepcluster import CLARA, CLARANS, KMedoids
 
-try:
-    import kmedoids
-except ImportError:
-    kmedoids = None
-    print("kmedoids is left out: it is not installed here. Install it as this file says.")
-
+kmedoids = peer("kmedoids")
 # kmedoids says that it has no use for a seed when medoids are given.
 warnings.filterwarnings("ignore", category=UserWarning, module="kmedoids")
-
-
-def medians(tasks, repeats, longest=60):
-    """Median time and last result of each task; what takes long is repeated less."""
-    times = {name: [] for name in tasks}
-    results = {}
-    for _ in range(repeats):
-        for name, task in tasks.items():
-            if sum(times[name]) < longest:
-                start = time.perf_counter()
-                results[name] = task()
-                times[name].append(time.perf_counter() - start)
-    return {name: (statistics.median(times[name]), results[name]) for name in tasks}
 
 
 def loss(result):
@@ -50,7 +31,7 @@ def loss(result):
 
 def report(table, label, tasks, repeats):
     """A line for each task: its time and loss, and how they compare with the first."""
-    measured = medians(tasks, repeats)
+    measured = median_runs(tasks, repeats, longest=60)
     first_time, first = next(iter(measured.values()))
     for name, (seconds, result) in measured.items():
         table.row(
@@ -122,10 +103,6 @@ def cpu_seconds(task, repeats):
 
 def growth(path, repeats):
     """How the cost grows with the rows, the features and the clusters; one thread."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
     from threadpoolctl import threadpool_limits
 
     rng = np.random.default_rng(0)
@@ -140,7 +117,7 @@ def growth(path, repeats):
         "distances computed anew": partial(KMedoids, store_distances=False),
         "CLARA": CLARA,
     }
-    figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained", sharey=True)
+    figure, axes = pyplot().subplots(1, 3, figsize=(10, 3.6), layout="constrained", sharey=True)
     for ax, (name, sizes) in zip(axes, values.items(), strict=True):
         for label, model in models.items():
             times = []

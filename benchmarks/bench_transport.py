@@ -20,15 +20,11 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from _common import Table, hardware
+from _common import Table, hardware, median_runs, peer
 
 from skdeepcluster.assignment import transport_assign
 
-try:
-    import ot
-except ImportError:
-    ot = None
-    print("POT is left out: it is not installed here. Install it as this file says.")
+ot = peer("ot")
 
 MAX_ERROR = 1e-6
 REG = 0.05
@@ -92,17 +88,10 @@ def beside_pot(n, k, repeats, regs):
                 tasks = {"skdeepcluster": ours(cost, reg)}
                 if ot:
                     tasks |= pot(cost, reg)
-                times, errors = {task: [] for task in tasks}, {}
-                for _ in range(repeats):
-                    for task, solve in tasks.items():
-                        start = time.perf_counter()
-                        plan = solve()
-                        times[task].append(time.perf_counter() - start)
-                        errors[task] = error(plan)
-                medians = {task: statistics.median(values) for task, values in times.items()}
-                for task in tasks:
-                    ratio = medians[task] / medians["skdeepcluster"]
-                    table.row(name, task, reg, medians[task], ratio, errors[task])
+                runs = median_runs(tasks, repeats)
+                for task, (seconds, plan) in runs.items():
+                    ratio = seconds / runs["skdeepcluster"][0]
+                    table.row(name, task, reg, seconds, ratio, error(plan))
 
 
 def peak():

@@ -1,15 +1,18 @@
-"""What the documentation says from the code: the tables of methods and of the API.
+"""What the documentation says from the code and from measurements: tables of methods and results.
 
-Run as a script, it brings README.rst up to date.
+Run as a script, it brings README.rst and the pages of the guide up to date.
 """
 
 import inspect
 from importlib import import_module
 from pathlib import Path
 
+import _results
+
 from skdeepcluster._discovery import all_displays, all_estimators, all_functions, all_views
 
 README = Path(__file__).parents[1] / "README.rst"
+GUIDE = Path(__file__).parent / "user_guide"
 BEGIN = ".. methods: written by doc/_generate.py from the code\n\n"
 END = "\n.. end of methods\n"
 
@@ -54,6 +57,13 @@ def with_methods_table(text):
     return f"{before}{BEGIN}{methods_table()}{END}{after}"
 
 
+def pages():
+    """Pairs of a page that holds generated tables and its text as it ought to be."""
+    for page in [README, *sorted(GUIDE.rglob("*.rst"))]:
+        text = _results.with_results(page.read_text())
+        yield page, with_methods_table(text) if page == README else text
+
+
 def api_page():
     """The page that lists everything public, each with a page of its own."""
     lines = ["API reference", "=============", "", ".. currentmodule:: skdeepcluster", ""]
@@ -67,4 +77,6 @@ def api_page():
 
 
 if __name__ == "__main__":
-    README.write_text(with_methods_table(README.read_text()))
+    for page, text in pages():
+        if page.read_text() != text:
+            page.write_text(text)

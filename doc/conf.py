@@ -51,6 +51,20 @@ html_show_sourcelink = False
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
+    "subsection_order": [
+        f"examples/{family}"
+        for family in (
+            "autoencoder",
+            "selfsupervised",
+            "density",
+            "medoids",
+            "graph",
+            "hierarchy",
+            "explain",
+            "assignment",
+        )
+    ],
+    "within_subsection_order": "FileNameSortKey",
     "backreferences_dir": "api/generated/backreferences",
     "doc_module": ("skdeepcluster",),
     "reference_url": {"skdeepcluster": None},

@@ -1,7 +1,8 @@
 """The documentation and the code say the same."""
 
 import doctest
-import importlib.util
+import importlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,79 @@ from skdeepcluster._discovery import all_displays, all_estimators, all_functions
 
 ROOT = Path(__file__).parents[1]
 PAGES = [page for page in sorted(ROOT.glob("doc/**/*.rst")) if ">>>" in page.read_text()]
+FAMILIES = {
+    family: [file.lstrip("_") for file in files] for family, files in skdeepcluster._METHODS.items()
+}
 
 
 @pytest.fixture(scope="module")
 def generate():
-    spec = importlib.util.spec_from_file_location("_generate", ROOT / "doc" / "_generate.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "doc"))
+        yield importlib.import_module("_generate")
+    for name in ("_generate", "_results"):
+        del sys.modules[name]
+
+
+def test_tables_of_results_are_those_of_the_data_files(generate):
+    shown = set()
+    for page, text in generate.pages():
+        assert page.read_text() == text, f"{page}: run python doc/_generate.py"
+        shown.update(generate._results.shown_results(text))
+    stored = {file.stem for file in (ROOT / "benchmarks" / "results").glob("*.csv")}
+    assert shown == stored
+
+
+def test_stored_results_name_their_command_and_method(generate):
+    for file in (ROOT / "benchmarks" / "results").glob("*.csv"):
+        for line in generate._results.read_results(file.stem):
+            python, script = line["command"].split()[:2]
+            assert python == "python" and (ROOT / script).exists()
+            assert line["data"] and line["method"] and line["metric"]
+            assert float(line["value"]) >= 0
+
+
+def test_tables_of_benchmarks_are_stored_as_the_documentation_reads_them(
+    generate, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    common = importlib.import_module("_common")
+    del sys.modules["_common"]
+    monkeypatch.setenv(common.RESULTS_VARIABLE, str(tmp_path / "new.csv"))
+    monkeypatch.setattr(sys, "argv", [str(ROOT / "benchmarks" / "bench_new.py"), "--fast"])
+    table = common.Table(data="", method="", seed="d", accuracy=".2f", seconds=".1f")
+    table.row("digits", "DEC", 0, 0.5, None)
+    table.row("digits", "DEC", 1, 0.75, 2.0)
+    table.row("digits", "DEC mean", None, 0.625, 2.0, stored=False)
+    monkeypatch.setattr(generate._results, "RESULTS", tmp_path)
+    monkeypatch.setitem(generate._results.LAYOUTS, "new", (("method",), ("metric",)))
+    lines = generate._results.read_results("new")
+    assert [(line["seed"], line["metric"], line["value"]) for line in lines] == [
+        ("0", "accuracy", "0.50"),
+        ("1", "accuracy", "0.75"),
+        ("1", "seconds", "2.0"),
+    ]
+    text = generate._results.table("new")
+    assert "- DEC\n     - 0.625 (0.500 to 0.750)\n     - 2.0\n" in text
+    assert "python benchmarks/bench_new.py --fast" in text and common.processor() in text
+
+
+def test_each_family_and_method_has_a_page_of_the_guide():
+    for family, files in FAMILIES.items():
+        folder = ROOT / "doc" / "user_guide" / family
+        assert (folder / "index.rst").exists(), family
+        for file in files:
+            page = folder / f"{file}.rst"
+            assert page.exists() and f".. _user_guide_{file}:" in page.read_text(), page
+
+
+def test_each_folder_of_the_gallery_is_a_family_and_has_its_place():
+    folders = {header.parent.name for header in ROOT.glob("doc/examples/*/GALLERY_HEADER.rst")}
+    assert folders == {page.parent.name for page in ROOT.glob("doc/examples/*/*.py")}
+    assert folders <= {*FAMILIES, "assignment"}
+    assert not list(ROOT.glob("doc/examples/*.py"))
+    conf = (ROOT / "doc" / "conf.py").read_text()
+    assert all(f'"{folder}"' in conf for folder in folders)
 
 
 def test_the_table_of_methods_is_that_of_the_code(generate):
@@ -48,7 +114,7 @@ def test_the_reference_lists_everything_public(generate):
         assert name in lines
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT / "doc")))
 def test_examples_of_the_guide(page):
     failed, tried = doctest.testfile(
         str(page),

@@ -64,9 +64,9 @@ SHORT_TESTS = [
     "tests/test_common.py::test_what_a_row_gets_depends_on_no_other",
 ]
 TESTS = [
-    *("tests/assignment", "tests/density", "tests/embedding", "tests/explain", "tests/graph"),
-    *("tests/hierarchy", "tests/interval", "tests/kernels", "tests/medoids", "tests/nn"),
-    *("tests/selflabel", "tests/training", "tests/views"),
+    *("tests/assignment", "tests/autoencoder", "tests/density", "tests/explain", "tests/graph"),
+    *("tests/hierarchy", "tests/kernels", "tests/medoids", "tests/nn", "tests/partition"),
+    *("tests/selfsupervised", "tests/training", "tests/views"),
 ]
 # Tests of speed, of processes and of scikit-learn's rules tell nothing new of numbers.
 OMITTED = "not distributed and not memory and not faster and not imports and not scikit_learn"

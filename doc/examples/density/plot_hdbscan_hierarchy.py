@@ -1,11 +1,11 @@
 """
-=======================================
-One tree, all radii: reading an HDBSCAN
-=======================================
+===========================
+Reading the tree of HDBSCAN
+===========================
 
-No radius of DBSCAN fits clusters of different density. :class:`~skdeepcluster.HDBSCAN` takes all
-radii at once: its condensed tree shows what is a cluster, over which range of density, and what
-falls out on the way.
+No radius of DBSCAN fits clusters of different density. :class:`~skdeepcluster.HDBSCAN` considers
+all radii: its condensed tree shows the clusters, over which range of density they exist, and which
+points leave them.
 """
 
 # %%
@@ -30,9 +30,9 @@ X = np.vstack([moons, blobs, rng.uniform([-2.5, -1.2], [3.5, 3.6], (220, 2))])
 model = HDBSCAN(min_cluster_size=20, min_samples=10).fit(X)
 
 # %%
-# In the tree every cluster hangs from the one that it was split from and is as wide as it has
-# samples. The colored areas are the stabilities, whose sum the choice of clusters maximizes: the
-# gray piece above clusters 3 and 4 is their union, which persists over a shorter range than they.
+# In the tree every cluster is below the one that it was split from, and as wide as it has samples.
+# The colored areas are the stabilities, whose sum the choice of clusters maximizes: the gray area
+# above clusters 3 and 4 is their union, which persists over a shorter range than they do.
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.8), layout="constrained")
 EmbeddingDisplay.from_predictions(X, model.labels_, ax=left)
 left.set(title="Clusters and noise", aspect="equal")
@@ -40,8 +40,9 @@ CondensedTreeDisplay.from_estimator(model, ax=right)
 _ = right.set_title("Condensed tree")
 
 # %%
-# Soft clustering of the whole plane: each place has the mixture of the clusters' colors, and fades
-# to white where it belongs to none. The stars are exemplars, the samples last to leave a cluster.
+# Soft clustering of the whole plane: each location has the mixture of the clusters' colors, and
+# fades to white where it belongs to none. The stars are exemplars, the samples last to leave a
+# cluster.
 colors = [to_rgb(color) for color in ("#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#a96b59")]
 colors = np.array(colors[: model.labels_.max() + 1])
 x, y = np.linspace(-2.5, 3.5, 300), np.linspace(-1.2, 3.6, 240)

@@ -1,11 +1,10 @@
 """
-============================================
-Digits in a circle: which clusters are alike
-============================================
+==============================================
+Digits on a circle: which clusters are similar
+==============================================
 
-Whatever model predicts memberships in clusters, :class:`~skdeepcluster.HamiltonianCycleMap` lays
-its clusters out on a circle, such that those that share samples are neighbors, and the samples
-between them.
+:class:`~skdeepcluster.HamiltonianCycleMap` takes the memberships that any model predicts. It places
+the clusters on a circle, those that share samples next to each other, and the samples between them.
 """
 
 # %%
@@ -35,9 +34,9 @@ for cluster, anchor in enumerate(model.anchors_):
 _ = ax.set(xlim=(-1.35, 1.35), ylim=(-1.35, 1.35))
 
 # %%
-# A short arc means that memberships go together: there digits are confused. Images near the chord
-# of two neighbors could be either. Here are some from one cluster to the other, with their shares
-# in the latter, for the neighbors that share most.
+# A short arc means that memberships are correlated: these digits are confused. Images near the
+# chord of two neighbors could be either. Here are some on the way from one cluster to the other,
+# with their shares in the latter, for the neighbors that share most.
 around = np.column_stack([model.order_, np.roll(model.order_, -1)])
 shared = [np.minimum(*proba[:, pair].T).sum() for pair in around]
 one, other = around[np.argmax(shared)]

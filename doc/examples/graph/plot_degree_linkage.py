@@ -1,16 +1,16 @@
 """
-=================================================
-From pairs to digits: merges of a graph's degrees
-=================================================
+====================================================
+From pairs to digits: merges of graph degree linkage
+====================================================
 
-:class:`~skdeepcluster.GraphDegreeLinkage` begins with each sample beside its nearest neighbor and
-merges clusters that have edges to each other in both directions. Its history tells how many
-clusters there are, and in what order written digits find together.
+:class:`~skdeepcluster.GraphDegreeLinkage` begins with each sample joined to its nearest neighbor
+and merges clusters with edges to each other in both directions. Its history shows how many clusters
+there are, and in what order groups of handwritten digits merge.
 """
 
 # %%
-# The affinities of the merges fall slowly as long as parts of one digit unite, and steeply from
-# where different digits do.
+# The affinities of the merges drop slowly as long as groups of one digit merge, and steeply once
+# different digits do.
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
@@ -31,8 +31,8 @@ ax.axvline(10, color="0.25", linestyle="--", linewidth=1)
 _ = ax.set(xlabel="clusters left after the merge", ylabel="affinity", xlim=(left[0], 1))
 
 # %%
-# The last 23 merges as a tree of their own, and the mean images of the 24 clusters before them. The
-# dashed line leaves ten clusters, which have colors; above it digits meet that share strokes.
+# The last 23 merges as a tree, and the mean images of the 24 clusters before them. The dashed line
+# leaves ten clusters, which have colors; above it digits with common strokes merge.
 n, n_leaves = len(X), 24
 last = model.children_[-n_leaves + 1 :]
 leaves = np.unique(last[last < 2 * n - n_leaves])
@@ -75,6 +75,6 @@ ax.set_xticks([])
 _ = ax.set_xlabel("Mean images of the clusters", labelpad=36)
 
 # %%
-# Eight clusters are a digit each. The other two hold the ones: a few that have no serif, and many
-# that are with the eights, which are as slim.
+# Eight clusters are one digit each. The other two contain the ones: a few that have no serif, and
+# many that are in the cluster of the eights, which are as slim.
 _ = MatchedConfusionDisplay.from_predictions(y, model.labels_)

@@ -1,10 +1,11 @@
 """
-================================
-Even samples of uneven data
-================================
+===================================
+Balanced samples of unbalanced data
+===================================
 
-Five rings of very different numbers of rows. A uniform sample hardly sees the small ones; a sample
-that is spread over the clusters of :class:`~skdeepcluster.HierarchicalKMeans` sees all of them.
+Five rings of very different numbers of rows. A uniform sample hardly contains the small ones; a
+sample that is spread over the clusters of :class:`~skdeepcluster.HierarchicalKMeans` contains all
+of them.
 """
 
 # %%
@@ -22,8 +23,9 @@ X[:, 0] += 4 * ring
 
 # %%
 # 1,000 rows are drawn: uniformly; evenly over 300 clusters of k-means; evenly over 300 clusters of
-# the centers of 1,000 clusters; and the same with resampling. K-means alone spends most centers
-# where most rows are. The centers of centers are spread more evenly, and resampling does the rest.
+# the centers of 1,000 clusters; and the same with resampling. K-means alone places most centers
+# where most rows are. Centers of centers are spread more evenly, and resampling balances them
+# further.
 samples = {
     "uniform": rng.choice(len(X), 1000, replace=False),
     "one level": HierarchicalKMeans(300, random_state=0),
@@ -41,8 +43,8 @@ for ax, (name, rows) in zip(axes, samples.items(), strict=True):
     ax.spines[:].set_visible(False)
 
 # %%
-# The clusters of the coarsest level are small where there are few rows and where there are many,
-# which is what makes them even to draw from, and no natural groups.
+# The clusters of the coarsest level are small both where there are few rows and where there are
+# many: that makes them suitable for balanced sampling, and not natural groups.
 model = samples["two levels, resampled"]
 sizes = model.sizes_[-1]
 figure, ax = plt.subplots(figsize=(7, 2.2), layout="constrained")
