@@ -31,7 +31,8 @@ test: lint
 test-oldest:
 	$(PYTHON) tools/oldest_constraints.py > oldest.txt
 	$(MAKE) VENV=.venv-oldest CONSTRAINTS=oldest.txt .venv-oldest/installed-test
-	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest --numprocesses auto --dist worksteal
+	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest --numprocesses auto --dist worksteal \
+		-W ignore::pytest.PytestRemovedIn10Warning  # scikit-learn 1.9.0 is older than pytest 9
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

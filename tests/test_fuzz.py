@@ -311,6 +311,7 @@ def check(number):
     method, dtype = chosen["method"], chosen["fitted"]
     try:
         X, plain = build(chosen)
+        before = snapshot(X)
     except Exception:  # noqa: BLE001
         return "not built"  # the library of the form has no such thing
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -320,7 +321,6 @@ def check(number):
         model = fitted(chosen["name"], dtype, chosen["form"])
         if method == "partial_fit":
             return check_partial_fit(chosen, copy.deepcopy(model), X)
-        before = snapshot(X)
         answer, error = call(model, method, X)
         np.testing.assert_array_equal(snapshot(X), before, "X was changed")
         if plain is None:

@@ -20,7 +20,8 @@ def p_median_problem(n, seed):
     edges = random.integers(0, n, (n * n // 50, 2))
     edges = np.vstack([edges, np.column_stack([path[:-1], path[1:]])])
     lengths = random.integers(1, 101, len(edges))
-    graph = coo_array((lengths, edges.T), shape=(n, n)).tocsr()
+    # SciPy 1.13 takes no other indices.
+    graph = coo_array((lengths, edges.T.astype(np.int32)), shape=(n, n)).tocsr()
     return shortest_path(graph, directed=False).astype(np.float32)
 
 

@@ -2,11 +2,12 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.sparse import random_array
+from scipy.sparse import csr_array
 
 from skdeepcluster.training import (
     Items,
@@ -55,7 +56,8 @@ def test_events_come_in_their_order():
 
 
 def test_each_edge_once_with_its_weight():
-    graph = random_array((10, 10), density=0.3, rng=0, format="csr")
+    rng = np.random.default_rng(0)
+    graph = csr_array(rng.random((10, 10)) * (rng.random((10, 10)) < 0.3))
     index, known = joined(edges_of("graph")(fit_with(Side({}, {"graph": graph_tensor(graph)}))))
     restored = torch.zeros(10, 10)
     restored[index[:, 0], index[:, 1]] += known["weight"]

@@ -10,7 +10,16 @@ from sklearn.exceptions import DataConversionWarning
 
 from skdeepcluster.validation import METRICS, SPARSE_METRICS, complete_metric, metric_distances
 
-BOOLEAN = {"dice", "jaccard", "rogerstanimoto", "russellrao", "sokalsneath", "yule"}
+# SciPy 1.17 has some of them no more.
+BOOLEAN = {
+    "dice",
+    "jaccard",
+    "rogerstanimoto",
+    "russellrao",
+    "sokalmichener",
+    "sokalsneath",
+    "yule",
+}
 
 
 def rows(metric="euclidean", n=12):

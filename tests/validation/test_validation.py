@@ -150,7 +150,7 @@ def test_what_scipy_found_of_indices_before_they_changed_is_not_trusted():
     np.testing.assert_array_equal(found.indices, [0, 1, 2, 3] * 3)
     np.testing.assert_array_equal(found.data[:2], [2, 1])
     X.indices[5] = 4
-    with pytest.raises(ValueError, match="not a valid sparse matrix: .*indices must be < 4"):
+    with pytest.raises(ValueError, match="not a valid sparse matrix: .*ind.* must be < 4"):
         check_rows(BaseEstimator(), X, reset=True)
     X.indices[5], X.indptr[1] = 1, 100
     with pytest.raises(ValueError, match="not a valid sparse matrix"):
