@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from skdeepcluster.assignment._transport_costs import to_numpy
+from skdeepcluster.assignment.transport._costs import to_numpy
 
 # Rows that an exact assignment, which needs a square matrix, is offered for.
 MAX_EXACT_ROWS = 10_000

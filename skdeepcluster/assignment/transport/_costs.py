@@ -1,4 +1,4 @@
-"""Costs of transport, read by blocks of rows, and the passes that the solver makes over them."""
+"""Costs of transport in memory, read by blocks of rows, and the passes over them."""
 
 import mmap
 import sys
@@ -10,8 +10,6 @@ from skdeepcluster._sklearn import effective_n_threads
 from skdeepcluster.validation._inputs import file_mapping
 
 BLOCK_BYTES = 2**26
-# Column sums below are formed again from logarithms: their terms have begun to vanish.
-TINY = 1e-280
 
 
 def is_tensor(array):
@@ -24,31 +22,7 @@ def to_numpy(array):
     return array.detach().cpu().numpy() if is_tensor(array) else np.asarray(array)
 
 
-def costs_of(cost, block_size=None, name="cost"):
-    """The `Costs` of an array, a tensor or a provider of blocks."""
-    if hasattr(cost, "block"):
-        shape, read = tuple(cost.shape), cost.block
-        whole = False
-    else:
-        if not hasattr(cost, "__array__") and not is_tensor(cost):
-            if hasattr(cost, "toarray"):
-                raise TypeError(f"{name} is sparse; a dense array is required: call its toarray()")
-            cost = np.asarray(cost)
-        elif not is_tensor(cost) and not isinstance(cost, np.ndarray):
-            cost = np.asarray(cost)  # a data frame
-        shape, read = tuple(cost.shape), lambda begin, end: cost[begin:end]
-        whole = not _read_only_mapping(cost)
-    if len(shape) != 2 or 0 in shape:
-        raise ValueError(f"{name} must have rows and columns, got an array of shape {shape}")
-    sample = read(0, 1)
-    if is_tensor(sample) and sample.device.type != "cpu":
-        from skdeepcluster.assignment._transport_torch import DeviceCosts
-
-        return DeviceCosts(read, shape, sample, block_size, name)
-    return Costs(read, shape, sample, block_size, name, whole)
-
-
-def _read_only_mapping(array):
+def read_only_mapping(array):
     """The mapped file that an array looks into, unless others may hold changes in memory alone."""
     mapping = file_mapping(array)
     is_ours = mapping is not None and hasattr(mapping, "madvise") and memoryview(mapping).readonly
@@ -117,7 +91,7 @@ class Costs:
             end = min(begin + self.block_size, self.shape[0])
             block = self.block(begin, end)
             yield begin, end, block
-            mapping = _read_only_mapping(block)
+            mapping = read_only_mapping(block)
             if mapping is not None:
                 mapping.madvise(mmap.MADV_DONTNEED)
 
@@ -191,58 +165,3 @@ class Costs:
             f"{self.name} divided by reg exceeds what double precision can hold: rescale "
             f"{self.name}, subtract a constant from it, or raise reg"
         )
-
-
-class Processes:
-    """Sums and maxima over the processes that share the rows; alone, each is the identity.
-
-    Parameters
-    ----------
-    group : torch.distributed.ProcessGroup or None
-    """
-
-    def __init__(self, group):
-        self.group = group
-
-    def _reduce(self, array, operation):
-        array = np.array(array, dtype=np.float64)
-        if self.group is None:
-            return array
-        import torch
-        import torch.distributed as dist
-
-        device = "cuda" if dist.get_backend(self.group) == "nccl" else "cpu"
-        tensor = torch.from_numpy(array).to(device)
-        dist.all_reduce(tensor, getattr(dist.ReduceOp, operation), group=self.group)
-        return tensor.cpu().numpy()
-
-    def sum(self, array):
-        return self._reduce(array, "SUM")
-
-    def max(self, array):
-        return self._reduce(array, "MAX")
-
-
-def log_column_masses(costs, processes, g, reg, mass, rows, **outputs):
-    """Of the plan that g gives: the logarithms of the columns' masses, and `Costs.sums`'s value."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        sums, scale, value = costs.sums(g, reg, mass, rows, **outputs)
-        if not rows.exact:
-            highest = processes.max(scale)
-            sums, scale = sums * np.exp(scale - highest), highest
-    *sums, value = processes.sum(np.append(sums, value))
-    sums = np.array(sums)
-    if not np.isfinite(sums).all():
-        costs.explain(virtual=len(g) > costs.shape[1])
-    with np.errstate(divide="ignore"):
-        logs = np.log(sums) + scale
-    (lost,) = np.nonzero((sums < TINY) & np.isfinite(g))
-    if len(lost):
-        potentials = costs.empty(costs.shape[0])
-        costs.sums(g, reg, mass, rows, potentials=potentials)
-        local = costs.log_sums(g, reg, potentials, lost)
-        highest = processes.max(local)
-        if not np.isfinite(highest).all():
-            costs.explain(False, lost[~np.isfinite(highest)])
-        logs[lost] = highest + np.log(processes.sum(np.exp(local - highest)))
-    return logs, float(value)
