@@ -1,11 +1,21 @@
 """Nearest neighbors of the rows of a matrix, the same for any number of threads."""
 
 import numpy as np
+from scipy.sparse import csr_array
 from sklearn.utils import gen_batches
 
 from skdeepcluster._kernels._kdtree import KDTree
 from skdeepcluster._sklearn import get_chunk_n_rows
 from skdeepcluster.validation import scaled_to_range
+
+# What a tree calls the metrics that it searches by.
+_TREE_METRICS = {"euclidean": "euclidean", "l2": "euclidean", "chebyshev": "chebyshev"}
+_TREE_METRICS |= dict.fromkeys(("manhattan", "cityblock", "l1"), "manhattan")
+
+
+def tree_metric(metric, metric_params=None):
+    """The metric by which `nearest_neighbors` finds the neighbors under a metric, or None."""
+    return None if callable(metric) or metric_params else _TREE_METRICS.get(metric)
 
 
 def nearest_neighbors(X, n_neighbors, n_threads=1, metric="euclidean"):
@@ -68,3 +78,46 @@ def nearest_by_blocks(distances, n, n_neighbors):
         lengths[rows] = np.take_along_axis(near_lengths, order, axis=1)
         indices[rows] = np.take_along_axis(near, order, axis=1)
     return lengths, indices
+
+
+def entries_by_row(matrix, descending=False):
+    """Entries of a square matrix beside its diagonal, row by row and by value within rows.
+
+    Parameters
+    ----------
+    matrix : array or sparse matrix of shape (n, n)
+        Duplicate entries of a sparse one are summed.
+    descending : bool, default=False
+
+    Returns
+    -------
+    rows, columns : arrays of shape (n_entries,)
+    values : array of shape (n_entries,), float64
+    """
+    entries = csr_array(matrix, dtype=np.float64, copy=True)
+    entries.sum_duplicates()
+    entries = entries.tocoo()
+    off = entries.row != entries.col
+    rows, columns, values = entries.row[off], entries.col[off], entries.data[off]
+    order = np.lexsort((columns, -values if descending else values, rows))
+    return rows[order], columns[order], values[order]
+
+
+def nearest_entries(distances, n_neighbors):
+    """The smallest entries of each row of a sparse matrix of distances, all where there are fewer.
+
+    Parameters
+    ----------
+    distances : sparse matrix of shape (n, n)
+        What is not stored is no neighbor; nor is what is on the diagonal.
+    n_neighbors : int
+
+    Returns
+    -------
+    rows, columns : arrays of shape (n_edges,)
+    lengths : array of shape (n_edges,), float64
+        Increasing within rows.
+    """
+    rows, columns, lengths = entries_by_row(distances)
+    near = np.arange(len(rows)) - np.searchsorted(rows, rows) < n_neighbors
+    return rows[near], columns[near], lengths[near]

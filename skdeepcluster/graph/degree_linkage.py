@@ -18,8 +18,15 @@ from skdeepcluster.algorithms.degree_linkage import (
     nearest_merges,
     outlying_merges,
 )
-from skdeepcluster.algorithms.neighbors import nearest_by_blocks, nearest_neighbors
+from skdeepcluster.algorithms.neighbors import (
+    entries_by_row,
+    nearest_by_blocks,
+    nearest_entries,
+    nearest_neighbors,
+    tree_metric,
+)
 from skdeepcluster.base import Clusterer, ThreadsMixin, param
+from skdeepcluster.graph._merges import Merges
 from skdeepcluster.validation import (
     METRICS,
     check_distances,
@@ -29,10 +36,6 @@ from skdeepcluster.validation import (
     metric_rows,
     scaled_to_range,
 )
-
-# Metrics of the search in trees.
-_TREE_METRICS = {"euclidean": "euclidean", "l2": "euclidean", "chebyshev": "chebyshev"}
-_TREE_METRICS |= dict.fromkeys(("manhattan", "cityblock", "l1"), "manhattan")
 
 
 class GraphDegreeLinkage(ThreadsMixin, Clusterer):
@@ -235,7 +238,7 @@ class GraphDegreeLinkage(ThreadsMixin, Clusterer):
         W, nearest, lengths, top, sigma = self._graph(X, distances)
         self.affinity_matrix_ = W
 
-        merges = _Merges(n)
+        merges = Merges(n)
         if self.init == "nearest_neighbors":
             joining = nearest_merges(nearest, lengths)
             merges.add(joining, nearest[joining], np.nan, lengths[joining])
@@ -319,7 +322,7 @@ class GraphDegreeLinkage(ThreadsMixin, Clusterer):
             given = self.affinity == "precomputed_nearest_neighbors" and not issparse(X)
             return X, 1.0, (lambda rows, others=slice(None): X[rows][:, others]) if given else None
         unit = 1.0
-        if self._metric_of_tree() is not None:
+        if tree_metric(self.metric, self.metric_params) is not None:
             X, unit = scaled_to_range(X)
         X = metric_rows(X, self.metric)
         params = complete_metric(self.metric, self.metric_params, X)
@@ -330,18 +333,12 @@ class GraphDegreeLinkage(ThreadsMixin, Clusterer):
 
         return X, unit, distances
 
-    def _metric_of_tree(self):
-        """The name of the metric that a tree would search by, if there is one."""
-        if callable(self.metric) or self.metric_params:
-            return None
-        return _TREE_METRICS.get(self.metric)
-
     def _graph(self, X, distances):
         """Weights; the nearest neighbor of each row, or -1, and how far it is; the affinity of two
         samples at distance 0, and the scale of distances."""
         n = X.shape[0]
         if self.affinity == "precomputed":
-            rows, columns, weights = _edges(X, descending=True)
+            rows, columns, weights = entries_by_row(X, descending=True)
             rows, columns, weights = (part[weights > 0] for part in (rows, columns, weights))
             sigma, largest = 1.0, weights.max(initial=0)
             lengths = np.sqrt(np.log(largest / weights))
@@ -364,13 +361,10 @@ class GraphDegreeLinkage(ThreadsMixin, Clusterer):
         n = X.shape[0]
         n_neighbors = min(self.n_neighbors, n - 1)
         if distances is None:
-            rows, columns, lengths = _edges(X)
-            near = np.arange(len(rows)) - np.searchsorted(rows, rows) < n_neighbors
-            return rows[near], columns[near], lengths[near]
-        metric = self._metric_of_tree()
+            return nearest_entries(X, n_neighbors)
+        metric = tree_metric(self.metric, self.metric_params)
         if self.affinity == "nearest_neighbors" and metric is not None and not issparse(X):
-            n_threads = self._n_threads()
-            lengths, neighbors = nearest_neighbors(X, n_neighbors, n_threads, metric)
+            lengths, neighbors = nearest_neighbors(X, n_neighbors, self._n_threads(), metric)
         else:
             lengths, neighbors = nearest_by_blocks(distances, n, n_neighbors)
         return np.repeat(np.arange(n), n_neighbors), neighbors.ravel(), lengths.ravel()
@@ -386,43 +380,3 @@ class GraphDegreeLinkage(ThreadsMixin, Clusterer):
             return
         edges, heights = hub_linkage(W, labels, lambda hubs: distances(hubs, hubs))
         merges.add(*firsts[edges.T], 0.0, heights)
-
-
-class _Merges:
-    """Merges of n samples so far: a sample of either side, affinity and height of each."""
-
-    def __init__(self, n):
-        self.n_clusters = self.n = n
-        self.highest = 0.0
-        self.columns = [], [], [], []
-
-    def add(self, source, target, affinities, heights):
-        """Add merges; they are no lower than the last ones."""
-        heights = np.append(self.highest, np.broadcast_to(heights, len(source)))
-        heights = np.maximum.accumulate(heights)
-        columns = np.broadcast_arrays(source, target, affinities, heights[1:])
-        for parts, column in zip(self.columns, columns, strict=True):
-            parts.append(column)
-        self.highest = heights[-1]
-        self.n_clusters -= len(source)
-
-    def concatenated(self):
-        """One array of each."""
-        return [np.concatenate(parts) for parts in self.columns]
-
-    def clusters(self):
-        """The cluster of each sample, and the first sample of each cluster."""
-        source, target, _, _ = self.concatenated() if self.columns[0] else ([],) * 4
-        labels = components(self.n, source, target)
-        return labels, np.unique(labels, return_index=True)[1]
-
-
-def _edges(X, descending=False):
-    """Entries of a square matrix beside the diagonal, in order within rows."""
-    X = csr_array(X, dtype=np.float64, copy=True)
-    X.sum_duplicates()
-    X = X.tocoo()
-    off = X.row != X.col
-    rows, columns, values = X.row[off], X.col[off], X.data[off]
-    order = np.lexsort((columns, -values if descending else values, rows))
-    return rows[order], columns[order], values[order]
