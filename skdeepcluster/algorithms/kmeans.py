@@ -1,4 +1,4 @@
-"""k-means on an embedding."""
+"""K-means on an embedding in memory."""
 
 import numpy as np
 from sklearn.cluster import kmeans_plusplus
@@ -110,15 +110,45 @@ def replace_empty(Z, centers, labels):
     return centers
 
 
-def nearest_center(Z, centers, n_threads):
-    """The number of each row's nearest center."""
+def nearest_center(Z, centers, n_threads, *, return_squares=False):
+    """The number of each row's nearest center, and if asked for the squared distance to it."""
     labels = np.empty(len(Z), dtype=np.int32)
-    argmin_sqeuclidean(Z, centers, labels, None, n_threads)
-    return labels
+    squares = np.empty(len(Z), Z.dtype) if return_squares else None
+    argmin_sqeuclidean(Z, centers, labels, squares, n_threads)
+    return (labels, squares) if return_squares else labels
+
+
+def move_to_means(centers, sums, counts, dtype, *, unit=False):
+    """Centers at the means of their rows; one without rows stays where it is.
+
+    Parameters
+    ----------
+    centers : array of shape (k, d)
+    sums : array of shape (k, d), float64
+        Of the rows of each center.
+    counts : array of shape (k,)
+        Their numbers.
+    dtype : dtype of the centers returned
+    unit : bool, default=False
+        Whether means are scaled to length one; a center whose mean is 0 stays where it is.
+
+    Returns
+    -------
+    centers : array of shape (k, d)
+    movement : float
+        Sum of the squared distances to the centers before.
+    """
+    means = sums / np.maximum(counts, 1)[:, None]
+    if unit:
+        lengths = np.linalg.norm(means, axis=1, keepdims=True)
+        counts = counts * (lengths[:, 0] > 0)
+        means /= np.where(lengths > 0, lengths, 1)
+    moved = np.where(counts[:, None] > 0, means, centers).astype(dtype)
+    return moved, np.square(moved.astype(np.float64) - centers).sum()
 
 
 def lloyd(Z, centers, max_iter, tol, n_threads, total=None):
-    """Move centers to the means of their rows until they rest; an empty one stays where it is."""
+    """Move centers to the means of their rows until they hardly move; an empty one stays."""
     k, d = centers.shape
     labels = np.empty(len(Z), dtype=np.int32)
     for _ in range(max_iter):
@@ -127,10 +157,7 @@ def lloyd(Z, centers, max_iter, tol, n_threads, total=None):
         if total is not None:
             joined = total(np.concatenate([sums.ravel(), counts, [inertia]]))
             sums, counts, inertia = joined[: k * d].reshape(k, d), joined[k * d : -1], joined[-1]
-        moved = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centers)
-        moved = moved.astype(Z.dtype)
-        shift = np.square(moved.astype(np.float64) - centers).sum()
-        centers = moved
-        if shift <= tol:
+        centers, movement = move_to_means(centers, sums, counts, Z.dtype)
+        if movement <= tol:
             break
     return centers, inertia

@@ -18,8 +18,8 @@ from skdeepcluster._sklearn import (
     StrOptions,
     fit_context,
 )
+from skdeepcluster.algorithms.bounded_kmeans import Rows, lloyd, seeds, settle
 from skdeepcluster.base import Clusterer, ThreadsMixin, param
-from skdeepcluster.hierarchy._kmeans import Rows, lloyd, seeds, settle
 from skdeepcluster.hierarchy._levels import numbers_of_clusters, sample_sizes
 from skdeepcluster.hierarchy._nearest import NearestCentersMixin
 from skdeepcluster.hierarchy._sampling import members

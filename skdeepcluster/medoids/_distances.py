@@ -11,10 +11,11 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial.distance import num_obs_y
 from sklearn.metrics import euclidean_distances
-from sklearn.utils.extmath import randomized_svd, row_norms
+from sklearn.utils.extmath import row_norms
 
 from skdeepcluster._kernels import _medoids
-from skdeepcluster._kernels._distance import argmin_sqeuclidean
+from skdeepcluster.algorithms import kmeans
+from skdeepcluster.algorithms.projections import cheapest_dimension, coordinates, leading_axes
 from skdeepcluster.validation import check_distance_matrix, metric_distances
 
 # The most that a block of rows may have: bytes, and rows, which a search looks at together.
@@ -27,10 +28,6 @@ MATRIX_ROWS = 4096
 # A distance whose square is below this part of the squared norms is computed from differences:
 # their inner product has lost too many digits.
 CANCELLATION = 1e-2
-# Numbers of dimensions to try for bounds, and the time for a distance over that for an entry of a
-# matrix product, per feature or dimension.
-DIMENSIONS = (16, 32, 48, 64, 96, 128, 192)
-DISTANCE_COST = 4.0
 
 
 class Source:
@@ -163,14 +160,10 @@ class Metric(Source):
 
 
 class Euclidean(Source):
-    r"""Euclidean distances, squared or not, of the rows of X.
+    """Euclidean distances, squared or not, of the rows of X.
 
     A search needs to know a distance only if it is less than that of the object to the last of its
-    nearest medoids. With :math:`V` orthonormal, :math:`\rho(x) = \|x - V V^T x\|` and
-    :math:`z(x) = (V^T x, \rho(x))`, the distance of :math:`z(x)` and :math:`z(y)` is a lower bound
-    of that of :math:`x` and :math:`y`, and a good one in few dimensions if :math:`V` has the
-    leading principal directions. So a product of narrow matrices sorts most pairs out, and the
-    distances of the others are computed from all features.
+    nearest medoids. A lower bound sorts most of the others out; see `algorithms.projections`.
     """
 
     def __init__(self, X, squared, n_threads):
@@ -221,18 +214,20 @@ class Euclidean(Source):
 
     @cached_property
     def axes(self):
-        """Leading principal directions; none where few dimensions cannot save much."""
-        n_axes = [r for r in DIMENSIONS if r < min(len(self.sample), self.X.shape[1] // 2)][-1:]
-        if not n_axes:
-            return np.empty((0, self.X.shape[1]))
-        axes = randomized_svd(self.sample, n_axes[0], n_iter=2, random_state=0)[2]
-        return np.linalg.qr(axes.T)[0].T
+        """Leading principal directions."""
+        return leading_axes(self.sample)
 
     def prepare(self, medoids, depth):
         to_medoids = euclidean_distances(self.sample, self.X[medoids] - self.mean, squared=True)
         last = min(depth, len(medoids)) - 1
         reach = np.partition(to_medoids, last)[:, last]
-        n_dimensions = cheapest_dimension(self.sample, self.axes, reach)
+        few = np.linspace(0, len(self.sample) - 1, 32).astype(np.intp)
+
+        def share(n_dimensions):
+            z = coordinates(self.sample, self.axes, n_dimensions)
+            return np.mean(euclidean_distances(z[few], z, squared=True) < reach)
+
+        n_dimensions = cheapest_dimension(self.axes, share)
         if n_dimensions == self.n_dimensions:
             return
         self.n_dimensions = n_dimensions
@@ -296,32 +291,6 @@ def exact_euclidean(X, Y, squared, n_threads):
 
 def nearest_center(X, centers, squared, n_threads):
     """Labels and Euclidean distances of the nearest centers."""
-    labels = np.empty(len(X), np.int32)
-    distances = np.empty(len(X), X.dtype)
-    argmin_sqeuclidean(X, centers.astype(X.dtype, copy=False), labels, distances, n_threads)
-    return labels, distances if squared else np.sqrt(distances)
-
-
-def coordinates(centered, axes, n_dimensions):
-    """Coordinates along the first axes and the length of the rest, or all features."""
-    if n_dimensions == centered.shape[1]:
-        return centered
-    leading = centered @ axes[:n_dimensions].T
-    rest = row_norms(centered, squared=True) - row_norms(leading, squared=True)
-    return np.column_stack([leading, np.sqrt(np.maximum(rest, 0))])
-
-
-def cheapest_dimension(centered, axes, reach):
-    """The number of dimensions that leaves least work, estimated from a few pairs of rows.
-
-    `reach` has the squared distances that others have to stay below.
-    """
-    few = np.linspace(0, len(centered) - 1, 32).astype(np.intp)
-    n_features = centered.shape[1]
-
-    def cost(n_dimensions):
-        z = coordinates(centered, axes, n_dimensions)
-        near = euclidean_distances(z[few], z, squared=True) < reach
-        return n_dimensions + DISTANCE_COST * n_features * near.mean()
-
-    return min([n_features, *(r for r in DIMENSIONS if r <= len(axes))], key=cost)
+    centers = centers.astype(X.dtype, copy=False)
+    labels, squares = kmeans.nearest_center(X, centers, n_threads, return_squares=True)
+    return labels, squares if squared else np.sqrt(squares)

@@ -1,4 +1,7 @@
-"""K-means with many clusters, of rows in memory or on disk."""
+"""K-means with many clusters, of rows in memory or on disk, by bounds of few dimensions.
+
+For few clusters of an embedding in memory, `kmeans` is faster; see there.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
@@ -9,6 +12,8 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.extmath import row_norms
 
 from skdeepcluster._kernels import _kmeans
+from skdeepcluster.algorithms.kmeans import move_to_means
+from skdeepcluster.algorithms.projections import cheapest_dimension, coordinates, leading_axes
 from skdeepcluster.validation import FLOATS, dtype_in_range, rows_of_size_one
 from skdeepcluster.validation._inputs import is_on_disk
 
@@ -19,10 +24,6 @@ N_BOUNDS = 2**18
 N_CENTERS = 4096
 # Rows by which the dimensions of bounds are chosen.
 SAMPLE_ROWS = 2000
-# Numbers of dimensions to try, and the time for a distance over that for an entry of a matrix
-# product, per feature or dimension.
-DIMENSIONS = (16, 32, 48, 64, 96, 128)
-DISTANCE_COST = 4.0
 # Features multiplied in a pass over all rows and centers, from which on the choice pays.
 WORTH_A_CHOICE = 2**30
 # Seeds are chosen among so many rows at least, and among so many for each of them.
@@ -41,14 +42,9 @@ def room():
 
 
 class Rows:
-    r"""Rows of an array, read in blocks, and bounds of their inner products with centers.
+    """Rows of an array, read in blocks, and bounds of their inner products with centers.
 
-    With :math:`V` orthonormal and :math:`\rho(x) = \|x - V V^T x\|`,
-
-    .. math:: (x, c) \le (V^T x, V^T c) + \rho(x) \rho(c),
-
-    a product of short vectors, and a close bound in few dimensions if :math:`V` has the leading
-    principal directions. Where these are of no help, all features are multiplied.
+    See `projections`. Where few dimensions are of no help, all features are multiplied.
     """
 
     def __init__(self, X, n_threads, *, unit=False, index=None, scale=0.0):
@@ -121,16 +117,7 @@ class Rows:
     @cached_property
     def axes(self):
         """Leading directions; none where few dimensions cannot save much."""
-        usable = [m for m in DIMENSIONS if m < min(len(self.sample), self.shape[1] // 2)]
-        if not usable:
-            return np.empty((0, self.shape[1]), self.dtype)
-        rng = np.random.default_rng(0)
-        axes = rng.standard_normal((self.shape[1], usable[-1]), dtype=self.dtype)
-        for _ in range(2):
-            axes = np.linalg.qr(self.sample.T @ (self.sample @ axes))[0]
-        projected = self.sample @ axes
-        order = np.linalg.eigh(projected.T @ projected)[1][:, ::-1]
-        return np.ascontiguousarray((axes @ order).T)
+        return leading_axes(self.sample)
 
     def use_dimensions(self, n_dimensions):
         if n_dimensions != self.n_dimensions:
@@ -147,25 +134,14 @@ class Rows:
         halves = row_norms(C, squared=True) / 2
         near = (halves - inner).min(axis=1, keepdims=True)
 
-        def cost(m):
+        def share(m):
             y, z = self._leading(few, m), self._leading(C, m)
-            n_near = np.count_nonzero(halves - y @ z.T <= near) / len(few)
-            return m * len(C) + DISTANCE_COST * self.shape[1] * n_near
+            return np.mean(halves - y @ z.T <= near)
 
-        options = [self.shape[1], *(m for m in DIMENSIONS if m <= len(self.axes))]
-        self.use_dimensions(min(options, key=cost))
+        self.use_dimensions(cheapest_dimension(self.axes, share))
 
     def _leading(self, centered, m):
-        """Coordinates along the first axes and the length of the rest, or all features."""
-        if m == self.shape[1]:
-            return centered
-        coordinates = np.empty((len(centered), m + 1), self.dtype)
-        np.matmul(centered, self.axes[:m].T, out=coordinates[:, :m])
-        norms = row_norms(centered, squared=True)
-        rest = norms - row_norms(coordinates[:, :m], squared=True)
-        # Never too short, whatever rounding has done.
-        coordinates[:, m] = np.sqrt(np.maximum(rest, 0) + self.slack * norms)
-        return coordinates
+        return coordinates(centered, self.axes, m, self.slack)
 
     def coordinates(self, rows, block=None):
         """Coordinates of rows and their squared norms."""
@@ -354,14 +330,7 @@ def lloyd(rows, centers, max_iter, tol, on_pass=None):
             np.subtract.at(sums, left, some)
             sums[labels[filled]] = some
             counts = np.bincount(labels, minlength=len(centers))
-        means = sums / np.maximum(counts, 1)[:, np.newaxis]
-        if rows.unit:
-            lengths = np.linalg.norm(means, axis=1, keepdims=True)
-            counts = counts * (lengths[:, 0] > 0)
-            means /= np.where(lengths > 0, lengths, 1)
-        moved = np.where(counts[:, np.newaxis] > 0, means, centers).astype(rows.dtype)
-        movement = np.square(moved.astype(np.float64) - centers).sum()
-        centers = moved
+        centers, movement = move_to_means(centers, sums, counts, rows.dtype, unit=rows.unit)
         stop = on_pass is not None and on_pass(centers)
         if movement <= tol or stop:
             break
