@@ -1,7 +1,8 @@
-"""Nearest neighbors of the rows of a matrix, the same for any number of threads."""
+"""Nearest neighbors of the rows of a matrix, and graphs of them."""
 
 import numpy as np
 from scipy.sparse import csr_array
+from sklearn.neighbors import kneighbors_graph
 from sklearn.utils import gen_batches
 
 from skdeepcluster._kernels._kdtree import KDTree
@@ -48,6 +49,27 @@ def nearest_neighbors(X, n_neighbors, n_threads=1, metric="euclidean"):
     distances[tree.index] = found[others].reshape(distances.shape)
     indices[tree.index] = tree.index[positions][others].reshape(indices.shape)
     return (np.sqrt(distances) if metric == "euclidean" else distances) * unit, indices
+
+
+def connectivity_graph(X, n_neighbors):
+    """The undirected graph that joins each row to its nearest others.
+
+    By scikit-learn's search: of equally near rows it takes other ones than `nearest_neighbors`, and
+    fitted results would change with them.
+
+    Parameters
+    ----------
+    X : array of shape (n, n_features)
+    n_neighbors : int
+        Less than n.
+
+    Returns
+    -------
+    graph : sparse matrix of shape (n, n)
+        With entries 1.
+    """
+    graph = kneighbors_graph(X, n_neighbors)
+    return graph.maximum(graph.T)
 
 
 def nearest_by_blocks(distances, n, n_neighbors):

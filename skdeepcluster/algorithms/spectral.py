@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 from scipy.linalg import eigh
-from sklearn.neighbors import kneighbors_graph
 
 from skdeepcluster._sklearn import effective_n_threads
 from skdeepcluster.algorithms.kmeans import kmeans, lloyd, nearest_center
+from skdeepcluster.algorithms.neighbors import connectivity_graph
 
 # Landmarks only have to cover the rows: few steps on this many rows for each of them are enough.
 LANDMARK_ITERATIONS = 10
@@ -89,8 +89,7 @@ def landmark_spectral(
             rows = Z[random_state.permutation(n)[: ROWS_PER_LANDMARK * m]]
             landmarks, _ = lloyd(rows, rows[:m].copy(), LANDMARK_ITERATIONS, 0.0, n_threads)
             place = nearest_center(Z, landmarks, n_threads)
-        graph = kneighbors_graph(landmarks, min(n_neighbors, m - 1))
-        graph = graph.maximum(graph.T)
+        graph = connectivity_graph(landmarks, min(n_neighbors, m - 1))
         places.append(place)
         covers.append(landmarks)
         graphs.append(graph)
