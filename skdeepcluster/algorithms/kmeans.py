@@ -6,7 +6,7 @@ from sklearn.cluster import kmeans_plusplus
 from skdeepcluster._kernels._distance import argmin_sqeuclidean, lloyd_step
 from skdeepcluster._sklearn import effective_n_threads
 
-# Restarts are compared on this many rows; the best goes on with all.
+# Restarts are compared on this many rows; the best continues on all rows.
 SAMPLE_ROWS = 20_000
 
 
@@ -33,7 +33,7 @@ def kmeans(
         float32 or float64.
     n_clusters : int
     start : array of shape (n_clusters, n_components), optional
-        Centers that a single run goes on from.
+        Initial centers of a single run.
     n_init : int, default=20
         Runs from k-means++ starts.
     max_iter : int, default=300
@@ -41,9 +41,9 @@ def kmeans(
         A run ends when the centers' squared movement is below this share of the mean variance.
     seed : int
     refill : bool, default=False
-        Whether centers without rows at last move to the rows that are farthest from their own.
+        Whether centers without rows finally move to the rows farthest from their own centers.
     share : slice, optional
-        The rows that this process sums over; by default all.
+        The rows of this process; by default all.
     total : callable (array) -> array, optional
         Sum over processes.
 
@@ -75,7 +75,7 @@ def kmeans(
 
 
 def spherical_kmeans(Z, n_clusters, *, max_iter=10, seed=0):
-    """Centers of length one and the labels of rows of length one, by a single run from random rows.
+    """Spherical k-means of rows of length one: centers and labels of a single run from random rows.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def spherical_kmeans(Z, n_clusters, *, max_iter=10, seed=0):
 
 
 def replace_empty(Z, centers, labels):
-    """Centers with those of no rows moved to the rows that are farthest from their own."""
+    """Centers, of which those without rows move to the rows farthest from their own centers."""
     empty = np.flatnonzero(np.bincount(labels, minlength=len(centers)) == 0)
     distances = np.square(Z - centers[labels]).sum(axis=1)
     farthest = np.argsort(-distances, kind="stable")[: len(empty)]
@@ -111,7 +111,7 @@ def replace_empty(Z, centers, labels):
 
 
 def nearest_center(Z, centers, n_threads, *, return_squares=False):
-    """The number of each row's nearest center, and if asked for the squared distance to it."""
+    """Labels of the nearest centers and, with `return_squares`, the squared distances to them."""
     labels = np.empty(len(Z), dtype=np.int32)
     squares = np.empty(len(Z), Z.dtype) if return_squares else None
     argmin_sqeuclidean(Z, centers, labels, squares, n_threads)

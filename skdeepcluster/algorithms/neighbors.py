@@ -9,7 +9,7 @@ from skdeepcluster._kernels._kdtree import KDTree
 from skdeepcluster._sklearn import get_chunk_n_rows
 from skdeepcluster.validation import scaled_to_range
 
-# What a tree calls the metrics that it searches by.
+# Metrics of the tree search by their names in scikit-learn.
 _TREE_METRICS = {"euclidean": "euclidean", "l2": "euclidean", "chebyshev": "chebyshev"}
 _TREE_METRICS |= dict.fromkeys(("manhattan", "cityblock", "l1"), "manhattan")
 
@@ -41,7 +41,7 @@ def nearest_neighbors(X, n_neighbors, n_threads=1, metric="euclidean"):
     X, unit = scaled_to_range(X)
     tree = KDTree(X, metric, n_threads)
     found, positions, _ = tree.knn(n_neighbors + 1, n_threads)
-    # One too many: the row itself, unless it was lost among its copies.
+    # One too many: the row itself, unless its copies displaced it.
     others = tree.index[positions] != tree.index[:, np.newaxis]
     others[others.all(axis=1), -1] = False
     distances = np.empty((len(X), n_neighbors))
@@ -54,8 +54,8 @@ def nearest_neighbors(X, n_neighbors, n_threads=1, metric="euclidean"):
 def connectivity_graph(X, n_neighbors):
     """The undirected graph that joins each row to its nearest others.
 
-    By scikit-learn's search: of equally near rows it takes other ones than `nearest_neighbors`, and
-    fitted results would change with them.
+    By scikit-learn's search: among equally near rows it chooses differently from
+    `nearest_neighbors`, and fitted results depend on the choice.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def connectivity_graph(X, n_neighbors):
 
 
 def nearest_by_blocks(distances, n, n_neighbors):
-    """The same from distances that are given or computed block by block.
+    """Nearest neighbors from distances that are given or computed block by block.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def nearest_by_blocks(distances, n, n_neighbors):
 
 
 def entries_by_row(matrix, descending=False):
-    """Entries of a square matrix beside its diagonal, row by row and by value within rows.
+    """Off-diagonal entries of a square matrix, sorted by row and by value within rows.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def nearest_entries(distances, n_neighbors):
     Parameters
     ----------
     distances : sparse matrix of shape (n, n)
-        What is not stored is no neighbor; nor is what is on the diagonal.
+        Entries that are not stored, and the diagonal, are no neighbors.
     n_neighbors : int
 
     Returns

@@ -13,5 +13,5 @@ __getattr__, __dir__, _ = _lazy.attach(
     },
 )
 
-# What users are meant to find; the rest is for the families.
+# Public names; the others serve the families.
 __all__ = ["doubly_stochastic", "transport_assign"]

@@ -83,16 +83,16 @@ def transport_assign(
     where for rows and for columns the term of a mass :math:`x` with target :math:`t` is one of
 
     - ``"eq"``: :math:`x = t`;
-    - ``"kl"``: :math:`\lambda (x \log (x / t) - x + t)`, a pull of strength :math:`\lambda`;
+    - ``"kl"``: :math:`\lambda (x \log (x / t) - x + t)`, a penalty of strength :math:`\lambda`;
     - ``"ub"``: :math:`x \le t`;
     - ``"free"``: nothing.
 
-    Balanced assignments, as in SwAV [1]_ and SeLa [2]_, are the default. ``col_mass`` gives them
-    other sizes, ``col="kl"`` lets sizes differ from the targets. ``virtual_mass=1 - rho`` beside it
-    leaves a part of the rows' mass to a virtual column of cost 0, so that the columns get the share
-    rho of it, first of all from rows that are sure: progressive partial transport [3]_, with
-    `similarity` its semantic form [4]_. ``row="ub", col="ub", total_mass=m`` is partial transport
-    [5]_.
+    Balanced assignments, as in SwAV [1]_ and SeLa [2]_, are the default. ``col_mass`` sets other
+    cluster sizes, ``col="kl"`` lets sizes deviate from the targets. Together with it,
+    ``virtual_mass=1 - rho`` sends a fraction of the rows' mass to a virtual column of cost 0, so
+    that the real columns receive the fraction rho, mostly from confident rows: progressive partial
+    transport [3]_, with `similarity` its semantic form [4]_. Partial transport [5]_ is
+    ``row="ub", col="ub", total_mass=m``.
 
     Parameters
     ----------
@@ -102,21 +102,21 @@ def transport_assign(
         their device; no gradient flows. Computation is in double precision, whatever the cost's.
 
     row, col : {"eq", "kl", "ub", "free"}, default="eq"
-        What is asked of the masses of rows and columns.
+        Constraints on the masses of rows and columns.
 
     row_mass : float or array-like of shape (n_samples,), default=None
         Targets of the rows, by default ``1 / n_samples`` each. With ``row_mass=1`` rows of the plan
         are soft labels that sum to one.
 
     col_mass : float or array-like of shape (n_clusters,), default=None
-        Targets of the columns, by default equal parts of the rows' mass, less `virtual_mass`.
+        Targets of the columns, by default equal shares of the rows' mass less `virtual_mass`.
 
     total_mass : float, default=None
         The sum of the plan, where neither rows nor columns fix it.
 
     virtual_mass : float, default=0.0
-        The part of the rows' mass that the virtual column takes. Requires ``row="eq"``, which then
-        includes it.
+        The mass of rows that the virtual column takes. Requires ``row="eq"``; row
+        masses include it.
 
     reg : float, default=0.05
         Strength :math:`\varepsilon` of the entropy, in units of cost. The smaller, the harder the
@@ -134,7 +134,7 @@ def transport_assign(
         .. math:: -w \frac{n}{\sum_i \alpha_i} \langle S, Q Q^\top \rangle
 
         that rewards equal assignments of similar rows. It is linearized at the last plan until the
-        objective rests (majorization-minimization). Keeps dense arrays of the cost's shape.
+        objective converges (majorization-minimization). Keeps dense arrays of the cost's shape.
 
     similarity_weight : float, default=1.0
         Weight w: the cost of a row in a cluster falls by w times the sum of :math:`(S + S^\top)`
@@ -142,7 +142,7 @@ def transport_assign(
 
     psd_shift : {"auto"}, default=None
         With "auto" the diagonal of the symmetrized similarity is raised until no eigenvalue is
-        negative: the objective then falls in each step, and rows are pulled to where they are.
+        negative. The objective then decreases in each step, and rows tend to keep their clusters.
 
     max_outer_iter : int, default=100
         Linearizations at most.
@@ -169,14 +169,14 @@ def transport_assign(
         Sweeps at most, for each linearization. With 0 the plan is that of the potentials `init`.
 
     output : {"plan", "labels", "potentials"}, default="plan"
-        What is computed of the rows: plan, labels and weights; labels and weights; nothing.
+        What is computed for the rows: plan, labels and weights; labels and weights; or nothing.
 
     rounding : {"argmax", "greedy", "exact"}, default="argmax"
-        How labels come about. The largest entry of each row does not give clusters of the asked
-        sizes. "greedy" does: in rounds, rows ask for their best cluster with room, which takes
-        those that would lose most by their next best. "exact" is the least sum of costs, for up to
-        10,000 rows. Both require rows of equal mass. The sizes are `col_mass` for ``col="eq"``,
-        else those of the plan; where they leave out rows, their label is -1.
+        How the plan becomes labels. The largest entry of each row need not give clusters of the
+        target sizes. "greedy" does: in rounds, each row proposes to its best cluster with free
+        places, which accepts those that would lose most by their next best. "exact" minimizes the
+        sum of costs, for up to 10,000 rows. Both require rows of equal mass. The sizes are
+        `col_mass` for ``col="eq"``, else those of the plan; rows left out have the label -1.
 
     block_size : int, default=None
         Rows of a block. By default all that is in memory, else 64 MiB of double precision.
@@ -211,12 +211,12 @@ def transport_assign(
     With potentials f of rows and g of columns,
     :math:`Q_{ij} = \exp((f_i + g_j - C_{ij}) / \varepsilon)`. A sweep is a step of block-coordinate
     ascent on the dual: it reads the cost once, forms f from g relative to each row's largest
-    entry, adds up the columns, and forms the new g. Nothing underflows that matters, however small
-    `reg` is, and all that is kept between sweeps are potentials of columns. The steps are
-    extrapolated from the last ten by Anderson's method, with the dual as the judge.
+    entry, adds up the columns, and forms the new g. No relevant term underflows, however small
+    `reg` is, and only potentials of columns are kept between sweeps. Steps are extrapolated from
+    the last ten by Anderson's method, and an extrapolation that lowers the dual is rejected.
 
     A sweep takes O(n k) operations. Memory beyond the cost is that of a block, O(k), a few numbers
-    for each row, and the plan if it is asked for.
+    for each row, and the plan if it is requested.
 
     References
     ----------

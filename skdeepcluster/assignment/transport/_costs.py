@@ -13,7 +13,7 @@ BLOCK_BYTES = 2**26
 
 
 def is_tensor(array):
-    """Whether an object is a tensor; asking does not import torch."""
+    """Whether an object is a tensor; does not import torch."""
     return "torch" in sys.modules and isinstance(array, sys.modules["torch"].Tensor)
 
 
@@ -23,7 +23,7 @@ def to_numpy(array):
 
 
 def read_only_mapping(array):
-    """The mapped file that an array looks into, unless others may hold changes in memory alone."""
+    """The memory map behind an array, if it is read-only: no unsaved change can be lost."""
     mapping = file_mapping(array)
     is_ours = mapping is not None and hasattr(mapping, "madvise") and memoryview(mapping).readonly
     return mapping if is_ours else None
@@ -42,7 +42,7 @@ class Costs:
     name : str
         How the user calls the costs.
     whole : bool, default=False
-        Whether all rows are in memory, so that they are one block where no others are asked for.
+        Whether all rows are in memory, and so make one block unless `block_size` is given.
     """
 
     def __init__(self, read, shape, sample, block_size, name, whole=False):
@@ -86,7 +86,7 @@ class Costs:
         return block
 
     def blocks(self):
-        """Triples of first row, end and rows; what was mapped from a file is let go again."""
+        """Triples of first row, end and rows; pages mapped from a file are released after use."""
         for begin in range(0, self.shape[0], self.block_size):
             end = min(begin + self.block_size, self.shape[0])
             block = self.block(begin, end)
@@ -110,8 +110,8 @@ class Costs:
     def sums(self, g, reg, mass, rows, evaluate=False, **outputs):
         """Of the plan that g gives: the columns' masses, divided by exp(scale), and scale.
 
-        If asked for, also the scalar product of the rows' masses and potentials. The outputs of the
-        kernel are those of its name.
+        With `evaluate`, also the scalar product of the rows' masses and potentials. `outputs` are
+        those of the kernel of the same name.
         """
         total, scale, value = np.zeros(len(g)), -np.inf, 0.0
         for begin, end, block in self.blocks():
@@ -139,7 +139,7 @@ class Costs:
         return total
 
     def explain(self, virtual, empty_columns=()):
-        """Raise the error that says what is wrong with the costs."""
+        """Raise the error that describes what is wrong with the costs."""
         empty_columns = np.asarray(empty_columns, dtype=int)
         for begin, _, block in self.blocks():
             block = to_numpy(block)

@@ -1,4 +1,4 @@
-"""Transport as a problem, and the ascent on its dual."""
+"""The transport problem and ascent on its dual."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +25,7 @@ def _product(potential, mass):
 
 @dataclass
 class Problem:
-    """Costs with all that is asked of the plan, and the ascent on the dual."""
+    """Costs and constraints, and ascent on the dual."""
 
     costs: Any
     rows: Constraint
@@ -79,7 +79,7 @@ class Problem:
     def dual(self, g, h, log_mass, value):
         """The dual's value after a sweep, which gives the rows' product of mass and potential.
 
-        Relaxed rows have the masses that their potentials ask for.
+        The masses of relaxed rows follow from their potentials.
         """
         mass = np.exp(_log_sum(log_mass))
         if self.rows.kind == "kl":
@@ -113,7 +113,7 @@ class Problem:
         return _log_sum(log_mass)
 
     def ascend(self, g, h, *, columns_first, translation, tol, max_iter):
-        """Potentials after sweeps; their number; whether they came to rest; the last movement."""
+        """Potentials, number of sweeps, whether they converged, and the last movement."""
         translation = translation and self.can_translate
         columns_first = columns_first and max_iter > 0
         if columns_first:
@@ -142,7 +142,7 @@ class Problem:
         return *unpack(point), n_iter + int(columns_first), converged, largest
 
     def read_out(self, g, h, output):
-        """Plan, labels, weights, masses, errors and objectives that potentials stand for."""
+        """Plan, labels, weights, masses, errors and objectives of given potentials."""
         costs, (n, k) = self.costs, self.costs.shape
         outputs = {"potentials": costs.empty(n), "masses": costs.empty(n)}
         if output != "potentials":

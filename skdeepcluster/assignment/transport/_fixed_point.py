@@ -2,16 +2,15 @@
 
 import numpy as np
 
-# Steps that the next one is extrapolated from.
+# Number of steps from which the next one is extrapolated.
 MEMORY = 10
 
 
 def iterate(sweep, point, cap, tol, max_iter):
     """A fixed point of ascent on a dual, by Anderson's extrapolation.
 
-    From the last points and steps the affine combination is formed whose step is shortest. Where
-    the dual is less at the point reached so, the plain step is taken instead. Without `tol` all
-    steps are plain.
+    The next point is the affine combination of the last points whose combined step is shortest.
+    Where it lowers the dual, the plain step is taken instead. Without `tol` all steps are plain.
 
     Parameters
     ----------
@@ -35,7 +34,7 @@ def iterate(sweep, point, cap, tol, max_iter):
         if tol is not None and points and not value >= best - 1e-13 * abs(best):
             point, points, steps = plain, [], []
             continue
-        # Below the rounding of the potentials themselves nothing can come to rest.
+        # Steps cannot become smaller than the rounding of the potentials.
         if tol is not None and largest < max(tol, 1e-15 * np.abs(point).max()):
             return point + step, n_iter, True, largest
         best, plain = value, point + step
@@ -47,7 +46,7 @@ def iterate(sweep, point, cap, tol, max_iter):
         if len(points) > 1:
             between, change = np.diff(points, axis=0).T, np.diff(steps, axis=0).T
             unit = np.abs(change).max()
-            if unit > 1e-8 * largest:  # steps that differ by rounding only say nothing
+            if unit > 1e-8 * largest:  # differences due to rounding carry no information
                 rcond = max(1e-10, 1e-8 * largest / unit)
                 weights = np.linalg.lstsq(change / unit, step / unit, rcond=rcond)[0]
                 point = np.minimum(plain - (between + change) @ weights, cap)

@@ -1,4 +1,4 @@
-"""What is asked of the masses of rows and columns: checks, and the dual side of each constraint."""
+"""Constraints on the masses of rows and columns: checks, and their terms in the dual."""
 
 import numpy as np
 from scipy.special import kl_div
@@ -10,7 +10,7 @@ SAME_MASS = 1e-6
 
 
 class Constraint:
-    """What is asked of the masses of rows or columns, with the dual side of it.
+    """A constraint or penalty on the masses of rows or columns, with its term in the dual.
 
     A penalty of the mass x with target t is ``strength * KL(x | t)``. An infinite strength makes it
     the constraint x = t, or x <= t where potentials are capped by 0; none leaves the mass free.
@@ -51,7 +51,7 @@ class Constraint:
         self._prepare()
 
     def potential(self, ratio):
-        """The best potential where the others ask for `ratio` to meet the target exactly."""
+        """The best potential, from the one (`ratio`) that would meet the target exactly."""
         with np.errstate(invalid="ignore"):
             potential = np.minimum(self.cap, self.damping * ratio)
         return np.where(self.mass > 0, potential, -np.inf)

@@ -1,4 +1,4 @@
-"""What transport gives, and the potentials that another call begins with."""
+"""The result of transport, and the initial potentials of another call."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,15 +10,15 @@ from skdeepcluster.assignment.transport._costs import to_numpy
 
 @dataclass
 class TransportResult:
-    """What `transport_assign` found.
+    """Result of `transport_assign`.
 
-    Arrays of rows are of the kind of the cost, NumPy array or tensor on its device; what belongs to
-    columns is in NumPy arrays of float64.
+    Arrays over rows are of the kind of the cost, NumPy array or tensor on its device; those over
+    columns are NumPy arrays of float64.
 
     Attributes
     ----------
     plan : array of shape (n_samples, n_clusters) or None
-        Masses that rows have in columns, in the cost's precision; asked for by ``output="plan"``.
+        Mass of each row in each column, in the cost's precision; only with ``output="plan"``.
     labels : array of shape (n_samples,) or None
         Column of each row, -1 for rows that a partial assignment leaves out by
         ``rounding="greedy"`` or ``"exact"``.
@@ -33,7 +33,7 @@ class TransportResult:
     n_iter : int
         Sweeps over the cost.
     converged : bool
-        Whether the potentials came to rest.
+        Whether the potentials converged.
     row_error, col_error : float
         Mass by which the rows, and the columns, miss equalities and bounds, as a share of all mass.
     primal, dual : float
@@ -58,7 +58,7 @@ class TransportResult:
 
 
 def start(init, k, n_virtual, cols, total):
-    """Potentials to begin with, and whether columns move before rows."""
+    """Initial potentials, and whether columns move before rows."""
     columns_first = isinstance(init, str)
     if columns_first and init != "columns":
         raise ValueError(f'init must be potentials, a result, or "columns", got {init!r}')

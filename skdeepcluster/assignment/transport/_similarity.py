@@ -13,7 +13,7 @@ from skdeepcluster.assignment.transport._costs_of import costs_of
 
 
 def check_similarity(similarity, n, psd_shift):
-    """S + S^T as a sparse matrix, with its diagonal raised if asked for."""
+    """S + S^T as a sparse matrix, with its diagonal raised by `psd_shift`."""
     S = similarity if sp.issparse(similarity) else to_numpy(similarity)
     S = sp.csr_array(S, dtype=np.float64)
     if S.shape != (n, n):
@@ -36,12 +36,12 @@ def _negative_part(S):
 
 
 def majorize(problem, S, weight, g, h, options, outer_tol, max_outer_iter):
-    """Solve a sequence of problems whose costs are lowered by the pull of similar rows."""
+    """Solve a sequence of problems, each with the similarity term linearized at the last plan."""
     costs, (n, k) = problem.costs, problem.costs.shape
     base = np.concatenate([to_numpy(block) for _, _, block in costs.blocks()]).astype(np.float64)
     mass = problem.rows.mass.sum()
     taken = mass - problem.cols.mass[k:].sum() if problem.total_mass is None else problem.total_mass
-    # The pull on a row is that of its neighbors' shares, whatever the masses add up to.
+    # So that the term does not depend on what the masses add up to.
     scale = weight * n / mass
     Q = np.repeat(problem.rows.mass[:, None] * (taken / mass / k), k, axis=1)
     # In units of the objective, which are those of the entropy's term.
@@ -70,7 +70,7 @@ def majorize(problem, S, weight, g, h, options, outer_tol, max_outer_iter):
             'psd_shift="auto" raises its diagonal until there are none'
         )
     elif not at_rest:
-        problem_found = f"did not come to rest in {max_outer_iter} steps; raise max_outer_iter"
+        problem_found = f"did not converge in {max_outer_iter} steps; raise max_outer_iter"
     if problem_found:
         warnings.warn(f"The objective {problem_found}.", ConvergenceWarning, stacklevel=4)
     return inner, g, h, n_iter, converged, at_rest, movement, objectives

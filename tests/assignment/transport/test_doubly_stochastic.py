@@ -108,7 +108,7 @@ def test_bad_input(G, params, message):
         doubly_stochastic(G, **params)
 
 
-def test_too_few_sweeps_are_spoken_of():
+def test_too_few_sweeps_warn():
     with pytest.warns(ConvergenceWarning, match="did not converge in 2 sweeps"):
         doubly_stochastic(gram(30), reg=0.1, max_iter=2)
 
