@@ -87,7 +87,7 @@ class Rows:
             return self._checked(self.X[chosen])
         return self.X[index]
 
-    def part(self, index):
+    def subset(self, index):
         """A subset of the rows, which stays on disk if it does not fit into working memory."""
         if self.on_disk and len(index) * self.shape[1] * self.dtype.itemsize > room():
             chosen = index if self.index is None else self.index[index]

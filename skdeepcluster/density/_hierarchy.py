@@ -1,4 +1,4 @@
-"""What a fitted hierarchy of density answers: other selections, new samples, memberships."""
+"""Selections from a fitted density hierarchy, predictions and memberships."""
 
 from dataclasses import replace
 
@@ -33,13 +33,13 @@ def _places_rows(estimator):
 
 
 class HierarchyMixin:
-    """Selections and predictions by the hierarchy of a fit, which does not change."""
+    """Selections and predictions from a fitted hierarchy, which does not change."""
 
     def reselect(self, **params):
-        """Choose clusters anew from the fitted hierarchy.
+        """Select clusters from the fitted hierarchy by other parameters.
 
-        The spanning tree does not depend on the parameters that condense it and choose from it, so
-        that a sweep over their values costs little more than one fit. The estimator stays as it is.
+        The spanning tree does not depend on the parameters of condensing and selection, so a sweep
+        over their values costs little more than one fit. The estimator does not change.
 
         Parameters
         ----------
@@ -169,10 +169,10 @@ class HierarchyMixin:
             e_k(x) = \exp\left(-\lambda_{\max} / h_k(x)\right),
 
         where :math:`d_k` is the distance to the nearest exemplar of the cluster, :math:`h_k` the
-        :math:`\lambda` at which the sample's own place in the hierarchy and the cluster part, and
-        :math:`\lambda_{\max}` the largest one where the sample lies. The row sums to the
+        :math:`\lambda` at which the sample and the cluster separate in the hierarchy, and
+        :math:`\lambda_{\max}` the largest one of the sample's last cluster. The row sums to the
         probability that the sample belongs to any cluster, :math:`\max_k h_k` relative to the
-        largest :math:`\lambda` of that cluster, the nearest if several part last.
+        largest :math:`\lambda` of that cluster, the nearest one in case of ties.
 
         Parameters
         ----------
@@ -203,21 +203,20 @@ class HierarchyMixin:
             return probabilities
         cluster, lam = cluster[complete], lam[complete]
 
-        parted = merge_lambdas(tree.parent, tree.birth, chosen)[cluster]
-        parted = np.where(np.isnan(parted), lam[:, None], parted)
+        split_at = merge_lambdas(tree.parent, tree.birth, chosen)[cluster]
+        split_at = np.where(np.isnan(split_at), lam[:, None], split_at)
         with np.errstate(divide="ignore", invalid="ignore"):
-            weight = np.exp(np.exp(-tree.death[cluster, None] / parted))
-        weight[parted == 0] = 1
+            weight = np.exp(np.exp(-tree.death[cluster, None] / split_at))
+        weight[split_at == 0] = 1
 
         groups = [np.searchsorted(self._rows, rows) for rows in self.exemplar_indices_]
         distance = self._reach.nearest_of_groups(queries, groups, self._threads_for(lam))
-        # Of the clusters that the sample parts from last, the nearest.
-        height = parted.max(axis=1, keepdims=True)
-        nearest = np.where(parted == height, distance, np.inf).argmin(axis=1)
+        # Of the clusters from which the sample separates last, the nearest.
+        height = split_at.max(axis=1, keepdims=True)
+        nearest = np.where(split_at == height, distance, np.inf).argmin(axis=1)
         densest = np.maximum(tree.death[chosen[nearest]], lam)
         some = np.divide(height[:, 0], densest, out=np.ones_like(lam), where=densest > 0)
-        # Relative to the least, so that an exemplar itself, at distance zero, is a limit; all may
-        # be infinite.
+        # Relative to the smallest distance, which is 0 for an exemplar; all may be infinite.
         least = distance.min(axis=1, keepdims=True)
         weight *= np.divide(least, distance, out=np.ones_like(distance), where=distance > least)
         weight *= (some / weight.sum(axis=1))[:, None]
@@ -228,8 +227,8 @@ class HierarchyMixin:
     def score(self, X, y=None):
         """Mean strength with which samples belong to clusters, noise counting as zero.
 
-        On samples that were held out this is small both for hierarchies cut too fine, whose
-        clusters new samples miss, and for those cut too coarse, whose clusters are sparse or none.
+        On held-out samples this is small both for clusterings that are too fine, whose clusters new
+        samples miss, and for those too coarse, whose clusters are sparse or missing.
 
         Parameters
         ----------
@@ -249,7 +248,7 @@ class HierarchyMixin:
         return float(probabilities.mean())
 
     def _join(self, X):
-        """Where and when new samples join the condensed tree.
+        """Where new samples join the condensed tree, and at which lambda.
 
         Returns
         -------
@@ -278,6 +277,6 @@ class HierarchyMixin:
         cluster[complete] = attach(
             neighbor, reached, tree.point_cluster, tree.point_lambda, tree.parent, tree.birth
         )
-        # It leaves no later than the sample that it hangs on.
+        # It leaves no later than the sample that it is attached to.
         lam[complete] = np.minimum(reached, tree.point_lambda[neighbor])
         return queries, complete, cluster, lam

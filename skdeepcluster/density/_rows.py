@@ -1,4 +1,4 @@
-"""Rows of samples as the search for a hierarchy takes them."""
+"""Rows of samples in the form that the search for a hierarchy needs."""
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
@@ -28,7 +28,7 @@ def with_distances(X, metric):
 
 
 def as_fitted(X, sparse, dtype, exponent):
-    """Rows in the form, the type and the units of those of a fit, whose exponent these have."""
+    """Rows in the form and type of a fit's, in units of two to the power `exponent`."""
     if issparse(X) and not sparse:
         X = X.toarray()
     elif sparse and not issparse(X):
@@ -36,7 +36,7 @@ def as_fitted(X, sparse, dtype, exponent):
     if exponent:
         with np.errstate(over="ignore", under="ignore"):
             X = times_power_of_two(X, -exponent)
-    # What is too large for the type is far from everything, and stays a number.
+    # Values too large for the type are clipped: such rows stay far from all others.
     largest = np.finfo(dtype).max
     values = X.data if issparse(X) else X
     values = np.clip(values, -largest, largest).astype(dtype, copy=False)

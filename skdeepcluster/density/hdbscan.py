@@ -30,8 +30,7 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
     r"""Hierarchical density-based clustering, exact and accelerated by space trees.
 
     Clusters are regions of high density; their number, shapes and densities need not be known, and
-    points of sparse regions are noise. The one parameter that matters is the size from which on a
-    group is a cluster.
+    points in sparse regions are noise. The main parameter is the minimum size of a cluster.
 
     With the core distance :math:`c(x)`, the distance from :math:`x` to its `min_samples`-th nearest
     neighbor, itself counted, the mutual reachability is
@@ -40,7 +39,7 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
 
     Single linkage under :math:`m` is the hierarchy of all DBSCAN clusterings (without border
     points) over their radius :math:`1 / \lambda`. It is condensed to the splits into two or more
-    parts of at least `min_cluster_size` points, all else being points that fall out of a cluster. A
+    clusters of at least `min_cluster_size` points; all other points fall out of a cluster. A
     cluster :math:`C` born at :math:`\lambda_C`, out of which the point :math:`p` falls at
     :math:`\lambda_p`, has the stability or excess of mass
 
@@ -85,12 +84,12 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
 
     algorithm : {"auto", "kd_tree", "brute"}, default="auto"
         How the spanning tree is found: through a KD tree or through blocks of the distance matrix.
-        "auto" takes the KD tree wherever the metric allows it: where the dimension lets it prune
-        nothing, its search is one through tiles of that matrix.
+        "auto" takes the KD tree wherever the metric allows it: in high dimensions, where it cannot
+        prune, its search is one through tiles of that matrix.
 
     cluster_selection_method : {"eom", "leaf"}, default="eom"
-        Choose the clusters of greatest excess of mass, or the leaves of the condensed tree, which
-        are smaller and of more even size.
+        Select the clusters of greatest excess of mass, or the leaves of the condensed tree, which
+        are smaller and more equal in size.
 
     allow_single_cluster : bool, default=False
         Whether the whole data may be one cluster. Without it, data that do not split are noise; so
@@ -111,8 +110,8 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
         noise.
 
     outlier_scores_ : ndarray of shape (n_samples,)
-        GLOSH [4]_: how much sparser the place of a sample is than the densest one of the cluster
-        that it last belonged to, from 0 to 1.
+        GLOSH [4]_: 1 minus the :math:`\lambda` at which the sample leaves its last cluster over the
+        largest one in that cluster; 0 in its densest region, near 1 for outliers.
 
     cluster_persistence_ : ndarray of shape (n_clusters,)
         Stability of each cluster relative to what it were if all its samples stayed to the end.
@@ -147,20 +146,19 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
     The package hdbscan does not count a sample as its own neighbor; `min_samples` is larger by one
     here, as in scikit-learn.
 
-    Many edges have the same mutual reachability, so more than one spanning tree is minimal. Merges
-    at one distance that meet are one merge of several parts here: what they would make one by one
-    are clusters that exist at no radius. So labels and probabilities depend on the data alone, and
-    neither on `algorithm`, nor on the order of the samples but for the clusters' numbers, nor on
-    the number of threads. The packages hdbscan and scikit-learn take such merges one by one, in the
-    order of their spanning trees, and differ in a few labels.
+    Many edges have the same mutual reachability, so more than one spanning tree is minimal.
+    Adjacent merges at the same distance are one merge of several clusters here, since the
+    intermediate clusters exist at no radius. So labels and probabilities depend on the data alone:
+    not on `algorithm`, not on the number of threads, and not on the order of the samples except for
+    the numbers of the clusters. The packages hdbscan and scikit-learn take such merges one by one,
+    in the order of their spanning trees, and differ in a few labels.
 
     A sample with an infinite value, or with a missing one under another metric than
     "nan_euclidean", has no distances. It is noise with a probability of 0, as in the package
-    hdbscan, leaves the hierarchy at :math:`\lambda = 0` and changes nothing for the others. In
+    hdbscan, leaves the hierarchy at :math:`\lambda = 0` and does not affect the other samples. In
     scikit-learn its label is -2 or -3.
 
-    Duplicates make :math:`1 / 0` of distances; it is replaced by twice the largest finite
-    :math:`\lambda`.
+    The infinite :math:`\lambda` of duplicates is replaced by twice the largest finite one.
 
     References
     ----------
@@ -201,7 +199,7 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
         if "core_distances_" in state and "_exponent" not in state:
             raise ValueError(
                 "This HDBSCAN was fitted and stored by skdeepcluster 0.1.0.dev0, whose hierarchies "
-                "were other ones. Load it with that version, or fit it anew."
+                "were other ones. Load it with that version, or fit it again."
             )
         super().__setstate__(state)
 
@@ -249,7 +247,7 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
                 "needs 2 others at least."
             )
         self._sparse, self._dtype = issparse(X), X.dtype
-        # What distances and values are powers of two of, so that their squares are numbers.
+        # Binary exponents of the units of distances and values, chosen so that squares are finite.
         self._exponent = self._row_exponent = 0
         power = degree(self.metric, self.metric_params)
         if power is not None:
@@ -280,7 +278,7 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
         self.core_distances_[complete] = scaled(self._reach.core_distances(), self._exponent)
         source, target, distance = self._reach.spanning_tree(n_threads)
         if len(left_out):
-            # Farther from the others than anything.
+            # At infinite distance from the others.
             source = np.append(self._rows[source], np.full(len(left_out), self._rows[0]))
             target = np.append(self._rows[target], left_out)
             distance = np.append(distance, np.full(len(left_out), np.inf))
@@ -306,13 +304,13 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
             self,
             X,
             order=None if precomputed else "C",
-            # Infinite distances are legitimate, and those that are missing are found later.
+            # Infinite distances are valid, and missing ones are found later.
             ensure_all_finite=precomputed and issparse(X),
             **kwargs,
         )
 
     def _threads_for(self, X):
-        # Threads that get fewer rows than this cost more than they save.
+        # With fewer rows per thread, threads cost more than they save.
         return min(self._n_threads(), 1 + X.shape[0] // 2000)
 
     def _store_centers(self, X):

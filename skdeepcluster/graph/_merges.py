@@ -1,4 +1,4 @@
-"""Merges of an agglomeration, as they come."""
+"""The record of the merges of an agglomeration."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from skdeepcluster.algorithms.degree_linkage import components
 
 
 class Merges:
-    """Merges of n samples so far: a sample of either side, affinity and height of each."""
+    """Merges of n samples so far: a sample of each side, affinity and height of each."""
 
     def __init__(self, n):
         self.n_clusters = self.n = n
@@ -14,7 +14,7 @@ class Merges:
         self.columns = [], [], [], []
 
     def add(self, source, target, affinities, heights):
-        """Add merges; they are no lower than the last ones."""
+        """Add merges; heights never fall below earlier ones."""
         heights = np.append(self.highest, np.broadcast_to(heights, len(source)))
         heights = np.maximum.accumulate(heights)
         columns = np.broadcast_arrays(source, target, affinities, heights[1:])
@@ -24,7 +24,7 @@ class Merges:
         self.n_clusters -= len(source)
 
     def concatenated(self):
-        """One array of each."""
+        """Each column as one array."""
         return [np.concatenate(parts) for parts in self.columns]
 
     def clusters(self):

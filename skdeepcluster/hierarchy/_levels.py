@@ -6,8 +6,8 @@ import numpy as np
 
 from skdeepcluster.validation import as_array
 
-# "auto": rows in a cluster of the finest level, clusters in one of each further level, and the
-# least number of clusters of a further level.
+# "auto": rows per cluster of the finest level, clusters per cluster of each further level, and the
+# smallest number of clusters of a further level.
 FINEST, COARSER, FEWEST = 20, 4, 20
 
 
@@ -36,7 +36,7 @@ def numbers_of_clusters(n_clusters, n):
 
 
 def sample_sizes(sample_size, n, numbers):
-    """Members that are taken of each cluster of a level where it is resampled."""
+    """Members per cluster that each level is resampled from."""
     sizes = sample_size
     if isinstance(sizes, str):
         members = [n, *numbers[:-1]]
@@ -55,6 +55,6 @@ def sample_sizes(sample_size, n, numbers):
 
 
 def _listed(numbers):
-    """A list of what a sequence, array or tensor holds; empty if that is not one by one."""
+    """A list of the values of a one-dimensional sequence, array or tensor; empty for others."""
     numbers = as_array(numbers)
     return list(numbers) if np.ndim(numbers) == 1 else []

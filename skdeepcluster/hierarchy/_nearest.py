@@ -1,4 +1,4 @@
-"""Rows at the centers of a hierarchy: labels, distances, loss, and samples."""
+"""Predictions by the centers of a fitted hierarchy, and balanced samples."""
 
 from numbers import Integral
 

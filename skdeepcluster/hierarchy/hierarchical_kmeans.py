@@ -42,10 +42,10 @@ class HierarchicalKMeans(
     .. math:: C^{(t)} = \arg\min_{|C| = k_t} \; \sum_{x \in C^{(t-1)}} \min_{c \in C} \|x - c\|^2,
         \qquad C^{(0)} = X, \quad k_1 > k_2 > \dots,
 
-    where every center counts as one, however many rows it stands for. So regions with many rows
-    lose their weight from level to level, and still more by resampling: a level is clustered anew
-    from a few members of each of its clusters. The coarse clusters become parts of about equal
-    volume, from which :meth:`balanced_sample` draws rows evenly.
+    where every center counts as one, however many rows it represents. So dense regions lose weight
+    from level to level, and still more by resampling: each level is clustered again from a few
+    members of each of its clusters. The coarse clusters become regions of about equal volume, from
+    which :meth:`balanced_sample` draws rows evenly.
 
     Use it to thin out data with a long tail before training, to choose a spread subset, or for a
     taxonomy of millions of rows. With one number of clusters it is plain k-means, made for many
@@ -62,33 +62,32 @@ class HierarchicalKMeans(
         int is plain k-means: one level, without resampling.
 
     n_resamples : int, default=10
-        How often each level is clustered anew from members of its clusters.
+        How often each level is clustered again from members of its clusters.
 
     sample_size : "auto", int, array-like of int or None, default="auto"
-        How many members of each cluster are taken then, on all levels or on each. "auto" means
+        Number of members of each cluster in a resample, for all levels or for each. "auto" means
         half the mean number of members. A level with None or 1 is not resampled.
 
     resample_strategy : {"closest", "random"}, default="closest"
-        Which members are taken: the nearest to the center, or any.
+        Which members are taken: the nearest to the center, or random ones.
 
     metric : {"euclidean", "cosine"}, default="euclidean"
         "cosine" scales rows and centers to unit length, and the loss of a row is one minus the
         cosine of its angle with the center (spherical k-means).
 
     max_iter : int, default=50
-        The most passes of each k-means.
+        Maximum number of passes of each k-means.
 
     tol : float, default=0
-        A k-means ends when the squared movements of its centers sum up to no more than this part of
-        the mean variance of the features; at the latest when no row changes its cluster.
+        A k-means ends when the squared movements of its centers sum up to at most this fraction of
+        the mean variance of the features, or when no row changes its cluster.
 
     n_init : int, default=1
-        How many starts each level has, of which the best is kept.
+        Number of starts of each level, of which the best is kept.
 
     init : {"k-means++", "random"} or array-like, default="k-means++"
-        How to begin: at rows that are drawn by their squared distance to those drawn before, from
-        10 rows for each cluster and no less than 10,000; at any rows; or, on the finest level, at
-        given centers, of shape (n_clusters, n_features).
+        Initial centers: "k-means++" on a sample of 10 rows per cluster and at least 10,000; random
+        rows; or, on the finest level, given centers of shape (n_clusters, n_features).
 
     random_state : int, RandomState instance or None, default=None
         Determines starts and random members.
@@ -211,7 +210,7 @@ class HierarchicalKMeans(
                 task.call_on_fit_task_begin(estimator=self, X=X)
                 centers, labels, squares, n_iter = self._level(X, rows, k, sample_size, rng, task)
                 inertias.append(self._loss(squares))
-                # Nobody belongs to an empty cluster.
+                # Empty clusters are dropped.
                 present, labels = np.unique(labels, return_inverse=True)
                 centers = centers[present]
                 labels = labels.astype(np.int32)
@@ -251,7 +250,7 @@ class HierarchicalKMeans(
     def _validate(self, X, reset):
         X = as_array(X)
         on_disk = is_on_disk(X)
-        # What is on disk is checked, and converted, as it is read.
+        # Rows on disk are checked and converted as they are read.
         return check_rows(
             self,
             X,
@@ -263,7 +262,7 @@ class HierarchicalKMeans(
         )
 
     def _rows(self, X, centers=None):
-        """Rows of a type that holds distances among them, or to centers."""
+        """Rows in a type that can hold their distances to each other, or to centers."""
         n_threads = self._n_threads()
         scale = 0.0 if centers is None else largest_value(centers)
         return Rows(X, n_threads, unit=self.metric == "cosine", scale=scale)
@@ -279,7 +278,7 @@ class HierarchicalKMeans(
         return seeds(rows, k, rng)
 
     def _given_centers(self, k, n_features):
-        """Centers to begin with on the finest level, if there are any."""
+        """Given initial centers of the finest level, or None."""
         if isinstance(self.init, str):
             return None
         centers = check_array(as_array(self.init), dtype=FLOATS, input_name="init")
@@ -332,10 +331,10 @@ class HierarchicalKMeans(
             order = np.lexsort((key, labels))
             counts = np.bincount(labels, minlength=len(centers))
             ranks = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-            pool = rows.part(np.sort(order[ranks < sample_size]))
+            pool = rows.subset(np.sort(order[ranks < sample_size]))
             (centers, *_), stop = kmeans(pool, min(k, pool.shape[0]))
             rows.choose_dimensions(centers)
-            # The clusters known have other centers now.
+            # The known labels belong to other centers.
             labels[:] = -1
             centers = settle(rows, centers, labels, squares)
             if stop:
@@ -343,11 +342,11 @@ class HierarchicalKMeans(
         return centers, labels, squares, n_iter
 
     def _loss(self, squares):
-        """The sum of what a row or center costs, from its squared distance."""
+        """The loss, from squared distances."""
         return float(squares.sum(dtype=np.float64)) / (2 if self.metric == "cosine" else 1)
 
     def _described_by(self, centers):
-        """What predictions need, of the levels that are done, or of the first as it is."""
+        """Attributes that predictions need: of finished levels, or of the first in progress."""
         if centers is not None and not self.centers_per_level_:
             return {"centers_per_level_": [centers], "cluster_centers_": centers, "parents_": []}
         return {

@@ -1,4 +1,4 @@
-"""Where the distances of a swap search come from.
+"""Sources of the distances of a swap search.
 
 A source gives rows of distances, from chosen objects to all. A matrix has them all; the others
 compute them block by block, in memory linear in the number of objects. A Euclidean source can also
@@ -18,29 +18,29 @@ from skdeepcluster.algorithms import kmeans
 from skdeepcluster.algorithms.projections import cheapest_dimension, coordinates, leading_axes
 from skdeepcluster.validation import check_distance_matrix, metric_distances
 
-# The most that a block of rows may have: bytes, and rows, which a search looks at together.
+# Largest size of a block of rows: in bytes, and in rows, which a search evaluates together.
 BLOCK_BYTES = 2**27
 BLOCK_ROWS = 512
 # Rows of a matrix product that one thread computes.
 PRODUCT_ROWS = 128
-# Nothing is computed for the rows of a matrix.
+# Rows of a matrix in memory cost nothing.
 MATRIX_ROWS = 4096
-# A distance whose square is below this part of the squared norms is computed from differences:
-# their inner product has lost too many digits.
+# A distance whose square is below this fraction of the squared norms is computed from differences:
+# the inner product has lost too many digits.
 CANCELLATION = 1e-2
 
 
 class Source:
     """Rows of distances among n objects."""
 
-    # Whether the rows are there anyway, so that nobody needs to keep copies.
+    # Whether all rows are in memory, so that copies are pointless.
     stored = False
 
     def __init__(self, n, dtype, n_threads):
         self.n = n
         self.dtype = np.dtype(dtype)
         self.n_threads = n_threads
-        # What the rows of candidates hold: features, norms, slack, squared; see the kernel.
+        # How rows of candidates are encoded: features, norms, slack, squared; see the kernel.
         self.coding = np.empty((0, 0), dtype), np.empty(0, dtype), 0.0, False
         self.block_size = int(
             np.clip(BLOCK_BYTES // (n * self.dtype.itemsize), n_threads, BLOCK_ROWS)
@@ -78,11 +78,11 @@ class Source:
         """Get ready for a search that starts at these medoids and keeps the `depth` nearest."""
 
     def candidates(self, chosen):
-        """Rows that tell, by `coding`, which objects are near to chosen ones."""
+        """Distances from chosen objects to all, or lower bounds of them as `coding` says."""
         return self.rows(chosen)
 
     def bounds(self, near):
-        """What the rows of candidates are compared with to find objects nearer than `near`."""
+        """Thresholds for rows of candidates, to find the objects that are nearer than `near`."""
         return near
 
 
@@ -117,7 +117,7 @@ class Condensed(Source):
 
 
 class Metric(Source):
-    """Distances by any metric of scikit-learn or the user, computed when they are asked for."""
+    """Distances by any metric of scikit-learn or the user, computed on demand."""
 
     def __init__(self, X, metric, metric_params, n_threads):
         super().__init__(X.shape[0], X.dtype, n_threads)
@@ -125,7 +125,7 @@ class Metric(Source):
         self.metric = metric
         self.metric_params = metric_params
         if callable(metric):
-            # Only a few: a call takes long. Two arrays, as one would be taken to be symmetric.
+            # Only a few, as calls are slow; two arrays, since symmetry is assumed for one.
             few = np.linspace(0, self.n - 1, min(self.n, 32)).astype(np.intp)
             self._check_matrix(self._pairwise(self.X[few], self.X[few]))
 
@@ -141,7 +141,7 @@ class Metric(Source):
     def between(self, chosen, others):
         chosen, others = np.asarray(chosen), np.asarray(others)
         D = self._pairwise(self.X[chosen], self.X[others])
-        # Rounding may have left something of the distance of an object to itself.
+        # Rounding may leave a distance of an object to itself.
         D[chosen[:, np.newaxis] == others] = 0
         return D
 
@@ -256,7 +256,7 @@ class Euclidean(Source):
 
 
 def mirror(D):
-    """Make a square matrix symmetric: (j, i) takes what (i, j) with i < j has.
+    """Make a square matrix symmetric by copying its upper triangle to the lower one.
 
     Libraries round the products (x, y) and (y, x) differently.
     """
@@ -266,8 +266,8 @@ def mirror(D):
 def negated_products(X, Y, out, n_threads):
     """Minus the inner products of the rows of X and of Y.
 
-    The threads are our own: those of BLAS go on spinning, in the way of the kernels' threads. What
-    each computes does not depend on their number.
+    Not by threads of BLAS, which keep spinning and slow the kernels' threads down. The result does
+    not depend on their number.
     """
 
     def compute(begin):
@@ -275,7 +275,7 @@ def negated_products(X, Y, out, n_threads):
         np.matmul(-X[part], Y.T, out=out[part])
 
     begins = range(0, len(X), PRODUCT_ROWS)
-    if len(begins) == 1:  # as in searches that ask for few rows, again and again
+    if len(begins) == 1:  # as in searches that need few rows at a time
         compute(0)
         return
     with ThreadPoolExecutor(n_threads) as pool:
@@ -283,7 +283,7 @@ def negated_products(X, Y, out, n_threads):
 
 
 def exact_euclidean(X, Y, squared, n_threads):
-    """Euclidean distances from differences of the features: those of copies are 0."""
+    """Euclidean distances from differences of the features; 0 for identical rows."""
     out = np.empty((len(X), len(Y)), X.dtype)
     _medoids.euclidean(X, Y, squared, out, n_threads)
     return out

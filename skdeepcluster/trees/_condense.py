@@ -1,4 +1,4 @@
-"""From a hierarchy of merges to a condensed tree, and from that to flat clusters."""
+"""Condensed trees of hierarchies of merges, and flat clusters of condensed trees."""
 
 import numpy as np
 
@@ -51,7 +51,7 @@ def condensed_tree(
     )
     least_lambda = 0.0
     if selected[0]:
-        # Of the whole data only what is as dense as its first split is a cluster.
+        # The root as a cluster has only the points that are as dense as its first split.
         least_lambda = 1 / epsilon if epsilon > 0 else clusters["death"][0]
     return CondensedTree(
         **clusters,
@@ -84,7 +84,7 @@ def flat_clusters(tree, member, leave, order=None):
         Lambda of each point relative to the largest in its flat cluster; 0 for noise.
     sizes : array of shape (n_flat_clusters,)
     """
-    # The last entry is for the label -1, whose strength is zero whatever stands there.
+    # The last entry is for the label -1, whose strength is zero in any case.
     densest = np.append(tree.death[tree.selected], 0)
     return assign(
         member,

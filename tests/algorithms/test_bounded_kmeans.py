@@ -193,7 +193,7 @@ def test_rows_on_disk(tmp_path, monkeypatch, dtype, unit):
 
     chosen = np.arange(5, len(X), 2)
     with config_context(working_memory=0):
-        part = rows.part(chosen).part(np.arange(3, 700))
+        part = rows.subset(chosen).subset(np.arange(3, 700))
         found = lloyd(part, DIGITS[:20] / 20, 10, 0.0)
     assert max(largest) < 600  # never all of them
     expected = lloyd(Rows(X[chosen[3:700]], 1, unit=unit), DIGITS[:20] / 20, 10, 0.0)
