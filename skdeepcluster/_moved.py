@@ -15,6 +15,7 @@ _FOLDERS = {
 _FILES = {
     "_encoder": "deep._encoder",
     "_kernels._hdbscan_tree": "_kernels._trees",
+    "assignment._transport": "assignment.transport",
     "density._hdbscan": "density.hdbscan",
     "density._trees": "trees._trees",
     "embedding.jule": "selfsupervised.jule",

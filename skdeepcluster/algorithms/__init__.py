@@ -1,1 +1,1 @@
-"""Functions of arrays that several methods stand on: no estimator, no torch."""
+"""Functions of arrays that several methods share: no estimator, no torch."""

@@ -6,14 +6,14 @@ import numpy as np
 
 from skdeepcluster._kernels._hamiltonian import short_cycle, shortest_cycle
 
-# Clusters up to which a shortest cycle is found at once, and up to which it is possible at all.
+# Numbers of clusters up to which a shortest cycle is fast, and up to which it is feasible.
 N_FAST = 12
 N_EXACT = 20
 N_STARTS = 50
 
 
 class Circle(NamedTuple):
-    """A layout of clusters: order around the circle, and by cluster angle and place."""
+    """A layout of clusters: order around the circle, and angle and position of each cluster."""
 
     order: np.ndarray
     angles: np.ndarray
@@ -26,7 +26,7 @@ class Circle(NamedTuple):
 def cluster_distances(proba):
     """(1 - correlation) / 2 of the columns; a constant column correlates with nothing."""
     centered = proba - proba.mean(axis=0)
-    # Of columns as constant as rounding allows nothing is left.
+    # Columns that are constant up to rounding count as constant.
     scale = np.abs(proba).max(axis=0, initial=0)
     centered[:, np.abs(centered).max(axis=0, initial=0) <= 1e-14 * scale] = 0
     norms = np.linalg.norm(centered, axis=0)
@@ -74,5 +74,5 @@ def points_at(angles):
 
 
 def points_inside(proba, anchors):
-    """Samples between the anchors by their memberships; what these lack to 1 is at the center."""
+    """Samples at the mean of the anchors weighted by memberships; missing mass is at the center."""
     return proba @ anchors / np.maximum(proba.sum(axis=1, keepdims=True), 1)

@@ -1,4 +1,4 @@
-"""Agglomeration on a graph of nearest neighbors: its weights, its start, and how it ends."""
+"""Agglomeration on a graph of nearest neighbors: weights, initial clusters and final merges."""
 
 import numpy as np
 from scipy.cluster.hierarchy import linkage
@@ -13,9 +13,9 @@ from skdeepcluster._sklearn import effective_n_threads
 from skdeepcluster.algorithms.neighbors import nearest_neighbors
 from skdeepcluster.validation import scaled_to_range
 
-# Clusters with less affinity to all others than this share of what is usual are outliers.
+# Clusters whose largest affinity is below this fraction of the median are outliers.
 _WEAK_SHARE = 0.03
-# Only looked for where there are so many times more clusters than shall be left.
+# Outliers are sought only among so many times more clusters than the final number.
 _MANY = 20
 
 
@@ -121,17 +121,17 @@ def neighbor_graph(Z, n_neighbors, n_threads=1):
 
 
 def nearest_clusters(nearest, lengths, n_clusters):
-    """Clusters in which samples are with their nearest neighbors, but not fewer than so many."""
+    """Clusters that join samples with their nearest neighbors, at least `n_clusters` of them."""
     joining = nearest_merges(nearest, lengths)[: len(nearest) - n_clusters]
     return components(len(nearest), joining, nearest[joining])
 
 
 def outlying_merges(W, labels, n_clusters):
-    """Merges of small clusters that are hardly anybody's neighbors.
+    """Merges of outlying clusters, to which hardly any edge leads.
 
-    An outlier and its nearest neighbor have edges to others and none in return. Nothing would merge
-    with them, and they would be among the last clusters in place of true ones. They join the
-    cluster that their edges lead to.
+    An outlier and its nearest neighbor have edges to others and none in return. No cluster would
+    merge with them, and they would be final clusters in place of true ones. So each joins the
+    cluster that its edges lead to.
 
     Parameters
     ----------
@@ -139,12 +139,12 @@ def outlying_merges(W, labels, n_clusters):
     labels : (n_samples,) array of int32
         Of many small clusters, such as nearest neighbors.
     n_clusters : int
-        How many are wanted at last.
+        Final number of clusters.
 
     Returns
     -------
     weak, joined : arrays of int
-        Of each merge, both clusters; those that are joined are not weak.
+        Both clusters of each merge; `joined` are no outliers.
     """
     nothing = np.empty(0, np.intp)
     n = labels.max() + 1
@@ -187,7 +187,7 @@ def linkage_labels(Z, n_clusters, n_neighbors=20, *criterion):
 
 
 def merge_to(W, labels, n_clusters, Z, *criterion, n_wanted=None):
-    """Labels after merges that leave so many clusters.
+    """Labels after merges down to `n_clusters` clusters.
 
     Outlying clusters join others first. Where no affinity is left, merges go by edges in one
     direction, and then by distances.
@@ -198,11 +198,11 @@ def merge_to(W, labels, n_clusters, Z, *criterion, n_wanted=None):
     labels : (n_samples,) array of int32
     n_clusters : int
     Z : array of shape (n_samples, n_features)
-        Where distances are taken.
+        Rows for distances.
     *criterion : n_nearest, weight
         Of `degree_linkage`.
     n_wanted : int, optional
-        How many clusters there shall be at last, if these are not yet they.
+        Final number of clusters, if more merges follow.
     """
 
     def joined(edges):

@@ -1,4 +1,4 @@
-"""k-means on an embedding."""
+"""K-means on an embedding in memory."""
 
 import numpy as np
 from sklearn.cluster import kmeans_plusplus
@@ -6,7 +6,7 @@ from sklearn.cluster import kmeans_plusplus
 from skdeepcluster._kernels._distance import argmin_sqeuclidean, lloyd_step
 from skdeepcluster._sklearn import effective_n_threads
 
-# Restarts are compared on this many rows; the best goes on with all.
+# Restarts are compared on this many rows; the best continues on all rows.
 SAMPLE_ROWS = 20_000
 
 
@@ -33,7 +33,7 @@ def kmeans(
         float32 or float64.
     n_clusters : int
     start : array of shape (n_clusters, n_components), optional
-        Centers that a single run goes on from.
+        Initial centers of a single run.
     n_init : int, default=20
         Runs from k-means++ starts.
     max_iter : int, default=300
@@ -41,9 +41,9 @@ def kmeans(
         A run ends when the centers' squared movement is below this share of the mean variance.
     seed : int
     refill : bool, default=False
-        Whether centers without rows at last move to the rows that are farthest from their own.
+        Whether centers without rows finally move to the rows farthest from their own centers.
     share : slice, optional
-        The rows that this process sums over; by default all.
+        The rows of this process; by default all.
     total : callable (array) -> array, optional
         Sum over processes.
 
@@ -75,7 +75,7 @@ def kmeans(
 
 
 def spherical_kmeans(Z, n_clusters, *, max_iter=10, seed=0):
-    """Centers of length one and the labels of rows of length one, by a single run from random rows.
+    """Spherical k-means of rows of length one: centers and labels of a single run from random rows.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def spherical_kmeans(Z, n_clusters, *, max_iter=10, seed=0):
 
 
 def replace_empty(Z, centers, labels):
-    """Centers with those of no rows moved to the rows that are farthest from their own."""
+    """Centers, of which those without rows move to the rows farthest from their own centers."""
     empty = np.flatnonzero(np.bincount(labels, minlength=len(centers)) == 0)
     distances = np.square(Z - centers[labels]).sum(axis=1)
     farthest = np.argsort(-distances, kind="stable")[: len(empty)]
@@ -110,15 +110,45 @@ def replace_empty(Z, centers, labels):
     return centers
 
 
-def nearest_center(Z, centers, n_threads):
-    """The number of each row's nearest center."""
+def nearest_center(Z, centers, n_threads, *, return_squares=False):
+    """Labels of the nearest centers and, with `return_squares`, the squared distances to them."""
     labels = np.empty(len(Z), dtype=np.int32)
-    argmin_sqeuclidean(Z, centers, labels, None, n_threads)
-    return labels
+    squares = np.empty(len(Z), Z.dtype) if return_squares else None
+    argmin_sqeuclidean(Z, centers, labels, squares, n_threads)
+    return (labels, squares) if return_squares else labels
+
+
+def move_to_means(centers, sums, counts, dtype, *, unit=False):
+    """Centers at the means of their rows; one without rows stays where it is.
+
+    Parameters
+    ----------
+    centers : array of shape (k, d)
+    sums : array of shape (k, d), float64
+        Of the rows of each center.
+    counts : array of shape (k,)
+        Their numbers.
+    dtype : dtype of the centers returned
+    unit : bool, default=False
+        Whether means are scaled to length one; a center whose mean is 0 stays where it is.
+
+    Returns
+    -------
+    centers : array of shape (k, d)
+    movement : float
+        Sum of the squared distances to the centers before.
+    """
+    means = sums / np.maximum(counts, 1)[:, None]
+    if unit:
+        lengths = np.linalg.norm(means, axis=1, keepdims=True)
+        counts = counts * (lengths[:, 0] > 0)
+        means /= np.where(lengths > 0, lengths, 1)
+    moved = np.where(counts[:, None] > 0, means, centers).astype(dtype)
+    return moved, np.square(moved.astype(np.float64) - centers).sum()
 
 
 def lloyd(Z, centers, max_iter, tol, n_threads, total=None):
-    """Move centers to the means of their rows until they rest; an empty one stays where it is."""
+    """Move centers to the means of their rows until they hardly move; an empty one stays."""
     k, d = centers.shape
     labels = np.empty(len(Z), dtype=np.int32)
     for _ in range(max_iter):
@@ -127,10 +157,7 @@ def lloyd(Z, centers, max_iter, tol, n_threads, total=None):
         if total is not None:
             joined = total(np.concatenate([sums.ravel(), counts, [inertia]]))
             sums, counts, inertia = joined[: k * d].reshape(k, d), joined[k * d : -1], joined[-1]
-        moved = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centers)
-        moved = moved.astype(Z.dtype)
-        shift = np.square(moved.astype(np.float64) - centers).sum()
-        centers = moved
-        if shift <= tol:
+        centers, movement = move_to_means(centers, sums, counts, Z.dtype)
+        if movement <= tol:
             break
     return centers, inertia

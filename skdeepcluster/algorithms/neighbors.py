@@ -1,11 +1,22 @@
-"""Nearest neighbors of the rows of a matrix, the same for any number of threads."""
+"""Nearest neighbors of the rows of a matrix, and graphs of them."""
 
 import numpy as np
+from scipy.sparse import csr_array
+from sklearn.neighbors import kneighbors_graph
 from sklearn.utils import gen_batches
 
 from skdeepcluster._kernels._kdtree import KDTree
 from skdeepcluster._sklearn import get_chunk_n_rows
 from skdeepcluster.validation import scaled_to_range
+
+# Metrics of the tree search by their names in scikit-learn.
+_TREE_METRICS = {"euclidean": "euclidean", "l2": "euclidean", "chebyshev": "chebyshev"}
+_TREE_METRICS |= dict.fromkeys(("manhattan", "cityblock", "l1"), "manhattan")
+
+
+def tree_metric(metric, metric_params=None):
+    """The metric by which `nearest_neighbors` finds the neighbors under a metric, or None."""
+    return None if callable(metric) or metric_params else _TREE_METRICS.get(metric)
 
 
 def nearest_neighbors(X, n_neighbors, n_threads=1, metric="euclidean"):
@@ -30,7 +41,7 @@ def nearest_neighbors(X, n_neighbors, n_threads=1, metric="euclidean"):
     X, unit = scaled_to_range(X)
     tree = KDTree(X, metric, n_threads)
     found, positions, _ = tree.knn(n_neighbors + 1, n_threads)
-    # One too many: the row itself, unless it was lost among its copies.
+    # One too many: the row itself, unless its copies displaced it.
     others = tree.index[positions] != tree.index[:, np.newaxis]
     others[others.all(axis=1), -1] = False
     distances = np.empty((len(X), n_neighbors))
@@ -40,8 +51,29 @@ def nearest_neighbors(X, n_neighbors, n_threads=1, metric="euclidean"):
     return (np.sqrt(distances) if metric == "euclidean" else distances) * unit, indices
 
 
+def connectivity_graph(X, n_neighbors):
+    """The undirected graph that joins each row to its nearest others.
+
+    By scikit-learn's search: among equally near rows it chooses differently from
+    `nearest_neighbors`, and fitted results depend on the choice.
+
+    Parameters
+    ----------
+    X : array of shape (n, n_features)
+    n_neighbors : int
+        Less than n.
+
+    Returns
+    -------
+    graph : sparse matrix of shape (n, n)
+        With entries 1.
+    """
+    graph = kneighbors_graph(X, n_neighbors)
+    return graph.maximum(graph.T)
+
+
 def nearest_by_blocks(distances, n, n_neighbors):
-    """The same from distances that are given or computed block by block.
+    """Nearest neighbors from distances that are given or computed block by block.
 
     Parameters
     ----------
@@ -68,3 +100,46 @@ def nearest_by_blocks(distances, n, n_neighbors):
         lengths[rows] = np.take_along_axis(near_lengths, order, axis=1)
         indices[rows] = np.take_along_axis(near, order, axis=1)
     return lengths, indices
+
+
+def entries_by_row(matrix, descending=False):
+    """Off-diagonal entries of a square matrix, sorted by row and by value within rows.
+
+    Parameters
+    ----------
+    matrix : array or sparse matrix of shape (n, n)
+        Duplicate entries of a sparse one are summed.
+    descending : bool, default=False
+
+    Returns
+    -------
+    rows, columns : arrays of shape (n_entries,)
+    values : array of shape (n_entries,), float64
+    """
+    entries = csr_array(matrix, dtype=np.float64, copy=True)
+    entries.sum_duplicates()
+    entries = entries.tocoo()
+    off = entries.row != entries.col
+    rows, columns, values = entries.row[off], entries.col[off], entries.data[off]
+    order = np.lexsort((columns, -values if descending else values, rows))
+    return rows[order], columns[order], values[order]
+
+
+def nearest_entries(distances, n_neighbors):
+    """The smallest entries of each row of a sparse matrix of distances, all where there are fewer.
+
+    Parameters
+    ----------
+    distances : sparse matrix of shape (n, n)
+        Entries that are not stored, and the diagonal, are no neighbors.
+    n_neighbors : int
+
+    Returns
+    -------
+    rows, columns : arrays of shape (n_edges,)
+    lengths : array of shape (n_edges,), float64
+        Increasing within rows.
+    """
+    rows, columns, lengths = entries_by_row(distances)
+    near = np.arange(len(rows)) - np.searchsorted(rows, rows) < n_neighbors
+    return rows[near], columns[near], lengths[near]

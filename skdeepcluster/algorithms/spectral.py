@@ -1,25 +1,25 @@
-"""Spectral clustering of landmarks: groups of any shape, in memory linear in the rows."""
+"""Spectral clustering of landmarks: clusters of any shape, in memory linear in the rows."""
 
 import itertools
 
 import numpy as np
 from scipy.linalg import eigh
-from sklearn.neighbors import kneighbors_graph
 
 from skdeepcluster._sklearn import effective_n_threads
 from skdeepcluster.algorithms.kmeans import kmeans, lloyd, nearest_center
+from skdeepcluster.algorithms.neighbors import connectivity_graph
 
 # Landmarks only have to cover the rows: few steps on this many rows for each of them are enough.
 LANDMARK_ITERATIONS = 10
 ROWS_PER_LANDMARK = 30
-# Rows that k-means groups in the spectral embedding; the others go to the nearest center.
+# Rows on which k-means runs in the spectral embedding; the others get the nearest center.
 SAMPLE_ROWS = 10_000
 BLOCK_ROWS = 2**14
-# Shares of the mean degree that are added to the graph, and the one where cuts are compared.
+# Regularizations in units of the mean degree, and the one at which cuts are compared.
 REGULARIZATIONS = (1.0, 0.3, 0.1, 0.01)
 COMPARED_WITH = 0.1
-# With views, groups are compared from all draws of landmarks together and from these parts of them,
-# by so many runs of k-means each.
+# With views, candidates come from all draws of landmarks together and from the draws split into so
+# many groups, with this number of k-means runs each.
 PARTS = (1, 2, 3, 6)
 STARTS = 3
 
@@ -32,21 +32,21 @@ def landmark_spectral(
     k-means with many centers gives the landmarks (all rows where there are few); a graph joins each
     to its nearest ones, and the leading eigenvectors of
     :math:`(D + \tau I)^{-1/2} (W + \tau / m) (D + \tau I)^{-1/2}` embed them, each scaled to
-    length one [1]_. A row has the place of its landmark. Where two groups touch, the cut hangs on
-    the landmarks; so the embeddings of several draws stand side by side when k-means groups the
-    rows.
+    length one [1]_. A row has the embedding of its landmark. Where two clusters touch, the cut
+    depends on the draw of landmarks, so k-means runs on the concatenated embeddings of several
+    draws.
 
-    The regularization :math:`\tau` [2]_ keeps a few outlying landmarks from forming groups of their
-    own. The mean degree favors even cuts, which is right where groups touch and wrong where they
-    are apart or thin; a hundredth of it leaves the graph as it is. Several are tried, and the
-    groups with the least normalized cut
+    The regularization :math:`\tau` [2]_ prevents clusters of a few outlying landmarks. The mean
+    degree favors balanced cuts, which suits touching clusters but not separate or thin ones; a
+    hundredth of it hardly changes the graph. Several are tried, and the clusters with the smallest
+    normalized cut
 
     .. math:: \sum_c \mathrm{cut}(c, \bar c) / \mathrm{vol}(c)
 
-    are taken: its mean over the graphs, moderately regularized, where a landmark weighs as much as
-    its rows. With `views` it is the cut of the graph that joins each row with its views: neighbors
-    cannot tell a group in two parts from two groups that touch, views can. Groups from parts of the
-    draws then take part as well.
+    are kept: its mean over the moderately regularized graphs, each landmark weighted by its number
+    of rows. With `views` it is the cut of the graph that joins each row with its views, which
+    distinguish one cluster in two pieces from two clusters that touch, as neighbors cannot.
+    Clusters from subsets of the draws are then candidates as well.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def landmark_spectral(
         float32 or float64.
     n_clusters : int
     views : array of shape (n_views, n, n_components), optional
-        Where views of each row lie.
+        Embeddings of views of each row.
     n_neighbors : int, default=5
         Neighbors of each landmark in its graph.
     max_landmarks : int, default=1000
@@ -89,8 +89,7 @@ def landmark_spectral(
             rows = Z[random_state.permutation(n)[: ROWS_PER_LANDMARK * m]]
             landmarks, _ = lloyd(rows, rows[:m].copy(), LANDMARK_ITERATIONS, 0.0, n_threads)
             place = nearest_center(Z, landmarks, n_threads)
-        graph = kneighbors_graph(landmarks, min(n_neighbors, m - 1))
-        graph = graph.maximum(graph.T)
+        graph = connectivity_graph(landmarks, min(n_neighbors, m - 1))
         places.append(place)
         covers.append(landmarks)
         graphs.append(graph)
@@ -150,7 +149,7 @@ def cut_of_pairs(labels, others, n_clusters):
 
 
 def _normalized_cut(graph, place, labels, n_clusters):
-    """Of the groups that landmarks form when each joins the one that most of its rows have."""
+    """Normalized cut where each landmark has the most frequent label of its rows."""
     m = graph.shape[0]
     counts = np.bincount(place * n_clusters + labels, minlength=m * n_clusters)
     counts = counts.reshape(m, n_clusters)
@@ -167,7 +166,7 @@ def _normalized_cut(graph, place, labels, n_clusters):
 
 
 def _embed(graph, tau, n_clusters):
-    """Places of landmarks in the leading eigenvectors of their graph."""
+    """Coordinates of landmarks in the leading eigenvectors of their graph."""
     m = len(graph)
     graph = graph + tau * graph.sum() / m**2
     scale = graph.sum(axis=1) ** -0.5

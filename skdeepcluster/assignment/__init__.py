@@ -2,16 +2,16 @@
 
 import lazy_loader as _lazy
 
-# Resolved when they are first used: transport needs no torch, soft assignments do.
+# Resolved on first use: most of transport needs no torch, soft assignments do.
 __getattr__, __dir__, _ = _lazy.attach(
     __name__,
     submod_attrs={
         "_anchors": ["grouped_anchors", "moved_anchors"],
         "_student_t": ["sharpen", "sharpening_loss", "student_t"],
-        "_transport": ["TransportResult", "doubly_stochastic", "transport_assign"],
+        "transport": ["TransportResult", "doubly_stochastic", "sinkhorn", "transport_assign"],
         "_vote": ["neighbor_vote"],
     },
 )
 
-# What users are meant to find; the rest is for the families.
+# Public names; the others serve the families.
 __all__ = ["doubly_stochastic", "transport_assign"]

@@ -1,4 +1,4 @@
-"""Groups of an embedding, and points that stand for them where new rows come."""
+"""Clusters of an embedding, and anchors by which new rows are assigned to them."""
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -8,7 +8,7 @@ from skdeepcluster.algorithms.degree_linkage import linkage_labels
 from skdeepcluster.algorithms.kmeans import kmeans, nearest_center
 from skdeepcluster.algorithms.spectral import cut_of_pairs, landmark_spectral
 
-# Rows that are merged by their neighbors; others are where their anchors are.
+# Rows that are merged by their neighbors; the others follow their nearest anchors.
 LINKED_ROWS = 10_000
 
 
@@ -23,18 +23,17 @@ def grouped_anchors(Z, n_clusters, n_anchors, rule, views=None, seed=0):
     n_anchors : int
         In all, at least `n_clusters`.
     rule : {"spectral", "average", "k-means"}
-        How rows become clusters: by cuts of neighborhood graphs, which follow groups of any shape
-        and size; by average linkage of anchors; by k-means, which likes groups of one size.
+        How rows are clustered: by cuts of neighborhood graphs, for clusters of any shape and size;
+        by average linkage of anchors; by k-means, for clusters of similar size.
     views : array of shape (n_views, n, n_components), optional
-        Where views of each row lie: "spectral" takes the groups that join rows with their views,
-        and merges of neighbors if they do so better than cuts.
+        Embeddings of views of each row. With them "spectral" also tries merges of neighbors, and
+        keeps the clusters that separate the fewest rows from their views.
     seed : int
 
     Returns
     -------
     anchors : array of shape (n_found, n_components)
-        Of unit length, no more than `n_anchors`; a cluster's lie within it, as many as its size
-        asks for.
+        Of unit length, at most `n_anchors`; each cluster has a number in proportion to its size.
     clusters : array of shape (n_found,)
     """
     if rule == "k-means":
@@ -60,7 +59,7 @@ def grouped_anchors(Z, n_clusters, n_anchors, rule, views=None, seed=0):
 
 
 def _anchors_of(Z, labels, n_clusters, n_anchors, seed):
-    """Anchors within the clusters of rows with labels, and the cluster of each."""
+    """Anchors of labeled rows within each cluster, and the cluster of each anchor."""
     anchors, clusters = [], []
     for cluster, size in enumerate(np.bincount(labels)):
         if not size:
@@ -79,14 +78,14 @@ def _anchors_of(Z, labels, n_clusters, n_anchors, seed):
 
 
 def _cut_of_views(anchors, clusters, Z, views, n_clusters):
-    """How much of the graph that joins rows with their views is between clusters."""
+    """Normalized cut of the graph that joins rows with their views."""
     n_threads = effective_n_threads()
     own, seen = (clusters[nearest_center(part, anchors, n_threads)] for part in (Z, views))
     return cut_of_pairs(np.resize(own, len(seen)), seen, n_clusters)
 
 
 def moved_anchors(Z, anchors):
-    """Each anchor at the mean direction of the rows nearest to it; without rows where it was."""
+    """Anchors at the mean direction of their nearest rows; one without rows stays."""
     nearest = nearest_center(Z, anchors, effective_n_threads())
     sums = np.zeros_like(anchors)
     np.add.at(sums, nearest, Z)

@@ -20,7 +20,7 @@ def student_t(z, centers, alpha=1.0):
     -------
     log_q : Tensor of shape (n, n_clusters)
     """
-    # In bfloat16 the product would leave two digits of the difference of near rows.
+    # In bfloat16 the product would keep only two digits of the distances of near rows.
     with torch.autocast(z.device.type, enabled=False):
         cross = z @ centers.T
     squared = (
@@ -30,7 +30,7 @@ def student_t(z, centers, alpha=1.0):
 
 
 def sharpen(log_q, power=2, log_prior=None):
-    r"""The target of self-training, in place of the assignment's memory.
+    r"""The target distribution of self-training, computed in place.
 
     .. math:: p_{ij} \propto \left( q_{ij} \sqrt{u_j / f_j} \right)^a, \quad
         f_j = \textstyle\sum_i q_{ij}
@@ -42,7 +42,7 @@ def sharpen(log_q, power=2, log_prior=None):
     power : float, default=2
         The exponent :math:`a`.
     log_prior : Tensor of shape (n_clusters,), optional
-        Log of the shares :math:`u` that clusters are balanced to; by default all are equal.
+        Log of the target cluster proportions :math:`u`; by default all are equal.
 
     Returns
     -------

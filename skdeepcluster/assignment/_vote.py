@@ -12,7 +12,8 @@ def neighbor_vote(distances, labels, n_clusters, n_neighbors):
     labels : LongTensor of shape (n_labeled,)
     n_clusters : int
     n_neighbors : int
-        Who votes; all, if there are fewer. Where a distance is 0, only neighbors as near as that.
+        Number of neighbors that vote, at most all. Where a distance is 0, only neighbors at
+        distance 0 vote.
 
     Returns
     -------

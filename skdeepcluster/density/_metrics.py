@@ -1,7 +1,7 @@
 """Distances between rows, in blocks.
 
-Merges count as one where their distances are equal. So a distance must be the same both ways, in
-whatever block it is computed, and by whatever algorithm: to the last bit.
+Merges at equal distances count as one. So a distance must be the same to the last bit in both
+directions, in any block and by any algorithm.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from skdeepcluster.validation import (
     rows_of_size_one,
 )
 
-# Rows by which a function is tried.
+# Rows on which a metric function is tested.
 N_TRIED = 32
 
 
@@ -48,7 +48,7 @@ class TreeMetric:
         else:
             reduced = pairwise_distances(X, Y, metric=self.metric)
         if self.unit_rows:
-            # What has no direction is as far from the others as what is perpendicular to them.
+            # Rows of zeros have the distance of perpendicular rows to all others.
             short, other = zero_rows(X), zero_rows(Y)
             reduced[short] = reduced[:, other] = 2
             reduced[np.ix_(short, other)] = 0
@@ -81,14 +81,14 @@ def _sparse_squares(X, Y):
 
 
 class PairwiseMetric:
-    """A metric that no KD tree serves, by name or as a function of two rows."""
+    """A metric without a KD tree, by name or as a function of two rows."""
 
     def __init__(self, metric, params, X):
         self.metric = metric
         self.params = params
         if callable(metric):
             few = X[np.linspace(0, X.shape[0] - 1, min(X.shape[0], N_TRIED)).astype(np.intp)]
-            # Of one array the distances would be taken to be symmetric.
+            # Symmetry would be assumed for a single array.
             D = self.between(few, few.copy(), 1)
             check_distance_matrix(D, f"Distances by metric={metric!r}", infinite=True)
 
@@ -120,7 +120,7 @@ class PairwiseMetric:
             D = np.hstack(parts)
         else:
             D = self.between(X[rows], X[begin:], n_threads)
-        # Rounding may have left something of the distances of rows to themselves.
+        # Rounding may leave distances of rows to themselves.
         own = np.arange(rows.start, rows.stop)
         D[own - rows.start, own - begin] = 0
         return D
@@ -136,7 +136,7 @@ class PrecomputedMetric(PairwiseMetric):
     """Rows of a matrix of distances."""
 
     def __init__(self, X):
-        # Rounding may have made it not quite symmetric.
+        # Rounding may make it slightly asymmetric.
         self._symmetric = all(
             np.array_equal(X[start : start + N_TRIED, start:], X[start:, start : start + N_TRIED].T)
             for start in range(0, len(X), N_TRIED)
@@ -163,7 +163,7 @@ MINKOWSKI = {1: "manhattan", 2: "euclidean", np.inf: "chebyshev"}
 
 
 def tree_metric(metric, metric_params):
-    """The `TreeMetric` of a metric, or None where no KD tree serves it."""
+    """The `TreeMetric` of a metric, or None if there is none."""
     params = {name: value for name, value in (metric_params or {}).items() if value is not None}
     if metric == "minkowski" and "w" not in params:
         metric = MINKOWSKI.get(params.pop("p", 2))
@@ -177,7 +177,7 @@ def row_metric(X, metric, metric_params):
     return tree_metric(metric, metric_params) or PairwiseMetric(metric, params, X)
 
 
-# Powers of a factor on all values that distances are multiplied by.
+# Exponent p of each metric: a factor c on all values multiplies distances by c to the power p.
 _DEGREES = {
     **dict.fromkeys(("euclidean", "l2", "l1", "manhattan", "cityblock", "chebyshev"), 1),
     **dict.fromkeys(("minkowski", "nan_euclidean"), 1),
@@ -187,7 +187,7 @@ _DEGREES = {
 
 
 def degree(metric, metric_params):
-    """The power of a factor on all values by which distances grow; None: they grow otherwise."""
+    """The exponent p such that scaling all values by c scales distances by c**p, or None."""
     if not isinstance(metric, str) or {"V", "VI"} & (metric_params or {}).keys():
         return None
     return _DEGREES.get(metric)

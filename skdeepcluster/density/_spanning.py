@@ -23,7 +23,7 @@ FILTER_ROWS = 32
 
 
 class Reachability:
-    """Mutual reachability of the rows of `X`, which are kept as the metric takes them."""
+    """Mutual reachability of the rows of `X`, which are stored as the metric needs them."""
 
     def __init__(self, X, metric, min_samples, alpha):
         self.metric = metric
@@ -39,7 +39,7 @@ class Reachability:
         raise NotImplementedError
 
     def queries(self, X, n_threads):
-        """New rows as the other methods take them."""
+        """New rows in the form that the other methods need."""
         return self.metric.prepare(X)
 
     def fitted_queries(self):
@@ -121,8 +121,8 @@ class TreeReachability(Reachability):
     def _without_twins(self, zero, first, n_threads):
         """The spanning tree where many rows are equal.
 
-        Equal rows with core distance zero have the same distance to everything. One of each stands
-        for all: among the copies nothing would prune a search.
+        Equal rows with core distance zero have the same distance to all rows, so one of them
+        represents them: among copies a search could prune nothing.
         """
         twin = zero != first
         kept = np.setdiff1d(np.arange(len(self.X)), zero[twin], assume_unique=True)
@@ -156,10 +156,10 @@ class TreeReachability(Reachability):
         )
         neighbor = np.empty(len(queries.index), np.int64)
         weight = np.empty(len(queries.index))
-        # What is too far for its distances to be numbers has no position.
+        # A row whose distances overflow has no position.
         neighbor[queries.index] = self.order[np.maximum(position, 0)]
         weight[queries.index] = self.metric.distances(reached)
-        # What has no direction is as far from all; the densest is as near as any.
+        # A row of zeros has the same distance to all; the densest row serves as neighbor.
         reduced = max(2.0, 2.0 * self._scale, self.core.min())
         neighbor[zero] = self.order[self.core.argmin()]
         weight[zero] = self.metric.distances(reduced)
@@ -241,7 +241,7 @@ class BlockReachability(Reachability):
 
 
 class _Forest:
-    """A spanning forest that takes lighter edges."""
+    """A minimum spanning forest to which lighter edges are added."""
 
     def __init__(self, n, source, target, weight):
         self.n = n
@@ -290,7 +290,7 @@ class _Forest:
         self._flush()
         source, target, weight = self._edges
         if len(weight) < self.n - 1:
-            # Only infinite distances are left; at lambda = 0 any of them will do.
+            # Only infinite distances are left; at lambda = 0 any of them is as good.
             _, tree = connected_components(
                 csr_array((np.ones(len(source)), (source, target)), shape=(self.n, self.n)),
                 directed=False,
@@ -319,7 +319,7 @@ class GraphReachability:
         self.core = self._core(n, min_samples)
 
     def _core(self, n, min_samples):
-        """Each row counts itself at distance zero, whether or not the diagonal is stored."""
+        """Core distances; each row counts itself at distance zero, stored or not."""
         source, _, distance = self._edges
         if min_samples == 1:
             return np.zeros(n)
@@ -345,15 +345,15 @@ class GraphReachability:
         kept = spanning_forest(n, source, target, order)
         if len(kept) < n - 1:
             raise ValueError(
-                f"The sparse distance matrix falls into {n - len(kept)} parts that no mutual "
-                f"reachability joins: fit them one by one, store more neighbors per row, or lower "
-                "min_samples."
+                f"The sparse distance matrix has {n - len(kept)} components that no mutual "
+                f"reachability connects: fit them one by one, store more neighbors per row, or "
+                "lower min_samples."
             )
         return source[kept].astype(np.int64), target[kept].astype(np.int64), weight[kept]
 
 
 def reachability(X, metric, metric_params, min_samples, alpha, algorithm, n_threads):
-    """The cheapest exact way to the mutual reachabilities of `X`."""
+    """The fastest exact computation of the mutual reachability of `X`."""
     if metric == "precomputed":
         if issparse(X):
             return GraphReachability(X, min_samples, alpha)

@@ -18,8 +18,15 @@ from skdeepcluster.algorithms.degree_linkage import (
     nearest_merges,
     outlying_merges,
 )
-from skdeepcluster.algorithms.neighbors import nearest_by_blocks, nearest_neighbors
+from skdeepcluster.algorithms.neighbors import (
+    entries_by_row,
+    nearest_by_blocks,
+    nearest_entries,
+    nearest_neighbors,
+    tree_metric,
+)
 from skdeepcluster.base import Clusterer, ThreadsMixin, param
+from skdeepcluster.graph._merges import Merges
 from skdeepcluster.validation import (
     METRICS,
     check_distances,
@@ -30,10 +37,6 @@ from skdeepcluster.validation import (
     scaled_to_range,
 )
 
-# Metrics of the search in trees.
-_TREE_METRICS = {"euclidean": "euclidean", "l2": "euclidean", "chebyshev": "chebyshev"}
-_TREE_METRICS |= dict.fromkeys(("manhattan", "cityblock", "l1"), "manhattan")
-
 
 class GraphDegreeLinkage(ThreadsMixin, Clusterer):
     r"""Agglomerative clustering by the degrees of a graph of nearest neighbors.
@@ -43,31 +46,31 @@ class GraphDegreeLinkage(ThreadsMixin, Clusterer):
     .. math:: w_{ij} = \exp(-d(x_i, x_j)^2 / \sigma^2) \text{ if } j \in N(i), \quad
         \sigma^2 = \mathtt{scale} \cdot \operatorname{mean}_{i, j \in N(i)} d(x_i, x_j)^2.
 
-    A sample has affinity to a cluster if it has edges to its members and they have edges to it: the
-    product of the mean weights to and fro. The affinity of two clusters is that of their members to
-    the other one [1]_,
+    A sample has affinity to a cluster if there are edges in both directions between it and the
+    members: the product of the mean weights in each direction. The affinity of two clusters sums
+    that of the members of each to the other [1]_,
 
     .. math:: A(a, b) =
         \sum_{i \in a} \frac{\sum_{j \in b} w_{ij}}{|b|} \frac{\sum_{j \in b} w_{ji}}{|b|} +
         \sum_{i \in b} \frac{\sum_{j \in a} w_{ij}}{|a|} \frac{\sum_{j \in a} w_{ji}}{|a|}.
 
-    It begins with the clusters in which each sample is with its nearest neighbor. An outlier and
-    its neighbor may have edges to others and none in return; such clusters would be left at last,
-    and two true ones would merge instead. So, if there are more than ``20 * n_clusters`` to begin
-    with, those whose largest affinity is at most 3 % of the median's first join the cluster that
-    their edges lead to. Merged is then the cluster :math:`c` with the one :math:`c_1` of largest
-    affinity for which the criterion
+    The initial clusters join each sample with its nearest neighbor. An outlier and its neighbor may
+    have edges to others and none in return; such clusters would survive to the end, and true ones
+    would merge instead. So, if there are more than ``20 * n_clusters`` initial clusters, those
+    whose largest affinity is at most 3 % of the median first join the cluster that their edges lead
+    to. Each step then merges the cluster :math:`c` with its :math:`c_1` of largest affinity for
+    which the criterion
 
     .. math:: A(c, c_1) + \frac{\lambda}{K - 1} \sum_{k=2}^K \bigl(A(c, c_1) - A(c, c_k)\bigr)
 
-    is largest, :math:`c_k` being the :math:`k`-th in the order of affinity: one that stands out
-    among its neighbors comes first. With :math:`\lambda = 0` this is graph degree linkage [1]_,
+    is largest, :math:`c_k` being the :math:`k`-th in the order of affinity: pairs that stand out
+    among their neighbors merge first. With :math:`\lambda = 0` this is graph degree linkage [1]_,
     with :math:`\lambda = 1` the linkage of JULE [2]_.
 
-    Use it for clusters of any shape that lie on curved sheets, such as images, where
-    :class:`sklearn.cluster.AgglomerativeClustering` and spectral clustering are at home too; it is
-    faster than these, and its memory is linear in the number of edges. It does not know noise, and
-    needs enough neighbors: clusters without edges in both directions between them never meet.
+    Use it for clusters of any shape on manifolds, such as images, as an alternative to
+    :class:`sklearn.cluster.AgglomerativeClustering` and spectral clustering; it is faster than
+    these, and its memory is linear in the number of edges. It has no noise label, and needs enough
+    neighbors: clusters without edges in both directions between them have no affinity.
 
     Parameters
     ----------
@@ -76,13 +79,13 @@ class GraphDegreeLinkage(ThreadsMixin, Clusterer):
 
     affinity_threshold : float, default=None
         Merges end before the first one of smaller affinity. `n_clusters` must then be None. The
-        clusters of nearest neighbors to begin with are kept in any case.
+        initial clusters of nearest neighbors are kept in any case.
 
     n_neighbors : int, default=20
-        How many neighbors each sample has edges to; all other samples, if there are fewer.
+        Number of neighbors that each sample has edges to, at most all other samples.
 
     affinity : str, default="nearest_neighbors"
-        What the graph is made of.
+        How the graph is made.
 
         - "nearest_neighbors": samples.
         - "precomputed_nearest_neighbors": distances, a square matrix; a sparse one has no more
@@ -107,15 +110,14 @@ class GraphDegreeLinkage(ThreadsMixin, Clusterer):
         neighbors count like near ones.
 
     init : {"nearest_neighbors", "singletons"}, default="nearest_neighbors"
-        The clusters to begin with: each sample with its nearest neighbor, or alone, which is slower
-        and seldom better.
+        The initial clusters: each sample with its nearest neighbor, or alone, which is slower and
+        rarely better.
 
     n_neighbor_clusters : int, default=5
         The clusters :math:`K` that a cluster is compared with in the criterion.
 
     local_weight : float, default=1.0
         The weight :math:`\lambda` in the criterion.
-
 
     Attributes
     ----------
@@ -126,7 +128,7 @@ class GraphDegreeLinkage(ThreadsMixin, Clusterer):
         The number of clusters.
 
     n_initial_clusters_ : int
-        The number of clusters to begin with, outlying ones not counted.
+        The number of initial clusters, outlying ones not counted.
 
     children_ : ndarray of shape (n_samples - 1, 2)
         The clusters merged by each merge, down to a single one: numbers below `n_samples` are
@@ -147,8 +149,6 @@ class GraphDegreeLinkage(ThreadsMixin, Clusterer):
     affinity_matrix_ : sparse array of shape (n_samples, n_samples)
         The weights of the edges.
 
-
-
     See Also
     --------
     sklearn.cluster.AgglomerativeClustering : Merges by distances between clusters.
@@ -158,9 +158,9 @@ class GraphDegreeLinkage(ThreadsMixin, Clusterer):
     Notes
     -----
     Clusters may have no affinity left before a single one remains. They are then merged by edges in
-    either direction, that is on :math:`(w_{ij} + w_{ji}) / 2`, and at last, where there is no edge
-    at all, by the mean distance of their best connected samples. A warning tells if this was needed
-    to come down to `n_clusters`.
+    either direction, that is on :math:`(w_{ij} + w_{ji}) / 2`, and finally, where there is no edge
+    at all, by the mean distance of their best connected samples. A warning is given if this was
+    needed to reach `n_clusters`.
 
     References
     ----------
@@ -233,7 +233,7 @@ class GraphDegreeLinkage(ThreadsMixin, Clusterer):
         W, nearest, lengths, top, sigma = self._graph(X, distances)
         self.affinity_matrix_ = W
 
-        merges = _Merges(n)
+        merges = Merges(n)
         if self.init == "nearest_neighbors":
             joining = nearest_merges(nearest, lengths)
             merges.add(joining, nearest[joining], np.nan, lengths[joining])
@@ -269,7 +269,7 @@ class GraphDegreeLinkage(ThreadsMixin, Clusterer):
                 warnings.warn(
                     f"{n_apart} clusters have no affinity to one another, more than n_clusters="
                     f"{self.n_clusters}. They were merged by edges in one direction and by "
-                    "distances of components; more neighbors would tell more.",
+                    "distances of components; raise n_neighbors.",
                     ConvergenceWarning,
                     stacklevel=2,
                 )
@@ -283,7 +283,7 @@ class GraphDegreeLinkage(ThreadsMixin, Clusterer):
         edges, affinities = degree_linkage(
             W, labels, 1, self.n_neighbor_clusters, self.local_weight
         )
-        # Where sums are larger than any single weight there is nothing nearer.
+        # Affinities above that of two samples at distance 0 have height 0.
         heights = sigma * np.sqrt(np.log(np.maximum(top / affinities, 1)) / 2)
         merges.add(*firsts[edges.T], affinities if counts else 0.0, heights)
 
@@ -311,13 +311,13 @@ class GraphDegreeLinkage(ThreadsMixin, Clusterer):
         return X
 
     def _measured(self, X):
-        """Rows whose distances fit their type; what these are to be multiplied by; a function that
-        gives them from some rows to others, if there is any."""
+        """Rows whose distances fit their type, the unit of these distances, and a function that
+        computes them between some rows and others, or None."""
         if self.affinity != "nearest_neighbors":
             given = self.affinity == "precomputed_nearest_neighbors" and not issparse(X)
             return X, 1.0, (lambda rows, others=slice(None): X[rows][:, others]) if given else None
         unit = 1.0
-        if self._metric_of_tree() is not None:
+        if tree_metric(self.metric, self.metric_params) is not None:
             X, unit = scaled_to_range(X)
         X = metric_rows(X, self.metric)
         params = complete_metric(self.metric, self.metric_params, X)
@@ -328,18 +328,12 @@ class GraphDegreeLinkage(ThreadsMixin, Clusterer):
 
         return X, unit, distances
 
-    def _metric_of_tree(self):
-        """The name of the metric that a tree would search by, if there is one."""
-        if callable(self.metric) or self.metric_params:
-            return None
-        return _TREE_METRICS.get(self.metric)
-
     def _graph(self, X, distances):
         """Weights; the nearest neighbor of each row, or -1, and how far it is; the affinity of two
         samples at distance 0, and the scale of distances."""
         n = X.shape[0]
         if self.affinity == "precomputed":
-            rows, columns, weights = _edges(X, descending=True)
+            rows, columns, weights = entries_by_row(X, descending=True)
             rows, columns, weights = (part[weights > 0] for part in (rows, columns, weights))
             sigma, largest = 1.0, weights.max(initial=0)
             lengths = np.sqrt(np.log(largest / weights))
@@ -362,19 +356,16 @@ class GraphDegreeLinkage(ThreadsMixin, Clusterer):
         n = X.shape[0]
         n_neighbors = min(self.n_neighbors, n - 1)
         if distances is None:
-            rows, columns, lengths = _edges(X)
-            near = np.arange(len(rows)) - np.searchsorted(rows, rows) < n_neighbors
-            return rows[near], columns[near], lengths[near]
-        metric = self._metric_of_tree()
+            return nearest_entries(X, n_neighbors)
+        metric = tree_metric(self.metric, self.metric_params)
         if self.affinity == "nearest_neighbors" and metric is not None and not issparse(X):
-            n_threads = self._n_threads()
-            lengths, neighbors = nearest_neighbors(X, n_neighbors, n_threads, metric)
+            lengths, neighbors = nearest_neighbors(X, n_neighbors, self._n_threads(), metric)
         else:
             lengths, neighbors = nearest_by_blocks(distances, n, n_neighbors)
         return np.repeat(np.arange(n), n_neighbors), neighbors.ravel(), lengths.ravel()
 
     def _join_components(self, W, merges, distances):
-        """Merge what no edge connects."""
+        """Merge clusters that no edge connects."""
         labels, firsts = merges.clusters()
         n_clusters = len(firsts)
         if n_clusters == 1:
@@ -384,43 +375,3 @@ class GraphDegreeLinkage(ThreadsMixin, Clusterer):
             return
         edges, heights = hub_linkage(W, labels, lambda hubs: distances(hubs, hubs))
         merges.add(*firsts[edges.T], 0.0, heights)
-
-
-class _Merges:
-    """Merges of n samples so far: a sample of either side, affinity and height of each."""
-
-    def __init__(self, n):
-        self.n_clusters = self.n = n
-        self.highest = 0.0
-        self.columns = [], [], [], []
-
-    def add(self, source, target, affinities, heights):
-        """Add merges; they are no lower than the last ones."""
-        heights = np.append(self.highest, np.broadcast_to(heights, len(source)))
-        heights = np.maximum.accumulate(heights)
-        columns = np.broadcast_arrays(source, target, affinities, heights[1:])
-        for parts, column in zip(self.columns, columns, strict=True):
-            parts.append(column)
-        self.highest = heights[-1]
-        self.n_clusters -= len(source)
-
-    def concatenated(self):
-        """One array of each."""
-        return [np.concatenate(parts) for parts in self.columns]
-
-    def clusters(self):
-        """The cluster of each sample, and the first sample of each cluster."""
-        source, target, _, _ = self.concatenated() if self.columns[0] else ([],) * 4
-        labels = components(self.n, source, target)
-        return labels, np.unique(labels, return_index=True)[1]
-
-
-def _edges(X, descending=False):
-    """Entries of a square matrix beside the diagonal, in order within rows."""
-    X = csr_array(X, dtype=np.float64, copy=True)
-    X.sum_duplicates()
-    X = X.tocoo()
-    off = X.row != X.col
-    rows, columns, values = X.row[off], X.col[off], X.data[off]
-    order = np.lexsort((columns, -values if descending else values, rows))
-    return rows[order], columns[order], values[order]

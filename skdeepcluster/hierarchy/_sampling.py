@@ -10,14 +10,14 @@ from skdeepcluster._sklearn import Interval, StrOptions, validate_params
 
 
 def water_filling(sizes, target, rng):
-    """Split a target evenly over children, none of which gives more than it has.
+    """Split a target evenly over children, each up to its size.
 
     Parameters
     ----------
     sizes : array of shape (n_children,), int
     target : int
     rng : Generator
-        Draws the children that give one more where the target cannot be split evenly.
+        Draws the children that take one more where the target cannot be split evenly.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def balanced_sample(
     .. math:: n_j = \min(c, s_j) \quad \text{with the largest } c \text{ such that }
         \sum_j \min(c, s_j) \le N,
 
-    and what is left over goes, one each, to random children that have more than :math:`c`.
+    and the remainder goes, one each, to random children that have more than :math:`c`.
 
     Read more in the :ref:`User Guide <user_guide_hierarchical_kmeans>`.
 
@@ -168,6 +168,6 @@ def balanced_sample(
 
 
 def members(labels):
-    """For each label the positions that have it, in order."""
+    """The positions of each label, in increasing order."""
     order = np.argsort(labels, kind="stable")
     return np.split(order, np.cumsum(np.bincount(labels))[:-1])

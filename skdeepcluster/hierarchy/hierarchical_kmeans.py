@@ -11,27 +11,24 @@ from sklearn.base import (
 )
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import pairwise_distances
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._sklearn import (
     Interval,
     StrOptions,
     fit_context,
 )
+from skdeepcluster.algorithms.bounded_kmeans import Rows, lloyd, seeds, settle
 from skdeepcluster.base import Clusterer, ThreadsMixin, param
-from skdeepcluster.hierarchy._kmeans import Rows, lloyd, seeds, settle
-from skdeepcluster.hierarchy._sampling import balanced_sample, members
+from skdeepcluster.hierarchy._levels import numbers_of_clusters, sample_sizes
+from skdeepcluster.hierarchy._nearest import NearestCentersMixin
+from skdeepcluster.hierarchy._sampling import members
 from skdeepcluster.validation import FLOATS, as_array, check_rows, largest_value
 from skdeepcluster.validation._inputs import is_on_disk
 
-# "auto": rows in a cluster of the finest level, clusters in one of each further level, and the
-# least number of clusters of a further level.
-FINEST, COARSER, FEWEST = 20, 4, 20
-
 
 class HierarchicalKMeans(
+    NearestCentersMixin,
     ThreadsMixin,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
@@ -45,10 +42,10 @@ class HierarchicalKMeans(
     .. math:: C^{(t)} = \arg\min_{|C| = k_t} \; \sum_{x \in C^{(t-1)}} \min_{c \in C} \|x - c\|^2,
         \qquad C^{(0)} = X, \quad k_1 > k_2 > \dots,
 
-    where every center counts as one, however many rows it stands for. So regions with many rows
-    lose their weight from level to level, and still more by resampling: a level is clustered anew
-    from a few members of each of its clusters. The coarse clusters become parts of about equal
-    volume, from which :meth:`balanced_sample` draws rows evenly.
+    where every center counts as one, however many rows it represents. So dense regions lose weight
+    from level to level, and still more by resampling: each level is clustered again from a few
+    members of each of its clusters. The coarse clusters become regions of about equal volume, from
+    which :meth:`balanced_sample` draws rows evenly.
 
     Use it to thin out data with a long tail before training, to choose a spread subset, or for a
     taxonomy of millions of rows. With one number of clusters it is plain k-means, made for many
@@ -63,33 +60,32 @@ class HierarchicalKMeans(
         int is plain k-means: one level, without resampling.
 
     n_resamples : int, default=10
-        How often each level is clustered anew from members of its clusters.
+        How often each level is clustered again from members of its clusters.
 
     sample_size : "auto", int, array-like of int or None, default="auto"
-        How many members of each cluster are taken then, on all levels or on each. "auto" means
+        Number of members of each cluster in a resample, for all levels or for each. "auto" means
         half the mean number of members. A level with None or 1 is not resampled.
 
     resample_strategy : {"closest", "random"}, default="closest"
-        Which members are taken: the nearest to the center, or any.
+        Which members are taken: the nearest to the center, or random ones.
 
     metric : {"euclidean", "cosine"}, default="euclidean"
         "cosine" scales rows and centers to unit length, and the loss of a row is one minus the
         cosine of its angle with the center (spherical k-means).
 
     max_iter : int, default=50
-        The most passes of each k-means.
+        Maximum number of passes of each k-means.
 
     tol : float, default=0
-        A k-means ends when the squared movements of its centers sum up to no more than this part of
-        the mean variance of the features; at the latest when no row changes its cluster.
+        A k-means ends when the squared movements of its centers sum up to at most this fraction of
+        the mean variance of the features, or when no row changes its cluster.
 
     n_init : int, default=1
-        How many starts each level has, of which the best is kept.
+        Number of starts of each level, of which the best is kept.
 
     init : {"k-means++", "random"} or array-like, default="k-means++"
-        How to begin: at rows that are drawn by their squared distance to those drawn before, from
-        10 rows for each cluster and no less than 10,000; at any rows; or, on the finest level, at
-        given centers, of shape (n_clusters, n_features).
+        Initial centers: "k-means++" on a sample of 10 rows per cluster and at least 10,000; random
+        rows; or, on the finest level, given centers of shape (n_clusters, n_features).
 
     random_state : int, RandomState instance or None, default=None
         Determines starts and random members.
@@ -173,8 +169,6 @@ class HierarchicalKMeans(
     init: str | np.ndarray = param("k-means++", StrOptions({"k-means++", "random"}), "array-like")
     random_state: int | np.random.RandomState | None = param(None, "random_state")
 
-    # ---------------------------------------------------------------- fit
-
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
@@ -186,8 +180,10 @@ class HierarchicalKMeans(
             The data. A memory-mapped array is read block by block, several times.
         """
         X = self._validate(X, reset=True)
-        numbers = self._numbers_of_clusters(len(X))
-        sample_sizes = self._sample_sizes(len(X), numbers)
+        numbers = numbers_of_clusters(self.n_clusters, len(X))
+        sizes = [1] * len(numbers)
+        if not isinstance(self.n_clusters, Integral) and self.n_resamples:
+            sizes = sample_sizes(self.sample_size, len(X), numbers)
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
         context = self._init_callback_context(max_subtasks=len(numbers))
         context.call_on_fit_task_begin(estimator=self, X=X)
@@ -195,14 +191,14 @@ class HierarchicalKMeans(
         dtype = X.dtype if X.dtype in FLOATS else np.float64
         with self._limited_threads():
             rows = self._rows(X)
-            for level, (k, sample_size) in enumerate(zip(numbers, sample_sizes, strict=True)):
+            for level, (k, sample_size) in enumerate(zip(numbers, sizes, strict=True)):
                 task = context.subcontext(
                     task_name="level", max_subtasks=self._n_init(level) + self.n_resamples
                 )
                 task.call_on_fit_task_begin(estimator=self, X=X)
                 centers, labels, squares, n_iter = self._level(X, rows, k, sample_size, rng, task)
                 inertias.append(self._loss(squares))
-                # Nobody belongs to an empty cluster.
+                # Empty clusters are dropped.
                 present, labels = np.unique(labels, return_inverse=True)
                 centers = centers[present]
                 labels = labels.astype(np.int32)
@@ -242,7 +238,7 @@ class HierarchicalKMeans(
     def _validate(self, X, reset):
         X = as_array(X)
         on_disk = is_on_disk(X)
-        # What is on disk is checked, and converted, as it is read.
+        # Rows on disk are checked and converted as they are read.
         return check_rows(
             self,
             X,
@@ -254,51 +250,10 @@ class HierarchicalKMeans(
         )
 
     def _rows(self, X, centers=None):
-        """Rows of a type that holds distances among them, or to centers."""
+        """Rows in a type that can hold their distances to each other, or to centers."""
         n_threads = self._n_threads()
         scale = 0.0 if centers is None else largest_value(centers)
         return Rows(X, n_threads, unit=self.metric == "cosine", scale=scale)
-
-    def _numbers_of_clusters(self, n):
-        numbers = self.n_clusters
-        if isinstance(numbers, str):
-            numbers = [-(-n // FINEST)]
-            while -(-numbers[-1] // COARSER) >= FEWEST:
-                numbers.append(-(-numbers[-1] // COARSER))
-        elif isinstance(numbers, Integral):
-            numbers = [numbers]
-        numbers = _listed(numbers)
-        if (
-            not numbers
-            or not all(isinstance(k, Integral) and k >= 1 for k in numbers)
-            or any(fine <= coarse for fine, coarse in zip(numbers, numbers[1:], strict=False))
-        ):
-            raise ValueError(
-                f"n_clusters={self.n_clusters!r} must be positive integers that decrease from "
-                "level to level."
-            )
-        if n < numbers[0]:
-            raise ValueError(f"n_samples={n} should be >= n_clusters={numbers[0]}.")
-        return [int(k) for k in numbers]
-
-    def _sample_sizes(self, n, numbers):
-        sizes = self.sample_size
-        if isinstance(self.n_clusters, Integral) or self.n_resamples == 0:
-            return [1] * len(numbers)
-        if isinstance(sizes, str):
-            members = [n, *numbers[:-1]]
-            return [max(1, m // (2 * k)) for m, k in zip(members, numbers, strict=True)]
-        if sizes is None or isinstance(sizes, Integral):
-            sizes = [sizes] * len(numbers)
-        sizes = _listed(sizes)
-        if len(sizes) != len(numbers) or not all(
-            size is None or (isinstance(size, Integral) and size >= 1) for size in sizes
-        ):
-            raise ValueError(
-                f"sample_size={self.sample_size!r} must be one positive integer or None for each "
-                f"of the {len(numbers)} levels."
-            )
-        return [1 if size is None else int(size) for size in sizes]
 
     def _n_init(self, level):
         return self.n_init if level or isinstance(self.init, str) else 1
@@ -311,7 +266,7 @@ class HierarchicalKMeans(
         return seeds(rows, k, rng)
 
     def _given_centers(self, k, n_features):
-        """Centers to begin with on the finest level, if there are any."""
+        """Given initial centers of the finest level, or None."""
         if isinstance(self.init, str):
             return None
         centers = check_array(as_array(self.init), dtype=FLOATS, input_name="init")
@@ -364,10 +319,10 @@ class HierarchicalKMeans(
             order = np.lexsort((key, labels))
             counts = np.bincount(labels, minlength=len(centers))
             ranks = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-            pool = rows.part(np.sort(order[ranks < sample_size]))
+            pool = rows.subset(np.sort(order[ranks < sample_size]))
             (centers, *_), stop = kmeans(pool, min(k, pool.shape[0]))
             rows.choose_dimensions(centers)
-            # The clusters known have other centers now.
+            # The known labels belong to other centers.
             labels[:] = -1
             centers = settle(rows, centers, labels, squares)
             if stop:
@@ -375,11 +330,11 @@ class HierarchicalKMeans(
         return centers, labels, squares, n_iter
 
     def _loss(self, squares):
-        """The sum of what a row or center costs, from its squared distance."""
+        """The loss, from squared distances."""
         return float(squares.sum(dtype=np.float64)) / (2 if self.metric == "cosine" else 1)
 
     def _described_by(self, centers):
-        """What predictions need, of the levels that are done, or of the first as it is."""
+        """Attributes that predictions need: of finished levels, or of the first in progress."""
         if centers is not None and not self.centers_per_level_:
             return {"centers_per_level_": [centers], "cluster_centers_": centers, "parents_": []}
         return {
@@ -388,116 +343,7 @@ class HierarchicalKMeans(
             "parents_": list(self.parents_),
         }
 
-    # ---------------------------------------------------------------- use
-
-    def _nearest(self, X, centers):
-        """Labels and squared distances of the nearest centers."""
-        with self._limited_threads():
-            rows = self._rows(X, centers)
-            labels = np.full(len(X), -1, np.int32)
-            squares = np.empty(len(X), rows.dtype)
-            rows.choose_dimensions(centers)
-            rows.nearest(centers, labels, squares)
-        return labels, squares
-
-    def predict(self, X, level=-1, method="tree"):
-        """The clusters of rows on a level.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            New data. A memory-mapped array is read block by block.
-        level : int, default=-1
-            The level, from 0 for the finest on; -1 is the coarsest.
-        method : {"tree", "nearest"}, default="tree"
-            "tree" goes from the nearest center of the finest level up to the ancestor, as `fit`
-            does; "nearest" takes the nearest center of the level itself.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-            Index of the cluster of each row.
-        """
-        check_is_fitted(self)
-        n_levels = len(self.centers_per_level_)
-        if not (isinstance(level, Integral) and -n_levels <= level < n_levels):
-            raise ValueError(f"level={level!r} must be from 0 to {n_levels - 1}, or -1.")
-        if method not in ("tree", "nearest"):
-            raise ValueError(f'method={method!r} must be "tree" or "nearest".')
-        X = self._validate(X, reset=False)
-        level %= n_levels
-        if method == "nearest":
-            return self._nearest(X, self.centers_per_level_[level])[0]
-        labels = self._nearest(X, self.centers_per_level_[0])[0]
-        for parents in self.parents_[:level]:
-            labels = parents[labels]
-        return labels
-
-    def transform(self, X):
-        """Distances to the centers of the coarsest level.
-
-        Returns
-        -------
-        distances : ndarray of shape (n_samples, n_clusters)
-            Distance of each row to each center, by the metric.
-        """
-        check_is_fitted(self)
-        X = self._validate(X, reset=False)
-        rows = self._rows(X, self.cluster_centers_)
-        centers = self.cluster_centers_.astype(rows.dtype, copy=False)
-        distances = [
-            pairwise_distances(block, centers, metric=self.metric) for _, block in rows.blocks()
-        ]
-        return np.concatenate(distances).astype(X.dtype if X.dtype in FLOATS else np.float64)
-
-    def score(self, X, y=None):
-        """Minus the loss of the finest level.
-
-        Returns
-        -------
-        score : float
-            Higher is better, 0 is best.
-        """
-        check_is_fitted(self)
-        X = self._validate(X, reset=False)
-        return -self._loss(self._nearest(X, self.centers_per_level_[0])[1])
-
-    def balanced_sample(self, n_samples, *, strategy="random", multiplier=1, random_state=None):
-        """Draw rows of the training data that are spread evenly over the hierarchy.
-
-        Parameters
-        ----------
-        n_samples : int
-            How many rows to draw. There are fewer if there are no more.
-        strategy : {"random", "closest"}, default="random"
-            Which rows of a finest cluster are drawn: any, or those nearest to its center.
-        multiplier : int, default=1
-            How often a row may be drawn.
-        random_state : int, RandomState instance or None, default=None
-            Determines the rows, and the clusters that give one more than others.
-
-        Returns
-        -------
-        rows : ndarray of shape (min(n_samples, n_rows * multiplier),)
-            Indices of the rows, ascending.
-        """
-        check_is_fitted(self)
-        return balanced_sample(
-            self.labels_per_level_,
-            n_samples,
-            strategy=strategy,
-            distances=self.distances_,
-            multiplier=multiplier,
-            random_state=random_state,
-        )
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _listed(numbers):
-    """A list of what a sequence, array or tensor holds; empty if that is not one by one."""
-    numbers = as_array(numbers)
-    return list(numbers) if np.ndim(numbers) == 1 else []

@@ -1,4 +1,4 @@
-"""Where the distances of a swap search come from.
+"""Sources of the distances of a swap search.
 
 A source gives rows of distances, from chosen objects to all. A matrix has them all; the others
 compute them block by block, in memory linear in the number of objects. A Euclidean source can also
@@ -11,39 +11,36 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial.distance import num_obs_y
 from sklearn.metrics import euclidean_distances
-from sklearn.utils.extmath import randomized_svd, row_norms
+from sklearn.utils.extmath import row_norms
 
 from skdeepcluster._kernels import _medoids
-from skdeepcluster._kernels._distance import argmin_sqeuclidean
+from skdeepcluster.algorithms import kmeans
+from skdeepcluster.algorithms.projections import cheapest_dimension, coordinates, leading_axes
 from skdeepcluster.validation import check_distance_matrix, metric_distances
 
-# The most that a block of rows may have: bytes, and rows, which a search looks at together.
+# Largest size of a block of rows: in bytes, and in rows, which a search evaluates together.
 BLOCK_BYTES = 2**27
 BLOCK_ROWS = 512
 # Rows of a matrix product that one thread computes.
 PRODUCT_ROWS = 128
-# Nothing is computed for the rows of a matrix.
+# Rows of a matrix in memory cost nothing.
 MATRIX_ROWS = 4096
-# A distance whose square is below this part of the squared norms is computed from differences:
-# their inner product has lost too many digits.
+# A distance whose square is below this fraction of the squared norms is computed from differences:
+# the inner product has lost too many digits.
 CANCELLATION = 1e-2
-# Numbers of dimensions to try for bounds, and the time for a distance over that for an entry of a
-# matrix product, per feature or dimension.
-DIMENSIONS = (16, 32, 48, 64, 96, 128, 192)
-DISTANCE_COST = 4.0
 
 
 class Source:
     """Rows of distances among n objects."""
 
-    # Whether the rows are there anyway, so that nobody needs to keep copies.
+    # Whether all rows are in memory, so that copies are pointless.
     stored = False
 
     def __init__(self, n, dtype, n_threads):
         self.n = n
         self.dtype = np.dtype(dtype)
         self.n_threads = n_threads
-        # What the rows of candidates hold: features, norms, slack, squared; see the kernel.
+        # How rows of candidates are encoded: features, norms, slack, squared; see the kernel.
         self.coding = np.empty((0, 0), dtype), np.empty(0, dtype), 0.0, False
         self.block_size = int(
             np.clip(BLOCK_BYTES // (n * self.dtype.itemsize), n_threads, BLOCK_ROWS)
@@ -81,11 +78,11 @@ class Source:
         """Get ready for a search that starts at these medoids and keeps the `depth` nearest."""
 
     def candidates(self, chosen):
-        """Rows that tell, by `coding`, which objects are near to chosen ones."""
+        """Distances from chosen objects to all, or lower bounds of them as `coding` says."""
         return self.rows(chosen)
 
     def bounds(self, near):
-        """What the rows of candidates are compared with to find objects nearer than `near`."""
+        """Thresholds for rows of candidates, to find the objects that are nearer than `near`."""
         return near
 
 
@@ -120,7 +117,7 @@ class Condensed(Source):
 
 
 class Metric(Source):
-    """Distances by any metric of scikit-learn or the user, computed when they are asked for."""
+    """Distances by any metric of scikit-learn or the user, computed on demand."""
 
     def __init__(self, X, metric, metric_params, n_threads):
         super().__init__(X.shape[0], X.dtype, n_threads)
@@ -128,7 +125,7 @@ class Metric(Source):
         self.metric = metric
         self.metric_params = metric_params
         if callable(metric):
-            # Only a few: a call takes long. Two arrays, as one would be taken to be symmetric.
+            # Only a few, as calls are slow; two arrays, since symmetry is assumed for one.
             few = np.linspace(0, self.n - 1, min(self.n, 32)).astype(np.intp)
             self._check_matrix(self._pairwise(self.X[few], self.X[few]))
 
@@ -144,7 +141,7 @@ class Metric(Source):
     def between(self, chosen, others):
         chosen, others = np.asarray(chosen), np.asarray(others)
         D = self._pairwise(self.X[chosen], self.X[others])
-        # Rounding may have left something of the distance of an object to itself.
+        # Rounding may leave a distance of an object to itself.
         D[chosen[:, np.newaxis] == others] = 0
         return D
 
@@ -163,14 +160,10 @@ class Metric(Source):
 
 
 class Euclidean(Source):
-    r"""Euclidean distances, squared or not, of the rows of X.
+    """Euclidean distances, squared or not, of the rows of X.
 
     A search needs to know a distance only if it is less than that of the object to the last of its
-    nearest medoids. With :math:`V` orthonormal, :math:`\rho(x) = \|x - V V^T x\|` and
-    :math:`z(x) = (V^T x, \rho(x))`, the distance of :math:`z(x)` and :math:`z(y)` is a lower bound
-    of that of :math:`x` and :math:`y`, and a good one in few dimensions if :math:`V` has the
-    leading principal directions. So a product of narrow matrices sorts most pairs out, and the
-    distances of the others are computed from all features.
+    nearest medoids. A lower bound sorts most of the others out; see `algorithms.projections`.
     """
 
     def __init__(self, X, squared, n_threads):
@@ -221,18 +214,20 @@ class Euclidean(Source):
 
     @cached_property
     def axes(self):
-        """Leading principal directions; none where few dimensions cannot save much."""
-        n_axes = [r for r in DIMENSIONS if r < min(len(self.sample), self.X.shape[1] // 2)][-1:]
-        if not n_axes:
-            return np.empty((0, self.X.shape[1]))
-        axes = randomized_svd(self.sample, n_axes[0], n_iter=2, random_state=0)[2]
-        return np.linalg.qr(axes.T)[0].T
+        """Leading principal directions."""
+        return leading_axes(self.sample)
 
     def prepare(self, medoids, depth):
         to_medoids = euclidean_distances(self.sample, self.X[medoids] - self.mean, squared=True)
         last = min(depth, len(medoids)) - 1
         reach = np.partition(to_medoids, last)[:, last]
-        n_dimensions = cheapest_dimension(self.sample, self.axes, reach)
+        few = np.linspace(0, len(self.sample) - 1, 32).astype(np.intp)
+
+        def share(n_dimensions):
+            z = coordinates(self.sample, self.axes, n_dimensions)
+            return np.mean(euclidean_distances(z[few], z, squared=True) < reach)
+
+        n_dimensions = cheapest_dimension(self.axes, share)
         if n_dimensions == self.n_dimensions:
             return
         self.n_dimensions = n_dimensions
@@ -261,7 +256,7 @@ class Euclidean(Source):
 
 
 def mirror(D):
-    """Make a square matrix symmetric: (j, i) takes what (i, j) with i < j has.
+    """Make a square matrix symmetric by copying its upper triangle to the lower one.
 
     Libraries round the products (x, y) and (y, x) differently.
     """
@@ -271,8 +266,8 @@ def mirror(D):
 def negated_products(X, Y, out, n_threads):
     """Minus the inner products of the rows of X and of Y.
 
-    The threads are our own: those of BLAS go on spinning, in the way of the kernels' threads. What
-    each computes does not depend on their number.
+    Not by threads of BLAS, which keep spinning and slow the kernels' threads down. The result does
+    not depend on their number.
     """
 
     def compute(begin):
@@ -280,7 +275,7 @@ def negated_products(X, Y, out, n_threads):
         np.matmul(-X[part], Y.T, out=out[part])
 
     begins = range(0, len(X), PRODUCT_ROWS)
-    if len(begins) == 1:  # as in searches that ask for few rows, again and again
+    if len(begins) == 1:  # as in searches that need few rows at a time
         compute(0)
         return
     with ThreadPoolExecutor(n_threads) as pool:
@@ -288,7 +283,7 @@ def negated_products(X, Y, out, n_threads):
 
 
 def exact_euclidean(X, Y, squared, n_threads):
-    """Euclidean distances from differences of the features: those of copies are 0."""
+    """Euclidean distances from differences of the features; 0 for identical rows."""
     out = np.empty((len(X), len(Y)), X.dtype)
     _medoids.euclidean(X, Y, squared, out, n_threads)
     return out
@@ -296,32 +291,6 @@ def exact_euclidean(X, Y, squared, n_threads):
 
 def nearest_center(X, centers, squared, n_threads):
     """Labels and Euclidean distances of the nearest centers."""
-    labels = np.empty(len(X), np.int32)
-    distances = np.empty(len(X), X.dtype)
-    argmin_sqeuclidean(X, centers.astype(X.dtype, copy=False), labels, distances, n_threads)
-    return labels, distances if squared else np.sqrt(distances)
-
-
-def coordinates(centered, axes, n_dimensions):
-    """Coordinates along the first axes and the length of the rest, or all features."""
-    if n_dimensions == centered.shape[1]:
-        return centered
-    leading = centered @ axes[:n_dimensions].T
-    rest = row_norms(centered, squared=True) - row_norms(leading, squared=True)
-    return np.column_stack([leading, np.sqrt(np.maximum(rest, 0))])
-
-
-def cheapest_dimension(centered, axes, reach):
-    """The number of dimensions that leaves least work, estimated from a few pairs of rows.
-
-    `reach` has the squared distances that others have to stay below.
-    """
-    few = np.linspace(0, len(centered) - 1, 32).astype(np.intp)
-    n_features = centered.shape[1]
-
-    def cost(n_dimensions):
-        z = coordinates(centered, axes, n_dimensions)
-        near = euclidean_distances(z[few], z, squared=True) < reach
-        return n_dimensions + DISTANCE_COST * n_features * near.mean()
-
-    return min([n_features, *(r for r in DIMENSIONS if r <= len(axes))], key=cost)
+    centers = centers.astype(X.dtype, copy=False)
+    labels, squares = kmeans.nearest_center(X, centers, n_threads, return_squares=True)
+    return labels, squares if squared else np.sqrt(squares)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from skdeepcluster._sklearn import Interval
-from skdeepcluster.assignment import transport_assign
+from skdeepcluster.assignment import sinkhorn
 from skdeepcluster.base import param
 from skdeepcluster.selfsupervised._base import OnlineBase
 
@@ -132,16 +132,7 @@ class SwAV(OnlineBase):
             _, z = fit.whole_batch(batch, z)
             fit.state.queue[view] = torch.cat([z, queue])[: len(queue)]
             fit.state.n_queued += len(z) if view == self.n_views - 1 else 0
-        # So few numbers are shared out sooner on the CPU, whichever device they come from.
-        plan = transport_assign(
-            -whole.cpu(),
-            reg=self.reg,
-            row_mass=1.0,
-            tol=None,
-            max_iter=self.inner_iter,
-            init="columns",
-        ).plan
-        return plan.to(z.device)[own]
+        return sinkhorn(whole, self.reg, self.inner_iter)[own]
 
     def _hold_prototypes(self, fit, batch):
         if fit.epoch < self.freeze_epochs and not fit.plan.continues:

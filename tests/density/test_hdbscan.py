@@ -522,7 +522,7 @@ def test_graph_of_neighbors():
     graph = sp.csr_array(within)
     sparse = HDBSCAN(10, metric="precomputed").fit(graph)
     assert_allclose(sparse.minimum_spanning_tree_.distance, full.minimum_spanning_tree_.distance)
-    with pytest.raises(ValueError, match="falls into .* parts"):
+    with pytest.raises(ValueError, match="has .* components"):
         HDBSCAN(10, metric="precomputed").fit(sp.csr_array(np.where(distances < 1, distances, 0)))
     assert not hasattr(sparse, "predict") and not hasattr(sparse, "score")
     assert hasattr(full, "predict") and hasattr(HDBSCAN(metric="precomputed"), "predict")

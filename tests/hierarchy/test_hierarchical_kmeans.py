@@ -17,6 +17,7 @@ from sklearn.metrics import euclidean_distances
 from sklearn.preprocessing import normalize
 
 from skdeepcluster import HierarchicalKMeans
+from skdeepcluster.hierarchy._levels import numbers_of_clusters
 
 DIGITS, CLASSES = load_digits(return_X_y=True)
 FITTED = ("labels_per_level_", "centers_per_level_", "parents_", "inertia_per_level_", "n_iter_")
@@ -156,6 +157,7 @@ def test_a_file_is_never_loaded_whole(tmp_path):
 import numpy as np
 from sklearn import config_context
 from skdeepcluster import HierarchicalKMeans
+from skdeepcluster.hierarchy._levels import numbers_of_clusters
 class Watch:
     # The most memory that is no file's, in MiB, whenever a task ends.
     most = 0
@@ -224,7 +226,7 @@ def test_nearest_center_of_the_level_itself():
     "n, numbers", [(1, [1]), (120, [6]), (2000, [100, 25]), (10_000, [500, 125, 32])]
 )
 def test_automatic_numbers(n, numbers):
-    assert HierarchicalKMeans()._numbers_of_clusters(n) == numbers
+    assert numbers_of_clusters("auto", n) == numbers
 
 
 # -------------------------------------------------------------------- what it is for

@@ -12,7 +12,6 @@ from skdeepcluster.medoids._distances import (
     Euclidean,
     Matrix,
     Metric,
-    coordinates,
     mirror,
 )
 
@@ -75,19 +74,6 @@ def test_subsets_have_the_distances_among_them():
         Euclidean(X, False, 1),
     ):
         assert_allclose(source.subset(chosen).D, D[np.ix_(chosen, chosen)], atol=1e-12)
-
-
-@given(seed=st.integers(0, 2**32 - 1), n_dimensions=st.integers(1, 9))
-def test_coordinates_never_stretch(seed, n_dimensions):
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(20, 10)) * rng.uniform(0, 10, 10)
-    axes = np.linalg.qr(rng.normal(size=(10, 10)))[0]
-    Z = coordinates(X, axes, n_dimensions)
-    assert Z.shape == (20, n_dimensions + 1)
-    # Rests come from differences of squares; searches leave room for a part of the norms.
-    room = 1e-7 * np.square(X).sum(axis=1).max()
-    assert np.all(cdist(Z, Z, "sqeuclidean") <= cdist(X, X, "sqeuclidean") + room)
-    assert_allclose(np.linalg.norm(Z, axis=1), np.linalg.norm(X, axis=1))
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
-"""Passes over costs that lie on a device, and the gradient of the doubly stochastic projection."""
+"""Costs of transport on a device, and the passes over them."""
 
 import numpy as np
 import torch
 
-from skdeepcluster.assignment._transport_costs import Costs
+from skdeepcluster.assignment.transport._costs import Costs
 
 
 class DeviceCosts(Costs):
@@ -75,32 +75,3 @@ class DeviceCosts(Costs):
             logs = (g[columns] - cost + potentials[begin:end, None]) / reg
             total = torch.logaddexp(total, logs.logsumexp(0))
         return total.double().cpu().numpy()
-
-
-class DoublyStochastic(torch.autograd.Function):
-    """The doubly stochastic projection of a symmetric matrix, with its exact gradient.
-
-    That all row sums stay 1 says how the potentials move with the matrix: nothing is unrolled, and
-    the gradient takes one linear system.
-    """
-
-    @staticmethod
-    def forward(ctx, similarity, reg, tol, max_iter):
-        from skdeepcluster.assignment._transport import doubly_stochastic
-
-        projection = doubly_stochastic(similarity.detach(), reg=reg, tol=tol, max_iter=max_iter)
-        ctx.save_for_backward(projection)
-        ctx.reg = reg
-        return projection
-
-    @staticmethod
-    def backward(ctx, gradient):
-        (saved,) = ctx.saved_tensors
-        projection = saved.double()
-        direct = gradient.double() * projection / ctx.reg
-        # The eigenvalue -1 belongs to a shift of the potentials that moves nothing.
-        system = projection.clone()
-        system.diagonal().add_(1 + 1e-12)
-        z = torch.linalg.solve(system, direct.sum(0) + direct.sum(1))
-        gradient = direct - z[:, None] * projection
-        return (0.5 * (gradient + gradient.T)).to(saved.dtype), None, None, None

@@ -1,4 +1,7 @@
-"""K-means with many clusters, of rows in memory or on disk."""
+"""K-means with many clusters, of rows in memory or on disk, by bounds of few dimensions.
+
+For few clusters of an embedding in memory, `kmeans` is faster; see there.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
@@ -9,23 +12,21 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.extmath import row_norms
 
 from skdeepcluster._kernels import _kmeans
+from skdeepcluster.algorithms.kmeans import move_to_means
+from skdeepcluster.algorithms.projections import cheapest_dimension, coordinates, leading_axes
 from skdeepcluster.validation import FLOATS, dtype_in_range, rows_of_size_one
 from skdeepcluster.validation._inputs import is_on_disk
 
-# What is read at once from a file, in bytes.
+# Bytes read from a file at once.
 READ_BYTES = 2**26
-# Bounds that are held at once, and of how many centers at most.
+# Bounds held at once, and centers they are computed for at once.
 N_BOUNDS = 2**18
 N_CENTERS = 4096
 # Rows by which the dimensions of bounds are chosen.
 SAMPLE_ROWS = 2000
-# Numbers of dimensions to try, and the time for a distance over that for an entry of a matrix
-# product, per feature or dimension.
-DIMENSIONS = (16, 32, 48, 64, 96, 128)
-DISTANCE_COST = 4.0
-# Features multiplied in a pass over all rows and centers, from which on the choice pays.
+# Multiplications in a pass over all rows and centers above which choosing dimensions pays.
 WORTH_A_CHOICE = 2**30
-# Seeds are chosen among so many rows at least, and among so many for each of them.
+# Seeds are chosen among at least so many rows, and at least so many per seed.
 MIN_SEED_ROWS = 10_000
 SEED_ROWS = 10
 
@@ -36,19 +37,14 @@ def ranges(n, size):
 
 
 def room():
-    """Bytes that may be taken at once."""
+    """Bytes of working memory."""
     return get_config()["working_memory"] * 2**20
 
 
 class Rows:
-    r"""Rows of an array, read in blocks, and bounds of their inner products with centers.
+    """Rows of an array, read in blocks, and bounds of their inner products with centers.
 
-    With :math:`V` orthonormal and :math:`\rho(x) = \|x - V V^T x\|`,
-
-    .. math:: (x, c) \le (V^T x, V^T c) + \rho(x) \rho(c),
-
-    a product of short vectors, and a close bound in few dimensions if :math:`V` has the leading
-    principal directions. Where these are of no help, all features are multiplied.
+    See `projections`. Where few dimensions are of no help, all features are multiplied.
     """
 
     def __init__(self, X, n_threads, *, unit=False, index=None, scale=0.0):
@@ -64,14 +60,14 @@ class Rows:
         sample = self.take(slice(None, None, every))
         self.shift = sample.mean(axis=0, dtype=np.float64).astype(self.dtype)
         self.sample = sample - self.shift
-        # What inner products of rows may lose to rounding, in parts of their lengths.
+        # Relative rounding error of inner products.
         self.slack = (self.shape[1] + 16) * np.finfo(self.dtype).eps
         self.use_dimensions(self.shape[1])
 
     # ---------------------------------------------------------------- reading
 
     def _checked(self, rows):
-        """Rows of the type computed with, contiguous, of unit length if that is asked for."""
+        """Contiguous rows in the type of the computation, scaled to unit length with `unit`."""
         rows = np.ascontiguousarray(rows, self.dtype)
         if not self.unit:
             return rows
@@ -91,8 +87,8 @@ class Rows:
             return self._checked(self.X[chosen])
         return self.X[index]
 
-    def part(self, index):
-        """A part of the rows, which stays on disk if there is no room for it."""
+    def subset(self, index):
+        """A subset of the rows, which stays on disk if it does not fit into working memory."""
         if self.on_disk and len(index) * self.shape[1] * self.dtype.itemsize > room():
             chosen = index if self.index is None else self.index[index]
             return Rows(self.X, self.n_threads, unit=self.unit, index=chosen)
@@ -121,16 +117,7 @@ class Rows:
     @cached_property
     def axes(self):
         """Leading directions; none where few dimensions cannot save much."""
-        usable = [m for m in DIMENSIONS if m < min(len(self.sample), self.shape[1] // 2)]
-        if not usable:
-            return np.empty((0, self.shape[1]), self.dtype)
-        rng = np.random.default_rng(0)
-        axes = rng.standard_normal((self.shape[1], usable[-1]), dtype=self.dtype)
-        for _ in range(2):
-            axes = np.linalg.qr(self.sample.T @ (self.sample @ axes))[0]
-        projected = self.sample @ axes
-        order = np.linalg.eigh(projected.T @ projected)[1][:, ::-1]
-        return np.ascontiguousarray((axes @ order).T)
+        return leading_axes(self.sample)
 
     def use_dimensions(self, n_dimensions):
         if n_dimensions != self.n_dimensions:
@@ -138,7 +125,7 @@ class Rows:
             self.stored = None
 
     def choose_dimensions(self, centers):
-        """Take the number of dimensions that leaves least work with some centers."""
+        """Choose the number of dimensions that leaves least work with these centers."""
         if self.shape[0] * centers.size < WORTH_A_CHOICE:
             return self.use_dimensions(self.shape[1])
         few = self.sample[:: max(1, len(self.sample) // 128)]
@@ -147,25 +134,14 @@ class Rows:
         halves = row_norms(C, squared=True) / 2
         near = (halves - inner).min(axis=1, keepdims=True)
 
-        def cost(m):
+        def share(m):
             y, z = self._leading(few, m), self._leading(C, m)
-            n_near = np.count_nonzero(halves - y @ z.T <= near) / len(few)
-            return m * len(C) + DISTANCE_COST * self.shape[1] * n_near
+            return np.mean(halves - y @ z.T <= near)
 
-        options = [self.shape[1], *(m for m in DIMENSIONS if m <= len(self.axes))]
-        self.use_dimensions(min(options, key=cost))
+        self.use_dimensions(cheapest_dimension(self.axes, share))
 
     def _leading(self, centered, m):
-        """Coordinates along the first axes and the length of the rest, or all features."""
-        if m == self.shape[1]:
-            return centered
-        coordinates = np.empty((len(centered), m + 1), self.dtype)
-        np.matmul(centered, self.axes[:m].T, out=coordinates[:, :m])
-        norms = row_norms(centered, squared=True)
-        rest = norms - row_norms(coordinates[:, :m], squared=True)
-        # Never too short, whatever rounding has done.
-        coordinates[:, m] = np.sqrt(np.maximum(rest, 0) + self.slack * norms)
-        return coordinates
+        return coordinates(centered, self.axes, m, self.slack)
 
     def coordinates(self, rows, block=None):
         """Coordinates of rows and their squared norms."""
@@ -175,7 +151,7 @@ class Rows:
         return self._leading(centered, self.n_dimensions), row_norms(centered, squared=True)
 
     def store_coordinates(self):
-        """Keep the coordinates of all rows, if they are few and take no place to speak of."""
+        """Cache the coordinates of all rows if they have few dimensions and fit into memory."""
         n, m = self.shape[0], self.n_dimensions
         if self.stored is not None or m == self.shape[1]:
             return
@@ -195,9 +171,9 @@ class Rows:
     # ---------------------------------------------------------------- k-means
 
     def nearest(self, centers, labels, distances, sums=None):
-        """The nearest center of each row, which begins with the one known, if any.
+        """Update the nearest center of each row, starting from the known one, if any.
 
-        Returns the numbers of rows of the centers, whose sums it adds to `sums`.
+        With `sums`, the rows of each center are added to it, and their numbers returned.
         """
         centers = np.ascontiguousarray(centers, self.dtype)
         parts = [
@@ -209,7 +185,7 @@ class Rows:
         counts = 0
 
         def work(whole, rows, blocks):
-            """Label blocks of the rows in `whole` as long as there are any."""
+            """Label blocks of the rows in `whole` until none is left."""
             buffer = np.empty(size * min(N_CENTERS, len(centers)), self.dtype)
             for block in blocks:
                 x = rows[block]
@@ -232,7 +208,7 @@ class Rows:
     def _in_threads(self, work, blocks):
         """Let threads take blocks from a list until all are done.
 
-        Not those of OpenMP: those of matrix products and they would wait for each other.
+        Not OpenMP threads: they and those of matrix products would wait for each other.
         """
         blocks = iter(list(blocks))
         if self.n_threads == 1:
@@ -247,7 +223,7 @@ class Rows:
 def seeds(rows, k, rng):
     """Rows drawn one by one, each the best of a few drawn by their squared distance (k-means++).
 
-    Of many rows a part is looked at.
+    Large data is subsampled.
     """
     n, size = rows.shape[0], max(MIN_SEED_ROWS, SEED_ROWS * k)
     X = rows.take(np.sort(rng.choice(n, size, replace=False)) if size < n else slice(None))
@@ -279,7 +255,7 @@ def seeds(rows, k, rng):
 
 
 def fill_empty(rows, centers, labels, distances):
-    """Move centers without rows to the rows that are farthest from their own, one to each.
+    """Move each center without rows to one of the rows farthest from their own centers.
 
     No cluster loses its last row: some stay empty only where all other rows are copies.
 
@@ -319,7 +295,7 @@ def fill_empty(rows, centers, labels, distances):
 
 
 def settle(rows, centers, labels, distances):
-    """Label rows by centers, which stay where they are unless they have no rows; return these."""
+    """Label rows by fixed centers, of which only empty ones move; return the centers."""
     rows.nearest(centers, labels, distances)
     while True:
         centers, moved, _ = fill_empty(rows, centers, labels, distances)
@@ -330,7 +306,7 @@ def settle(rows, centers, labels, distances):
 
 
 def lloyd(rows, centers, max_iter, tol, on_pass=None):
-    """Means of the nearest rows until they rest; one without rows moves to the farthest.
+    """Move centers to the means of their rows until convergence; empty ones to the farthest rows.
 
     Returns centers, labels, squared distances and the number of passes.
     """
@@ -354,14 +330,7 @@ def lloyd(rows, centers, max_iter, tol, on_pass=None):
             np.subtract.at(sums, left, some)
             sums[labels[filled]] = some
             counts = np.bincount(labels, minlength=len(centers))
-        means = sums / np.maximum(counts, 1)[:, np.newaxis]
-        if rows.unit:
-            lengths = np.linalg.norm(means, axis=1, keepdims=True)
-            counts = counts * (lengths[:, 0] > 0)
-            means /= np.where(lengths > 0, lengths, 1)
-        moved = np.where(counts[:, np.newaxis] > 0, means, centers).astype(rows.dtype)
-        movement = np.square(moved.astype(np.float64) - centers).sum()
-        centers = moved
+        centers, movement = move_to_means(centers, sums, counts, rows.dtype, unit=rows.unit)
         stop = on_pass is not None and on_pass(centers)
         if movement <= tol or stop:
             break

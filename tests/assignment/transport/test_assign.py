@@ -1,6 +1,7 @@
 """Entropic transport between rows and clusters."""
 
 import os
+import pickle
 import subprocess
 import sys
 import warnings
@@ -16,8 +17,8 @@ from scipy.special import logsumexp, softmax, xlogy
 from sklearn.exceptions import ConvergenceWarning
 
 from skdeepcluster.assignment import TransportResult, transport_assign
-from skdeepcluster.assignment import _transport_costs as costs_module
-from skdeepcluster.assignment._transport_torch import DeviceCosts
+from skdeepcluster.assignment.transport import _costs as costs_module
+from skdeepcluster.assignment.transport._device_costs import DeviceCosts
 
 KINDS = ["eq", "kl", "ub", "free"]
 # Settings of the methods that the solver stands for.
@@ -653,11 +654,11 @@ def test_similar_rows_end_together():
     assert alone < 0.85 and (together.labels == y).all()
 
 
-def test_indefinite_similarities_are_spoken_of():
+def test_indefinite_similarities_warn():
     # Each row of a pair is pulled to where the other one was.
     cost = np.array([[0.0, 0.1], [0.1, 0.0]] * 3)
     S = np.kron(np.eye(3), [[0, 1], [1, 0]])
-    with pytest.warns(ConvergenceWarning, match="rose|come to rest"):
+    with pytest.warns(ConvergenceWarning, match="rose|did not converge"):
         transport_assign(cost, similarity=S, similarity_weight=2.0, reg=0.01, max_outer_iter=10)
     asked = transport_assign(
         cost, similarity=S, similarity_weight=2.0, reg=0.01, max_outer_iter=7, outer_tol=None
@@ -706,7 +707,7 @@ def test_passes_on_a_device(row, col, monkeypatch):
         blocks = Blocks(torch.as_tensor(costs))
         return DeviceCosts(blocks.block, blocks.shape, blocks.block(0, 1), block_size, name)
 
-    monkeypatch.setattr("skdeepcluster.assignment._transport.costs_of", on_device)
+    monkeypatch.setattr("skdeepcluster.assignment.transport._assign.costs_of", on_device)
     for block_size in (None, 7):
         found = transport_assign(torch.as_tensor(cost), block_size=block_size, **params)
         assert isinstance(found.plan, torch.Tensor)
@@ -798,6 +799,12 @@ def test_importing_the_solver_does_not_import_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_stored_results_of_earlier_versions_are_found():
+    with pytest.warns(FutureWarning, match="is skdeepcluster.assignment.transport now"):
+        found = pickle.loads(b"cskdeepcluster.assignment._transport\nTransportResult\n.")
+    assert found is TransportResult
 
 
 # Several processes.
@@ -939,7 +946,7 @@ def test_bad_kinds_of_input():
         transport_assign(np.zeros((10_001, 2)), rounding="exact")
 
 
-def test_too_few_sweeps_are_spoken_of():
+def test_too_few_sweeps_warn():
     cost = np.random.RandomState(0).uniform(size=(50, 8))
     with pytest.warns(ConvergenceWarning, match="did not converge in 3 sweeps"):
         found = transport_assign(cost, reg=0.01, max_iter=3)

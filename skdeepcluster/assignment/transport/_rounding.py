@@ -3,9 +3,9 @@
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from skdeepcluster.assignment._transport_costs import to_numpy
+from skdeepcluster.assignment.transport._costs import to_numpy
 
-# Rows that an exact assignment, which needs a square matrix, is offered for.
+# An exact assignment needs a square matrix.
 MAX_EXACT_ROWS = 10_000
 
 
@@ -60,10 +60,10 @@ def _exact(costs, room):
 
 
 def _greedy(costs, potentials, asking, room):
-    """In rounds, each row asks for its best column that has room.
+    """In rounds, each row proposes to its best column with free places.
 
-    A column that is asked by more rows than it has room for takes those that would lose most by
-    their next best.
+    A column with more proposals than places accepts the rows that would lose most by their next
+    best.
     """
     labels = np.full(costs.shape[0], -1, dtype=np.int64)
     best, margin = np.zeros_like(labels), np.zeros(costs.shape[0])

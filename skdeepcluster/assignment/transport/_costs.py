@@ -1,4 +1,4 @@
-"""Costs of transport, read by blocks of rows, and the passes that the solver makes over them."""
+"""Costs of transport in memory, read by blocks of rows, and the passes over them."""
 
 import mmap
 import sys
@@ -10,12 +10,10 @@ from skdeepcluster._sklearn import effective_n_threads
 from skdeepcluster.validation._inputs import file_mapping
 
 BLOCK_BYTES = 2**26
-# Column sums below are formed again from logarithms: their terms have begun to vanish.
-TINY = 1e-280
 
 
 def is_tensor(array):
-    """Whether an object is a tensor; asking does not import torch."""
+    """Whether an object is a tensor; does not import torch."""
     return "torch" in sys.modules and isinstance(array, sys.modules["torch"].Tensor)
 
 
@@ -24,32 +22,8 @@ def to_numpy(array):
     return array.detach().cpu().numpy() if is_tensor(array) else np.asarray(array)
 
 
-def costs_of(cost, block_size=None, name="cost"):
-    """The `Costs` of an array, a tensor or a provider of blocks."""
-    if hasattr(cost, "block"):
-        shape, read = tuple(cost.shape), cost.block
-        whole = False
-    else:
-        if not hasattr(cost, "__array__") and not is_tensor(cost):
-            if hasattr(cost, "toarray"):
-                raise TypeError(f"{name} is sparse; a dense array is required: call its toarray()")
-            cost = np.asarray(cost)
-        elif not is_tensor(cost) and not isinstance(cost, np.ndarray):
-            cost = np.asarray(cost)  # a data frame
-        shape, read = tuple(cost.shape), lambda begin, end: cost[begin:end]
-        whole = not _read_only_mapping(cost)
-    if len(shape) != 2 or 0 in shape:
-        raise ValueError(f"{name} must have rows and columns, got an array of shape {shape}")
-    sample = read(0, 1)
-    if is_tensor(sample) and sample.device.type != "cpu":
-        from skdeepcluster.assignment._transport_torch import DeviceCosts
-
-        return DeviceCosts(read, shape, sample, block_size, name)
-    return Costs(read, shape, sample, block_size, name, whole)
-
-
-def _read_only_mapping(array):
-    """The mapped file that an array looks into, unless others may hold changes in memory alone."""
+def read_only_mapping(array):
+    """The memory map behind an array, if it is read-only: no unsaved change can be lost."""
     mapping = file_mapping(array)
     is_ours = mapping is not None and hasattr(mapping, "madvise") and memoryview(mapping).readonly
     return mapping if is_ours else None
@@ -68,7 +42,7 @@ class Costs:
     name : str
         How the user calls the costs.
     whole : bool, default=False
-        Whether all rows are in memory, so that they are one block where no others are asked for.
+        Whether all rows are in memory, and so make one block unless `block_size` is given.
     """
 
     def __init__(self, read, shape, sample, block_size, name, whole=False):
@@ -112,12 +86,12 @@ class Costs:
         return block
 
     def blocks(self):
-        """Triples of first row, end and rows; what was mapped from a file is let go again."""
+        """Triples of first row, end and rows; pages mapped from a file are released after use."""
         for begin in range(0, self.shape[0], self.block_size):
             end = min(begin + self.block_size, self.shape[0])
             block = self.block(begin, end)
             yield begin, end, block
-            mapping = _read_only_mapping(block)
+            mapping = read_only_mapping(block)
             if mapping is not None:
                 mapping.madvise(mmap.MADV_DONTNEED)
 
@@ -136,8 +110,8 @@ class Costs:
     def sums(self, g, reg, mass, rows, evaluate=False, **outputs):
         """Of the plan that g gives: the columns' masses, divided by exp(scale), and scale.
 
-        If asked for, also the scalar product of the rows' masses and potentials. The outputs of the
-        kernel are those of its name.
+        With `evaluate`, also the scalar product of the rows' masses and potentials. `outputs` are
+        those of the kernel of the same name.
         """
         total, scale, value = np.zeros(len(g)), -np.inf, 0.0
         for begin, end, block in self.blocks():
@@ -165,7 +139,7 @@ class Costs:
         return total
 
     def explain(self, virtual, empty_columns=()):
-        """Raise the error that says what is wrong with the costs."""
+        """Raise the error that describes what is wrong with the costs."""
         empty_columns = np.asarray(empty_columns, dtype=int)
         for begin, _, block in self.blocks():
             block = to_numpy(block)
@@ -191,58 +165,3 @@ class Costs:
             f"{self.name} divided by reg exceeds what double precision can hold: rescale "
             f"{self.name}, subtract a constant from it, or raise reg"
         )
-
-
-class Processes:
-    """Sums and maxima over the processes that share the rows; alone, each is the identity.
-
-    Parameters
-    ----------
-    group : torch.distributed.ProcessGroup or None
-    """
-
-    def __init__(self, group):
-        self.group = group
-
-    def _reduce(self, array, operation):
-        array = np.array(array, dtype=np.float64)
-        if self.group is None:
-            return array
-        import torch
-        import torch.distributed as dist
-
-        device = "cuda" if dist.get_backend(self.group) == "nccl" else "cpu"
-        tensor = torch.from_numpy(array).to(device)
-        dist.all_reduce(tensor, getattr(dist.ReduceOp, operation), group=self.group)
-        return tensor.cpu().numpy()
-
-    def sum(self, array):
-        return self._reduce(array, "SUM")
-
-    def max(self, array):
-        return self._reduce(array, "MAX")
-
-
-def log_column_masses(costs, processes, g, reg, mass, rows, **outputs):
-    """Of the plan that g gives: the logarithms of the columns' masses, and `Costs.sums`'s value."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        sums, scale, value = costs.sums(g, reg, mass, rows, **outputs)
-        if not rows.exact:
-            highest = processes.max(scale)
-            sums, scale = sums * np.exp(scale - highest), highest
-    *sums, value = processes.sum(np.append(sums, value))
-    sums = np.array(sums)
-    if not np.isfinite(sums).all():
-        costs.explain(virtual=len(g) > costs.shape[1])
-    with np.errstate(divide="ignore"):
-        logs = np.log(sums) + scale
-    (lost,) = np.nonzero((sums < TINY) & np.isfinite(g))
-    if len(lost):
-        potentials = costs.empty(costs.shape[0])
-        costs.sums(g, reg, mass, rows, potentials=potentials)
-        local = costs.log_sums(g, reg, potentials, lost)
-        highest = processes.max(local)
-        if not np.isfinite(highest).all():
-            costs.explain(False, lost[~np.isfinite(highest)])
-        logs[lost] = highest + np.log(processes.sum(np.exp(local - highest)))
-    return logs, float(value)

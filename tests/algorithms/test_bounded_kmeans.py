@@ -13,8 +13,9 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 
-from skdeepcluster.hierarchy import _kmeans as module
-from skdeepcluster.hierarchy._kmeans import Rows, lloyd, seeds
+from skdeepcluster.algorithms import bounded_kmeans as module
+from skdeepcluster.algorithms.bounded_kmeans import Rows, lloyd, seeds
+from skdeepcluster.algorithms.projections import DIMENSIONS
 
 DIGITS = load_digits().data
 DTYPES = [np.float32, np.float64]
@@ -60,7 +61,7 @@ def test_nearest_equals_reference(seed, n, k, d, dtype, decay):
     X, centers = (np.round(rng.normal(size=(m, d)) * scales).astype(dtype) for m in (n, k))
     expected = cdist(X, centers, "sqeuclidean")
     rows = Rows(X, 2)
-    for n_dimensions in [d, *(m for m in module.DIMENSIONS if m <= len(rows.axes))]:
+    for n_dimensions in [d, *(m for m in DIMENSIONS if m <= len(rows.axes))]:
         rows.use_dimensions(n_dimensions)
         labels, distances = nearest(rows, centers)
         assert_array_equal(labels, expected.argmin(axis=1))
@@ -192,7 +193,7 @@ def test_rows_on_disk(tmp_path, monkeypatch, dtype, unit):
 
     chosen = np.arange(5, len(X), 2)
     with config_context(working_memory=0):
-        part = rows.part(chosen).part(np.arange(3, 700))
+        part = rows.subset(chosen).subset(np.arange(3, 700))
         found = lloyd(part, DIGITS[:20] / 20, 10, 0.0)
     assert max(largest) < 600  # never all of them
     expected = lloyd(Rows(X[chosen[3:700]], 1, unit=unit), DIGITS[:20] / 20, 10, 0.0)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 
 from skdeepcluster.assignment import doubly_stochastic, transport_assign
-from skdeepcluster.assignment._transport_torch import DeviceCosts
+from skdeepcluster.assignment.transport._device_costs import DeviceCosts
 
 
 def gram(m, seed=0, d=8):
@@ -86,7 +86,7 @@ def test_kinds_of_arrays(monkeypatch):
 
         return DeviceCosts(read, tuple(cost.shape), read(0, 1), block_size, name)
 
-    monkeypatch.setattr("skdeepcluster.assignment._transport.costs_of", on_device)
+    monkeypatch.setattr("skdeepcluster.assignment.transport._doubly_stochastic.costs_of", on_device)
     found = doubly_stochastic(torch.from_numpy(G))
     np.testing.assert_allclose(found.numpy(), expected, atol=1e-9)
 
@@ -108,7 +108,7 @@ def test_bad_input(G, params, message):
         doubly_stochastic(G, **params)
 
 
-def test_too_few_sweeps_are_spoken_of():
+def test_too_few_sweeps_warn():
     with pytest.warns(ConvergenceWarning, match="did not converge in 2 sweeps"):
         doubly_stochastic(gram(30), reg=0.1, max_iter=2)
 
