@@ -25,7 +25,11 @@ _METHODS = {
     },
     "density": {"hdbscan": ["HDBSCAN"]},
     "explain": {"hamiltonian_cycle": ["HamiltonianCycleMap"]},
-    "graph": {"degree_linkage": ["GraphDegreeLinkage"]},
+    "graph": {
+        "degree_linkage": ["GraphDegreeLinkage"],
+        "neighbor_clusterer": ["NeighborClusterer"],
+        "neighbor_layout": ["NeighborLayout"],
+    },
     "hierarchy": {
         "hierarchical_kmeans": ["HierarchicalKMeans"],
         "_sampling": ["balanced_sample"],

@@ -14,7 +14,7 @@ from sklearn.utils.extmath import row_norms
 from skdeepcluster._kernels import _kmeans
 from skdeepcluster.algorithms.kmeans import move_to_means
 from skdeepcluster.algorithms.projections import cheapest_dimension, coordinates, leading_axes
-from skdeepcluster.validation import FLOATS, dtype_in_range, rows_of_size_one
+from skdeepcluster.validation import FLOATS, dtype_in_range, unit_rows
 from skdeepcluster.validation._inputs import is_on_disk
 
 # Bytes read from a file at once.
@@ -69,16 +69,7 @@ class Rows:
     def _checked(self, rows):
         """Contiguous rows in the type of the computation, scaled to unit length with `unit`."""
         rows = np.ascontiguousarray(rows, self.dtype)
-        if not self.unit:
-            return rows
-        rows = rows_of_size_one(rows)
-        norms = np.sqrt(row_norms(rows.astype(np.float64, copy=False), squared=True))
-        if not norms.all():
-            raise ValueError(
-                "X has rows of zeros, which have no direction. Remove them or use "
-                'metric="euclidean".'
-            )
-        return (rows / norms[:, np.newaxis]).astype(self.dtype, copy=False)
+        return unit_rows(rows) if self.unit else rows
 
     def take(self, index):
         """Some rows, in memory unless they are a range of an array."""

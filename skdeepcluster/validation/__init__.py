@@ -17,6 +17,7 @@ from skdeepcluster.validation._ranges import (
     rows_of_size_one,
     scaled_to_range,
     times_power_of_two,
+    unit_rows,
 )
 from skdeepcluster.validation._rows import (
     FLOATS,
@@ -47,4 +48,5 @@ __all__ = [
     "rows_of_size_one",
     "scaled_to_range",
     "times_power_of_two",
+    "unit_rows",
 ]

@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
+from sklearn.utils.extmath import row_norms
 
 # Squares of differences between values of these sizes fit float32.
 FLOAT32_RANGE = 1e-15, 1e15
@@ -110,3 +111,20 @@ def rows_of_size_one(X):
     X = csr_array(X, copy=True)
     X.data = np.ldexp(X.data, -np.repeat(exponents, np.diff(X.indptr)))
     return X
+
+
+def unit_rows(X):
+    """Dense rows divided by their lengths, in their own dtype.
+
+    Raises
+    ------
+    ValueError
+        If a row is zero.
+    """
+    X = rows_of_size_one(X)
+    norms = np.sqrt(row_norms(X.astype(np.float64, copy=False), squared=True))
+    if not norms.all():
+        raise ValueError(
+            'X has rows of zeros, which have no direction. Remove them or use metric="euclidean".'
+        )
+    return (X / norms[:, np.newaxis]).astype(X.dtype, copy=False)

@@ -1,0 +1,108 @@
+"""NeighborClusterer's read-outs beside k-means, a cut of the raw rows, and umap-learn + k-means.
+
+python benchmarks/bench_neighbor_clusterer.py [--sets NAME ...] [--seeds 3]
+
+umap-learn is left out where it is not installed: pip install umap-learn. Tables are standardized,
+cell counts are made to logarithms of shares, texts are 100 directions of tf-idf.
+"""
+
+import argparse
+import gzip
+import time
+
+import numpy as np
+from _common import DATA, Table, load, peer, scores
+from scipy.sparse import csr_matrix
+from sklearn.cluster import KMeans
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import StandardScaler, normalize
+
+from skdeepcluster import NeighborClusterer
+from skdeepcluster.algorithms.spectral import landmark_spectral
+
+IMAGES = ("digits", "usps", "mnist")
+TABLES = ("ctg", "segment", "mice_protein")
+TEXTS = ("bbc_news", "m10", "searchsnippets", "stackoverflow")
+OTHERS = ("movement_libras", "features_cifar10_test", "leaves100_multiview", "stickfigures")
+NAMES = (*IMAGES, *TABLES, *OTHERS, "scrna_worm_neuron", *TEXTS)
+
+
+def read(name):
+    """Rows and labels of a set, or None where it is absent."""
+    if name in IMAGES:
+        return load(name, 10_000 if name == "mnist" else None)
+    if name in TEXTS:
+        return texts(DATA / f"{name}.tsv.gz")
+    path = DATA / f"{name}.npz"
+    if not path.exists():
+        print(f"{name} is left out: {path} is not there.")
+        return None
+    with np.load(path) as archive:
+        data = dict(archive)
+    y = data["y"] if data["y"].ndim == 1 else data["y"][:, 0]
+    if name == "scrna_worm_neuron":
+        parts = data["X_data"], data["X_indices"], data["X_indptr"]
+        X = csr_matrix(parts, shape=data["X_shape"]).toarray().astype(np.float32)
+        sums = X.sum(axis=1, keepdims=True)
+        return np.log1p(X / np.maximum(sums, 1) * np.median(sums)), y
+    X = data["X"] if "X" in data else data["X_0"]
+    X = X.reshape(len(X), -1).astype(np.float32)
+    return (StandardScaler().fit_transform(X) if name in TABLES else X), y
+
+
+def texts(path):
+    if not path.exists():
+        print(f"{path.name} is left out: {path} is not there.")
+        return None
+    with gzip.open(path, "rt") as file:
+        lines = [line.rstrip("\n").split("\t", 1) for line in file]
+    counts = TfidfVectorizer(min_df=3, sublinear_tf=True, stop_words="english")
+    X = counts.fit_transform([text for _, text in lines])
+    X = TruncatedSVD(100, random_state=0).fit_transform(X)
+    y = np.unique([label for label, _ in lines], return_inverse=True)[1]
+    return normalize(X).astype(np.float32), y
+
+
+def methods(umap):
+    found = {
+        "k-means": lambda X, k, seed: KMeans(k, n_init=10, random_state=seed).fit_predict(X),
+        "cut of the rows": lambda X, k, seed: landmark_spectral(X, k, seed=seed),
+    }
+    for read_out in ("cut", "k-means", "linkage"):
+        found[f"NeighborClusterer, {read_out}"] = lambda X, k, seed, read_out=read_out: (
+            NeighborClusterer(k, read_out=read_out, random_state=seed).fit_predict(X)
+        )
+    if umap is not None:
+
+        def umap_kmeans(X, k, seed):
+            layout = umap.UMAP(n_components=10, min_dist=0, random_state=seed, n_jobs=1)
+            return KMeans(k, n_init=10, random_state=seed).fit_predict(layout.fit_transform(X))
+
+        found["umap-learn, k-means"] = umap_kmeans
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sets", nargs="+", choices=NAMES, default=NAMES)
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args()
+    known = methods(peer("umap"))
+    table = Table(data="", method="", seed="d", accuracy=".3f", NMI=".3f", ARI=".3f", seconds=".2f")
+    for name in options.sets:
+        data = read(name)
+        if data is None:
+            continue
+        X, y = data
+        n_clusters = len(np.unique(y))
+        for who, method in known.items():
+            for seed in range(options.seeds):
+                start = time.perf_counter()
+                labels = method(X, n_clusters, seed)
+                seconds = time.perf_counter() - start
+                table.row(name, who, seed, *scores(y, labels), seconds)
+
+
+if __name__ == "__main__":
+    main()

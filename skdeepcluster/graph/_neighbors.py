@@ -1,0 +1,120 @@
+"""What estimators over a graph of nearest neighbors share: parameters, search and layout."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from skdeepcluster._sklearn import Interval, StrOptions
+from skdeepcluster.algorithms.layouts import (
+    MAX_COMPONENTS,
+    fuzzy_graph,
+    graph_layout,
+    start_of_layout,
+)
+from skdeepcluster.algorithms.neighbor_search import NeighborSearch, principal_axes
+from skdeepcluster.base import ThreadsMixin, param, parameters
+from skdeepcluster.validation import check_rows, largest_value, scaled_to_range, unit_rows
+
+# Epochs of a layout of up to so many rows, and of more, as in UMAP.
+MANY_ROWS, EPOCHS, EPOCHS_OF_MANY = 10_000, 500, 200
+# New rows may be so many times farther than the farthest training row; beyond, they are moved
+# nearer along their direction, so that squares of distances do not overflow.
+FAR = 2.0**40
+
+
+@parameters
+class NeighborGraphMixin(ThreadsMixin):
+    """A graph of nearest neighbors and a layout of it.
+
+    Parameters
+    ----------
+    n_components : int, default=10
+        Number of dimensions of the layout, at most 16.
+
+    n_neighbors : int, default=15
+        Number of neighbors of each row in the graph, without itself; all other rows, if there are
+        fewer.
+
+    metric : {"euclidean", "cosine"}, default="euclidean"
+        Distance of rows. "cosine" is the Euclidean distance of rows of length one.
+
+    min_dist : float, default=0.0
+        Distance in the layout up to which similar rows need not come nearer, in units in which
+        similarities fall off by a factor e. 0 lets clusters be dense; UMAP's default of 0.1 is for
+        pictures.
+
+    n_epochs : int, default=None
+        Number of passes over the edges of the graph; None means 500 for up to 10,000 rows and 200
+        for more.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the search for neighbors of more than 4,096 rows, and the layout. The result is
+        the same for any number of threads.
+
+    Attributes
+    ----------
+    distances_ : ndarray of shape (n_samples, n_neighbors)
+        Distances of each training row to its neighbors, increasing.
+
+    indices_ : ndarray of shape (n_samples, n_neighbors)
+        Indices of the neighbors.
+
+    graph_ : sparse array of shape (n_samples, n_samples)
+        Weights of the undirected edges, from 0 to 1.
+    """
+
+    n_components: int = param(10, Interval(Integral, 1, MAX_COMPONENTS, closed="both"))
+    n_neighbors: int = param(15, Interval(Integral, 1, None, closed="left"))
+    metric: str = param("euclidean", StrOptions({"euclidean", "cosine"}))
+    min_dist: float = param(0.0, Interval(Real, 0, 3, closed="left"))
+    n_epochs: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
+    random_state: int | np.random.RandomState | None = param(None, "random_state")
+
+    def _fit_graph(self, X):
+        """Search the neighbors of training rows, and weigh the edges to them.
+
+        Returns
+        -------
+        rng : np.random.Generator
+            For all that follows.
+        """
+        X = check_rows(self, X, reset=True, accept_sparse=False, ensure_min_samples=2)
+        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+        X, self._unit = (unit_rows(X), 1.0) if self.metric == "cosine" else scaled_to_range(X)
+        n_neighbors = min(self.n_neighbors, len(X) - 1)
+        n_threads = self._n_threads()
+        self._search = NeighborSearch(X, int(rng.integers(2**31)), n_threads)
+        distances, self.indices_ = self._search.neighbors(n_neighbors)
+        self.graph_ = fuzzy_graph(distances, self.indices_, n_threads)
+        self.distances_ = distances * distances.dtype.type(self._unit)
+        return rng
+
+    def _layout(self, rng):
+        """Places of the training rows."""
+        X = self._search.X
+        mean, axes, _, _ = principal_axes(X, self.n_components, rng)
+        start = start_of_layout((X - mean) @ axes.T, self.n_components, rng)
+        return graph_layout(
+            self.graph_,
+            start,
+            n_epochs=self.n_epochs or (EPOCHS if len(X) <= MANY_ROWS else EPOCHS_OF_MANY),
+            min_dist=self.min_dist,
+            seed=int(rng.integers(2**31)),
+            n_threads=self._n_threads(),
+        )
+
+    def _query(self, X):
+        """Distances, in the units of the search, and indices of the neighbors of new rows."""
+        search = self._search
+        X = check_rows(self, X, reset=False, accept_sparse=False, dtype=search.X.dtype)
+        if self.metric == "cosine":
+            X = unit_rows(X)
+        else:
+            X = X / X.dtype.type(self._unit)
+            limit = FAR * max(largest_value(search.X), np.finfo(X.dtype).tiny)
+            size = np.abs(X).max(axis=1, keepdims=True)
+            X = np.where(size > limit, X * (limit / np.maximum(size, limit)), X)
+        search.n_threads = self._n_threads()
+        n_neighbors = self.indices_.shape[1]
+        return search.query(np.ascontiguousarray(X, search.X.dtype), n_neighbors)
