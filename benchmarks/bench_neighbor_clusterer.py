@@ -12,7 +12,6 @@ import time
 
 import numpy as np
 from _common import DATA, Table, load, peer, scores
-from scipy.sparse import csr_matrix
 from sklearn.cluster import KMeans
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -42,8 +41,7 @@ def read(name):
         data = dict(archive)
     y = data["y"] if data["y"].ndim == 1 else data["y"][:, 0]
     if name == "scrna_worm_neuron":
-        parts = data["X_data"], data["X_indices"], data["X_indptr"]
-        X = csr_matrix(parts, shape=data["X_shape"]).toarray().astype(np.float32)
+        X = data["X"].astype(np.float32)
         sums = X.sum(axis=1, keepdims=True)
         return np.log1p(X / np.maximum(sums, 1) * np.median(sums)), y
     X = data["X"] if "X" in data else data["X_0"]
@@ -69,7 +67,7 @@ def methods(umap):
         "k-means": lambda X, k, seed: KMeans(k, n_init=10, random_state=seed).fit_predict(X),
         "cut of the rows": lambda X, k, seed: landmark_spectral(X, k, seed=seed),
     }
-    for read_out in ("cut", "k-means", "linkage"):
+    for read_out in ("auto", "cut", "k-means", "linkage"):
         found[f"NeighborClusterer, {read_out}"] = lambda X, k, seed, read_out=read_out: (
             NeighborClusterer(k, read_out=read_out, random_state=seed).fit_predict(X)
         )

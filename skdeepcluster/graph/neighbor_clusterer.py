@@ -14,42 +14,81 @@ from skdeepcluster.algorithms.spectral import landmark_spectral
 from skdeepcluster.base import Clusterer, param
 from skdeepcluster.graph._neighbors import NeighborGraphMixin
 
-# K-means starts, of which the best counts.
-N_STARTS = 10
+# In the order in which one of equal modularity is kept.
+READ_OUTS = ("k-means", "cut", "linkage", "rows")
+OF_LAYOUT = {"k-means", "cut"}
+# K-means starts, of which the best counts, in the layout and of the rows.
+N_STARTS, N_STARTS_OF_ROWS = 10, 3
+
+
+def modularity(graph, labels):
+    """Share of the weights within clusters less what would be expected without clusters.
+
+    Parameters
+    ----------
+    graph : csr_array of shape (n, n)
+        Symmetric weights, not all zero.
+    labels : (n,) array of int
+
+    Returns
+    -------
+    modularity : float
+        Less than 1.
+    """
+    edges = graph.tocoo()
+    rows, columns = edges.coords
+    total = edges.data.sum(dtype=np.float64)
+    inside = edges.data[labels[rows] == labels[columns]].sum(dtype=np.float64)
+    volumes = np.bincount(labels[rows], edges.data)
+    return float(inside / total - np.square(volumes / total).sum())
 
 
 class NeighborClusterer(NeighborGraphMixin, Clusterer):
     r"""Clusters by nearest neighbors: a graph of them, a layout of the graph, and a cut of it.
 
-    Rows are placed in few dimensions such that rows with edges between them come near each other
-    and others stay apart, as in :class:`NeighborLayout`. The places are then clustered:
+    Each row has edges to its nearest neighbors, weighted as in :class:`NeighborLayout`. Rows are
+    placed in few dimensions such that those with edges between them come near each other and others
+    stay apart. Clusters are read out in one of several ways, or in all of them, of which the one
+    with the largest modularity on the graph is kept,
 
-    - "cut": by the normalized cut of landmarks in the layout,
+    .. math:: Q = \sum_c \left( \frac{w(c, c)}{w} - \frac{w(c)^2}{w^2} \right),
 
-      .. math:: \min \sum_c \frac{\mathrm{cut}(c, \bar c)}{\mathrm{vol}(c)},
-
-      which keeps islands of any shape and size whole;
-    - "k-means": by k-means in the layout, for clusters of similar extent;
-    - "linkage": without a layout, by merging clusters of the graph as :class:`GraphDegreeLinkage`
-      does.
+    where :math:`w(c, c)` is the weight of the edges within a cluster, :math:`w(c)` that of all
+    edges of its rows and :math:`w` the total, each edge counted from both of its ends.
 
     Use it for images, embeddings and other rows with many features whose clusters are curved, where
-    k-means on the rows cuts through them; it needs seconds where a network needs minutes. No
-    read-out is best for all data. Where clusters are round k-means on the rows is as good, and a
-    layout makes islands even of rows without clusters.
+    k-means cuts through them; it needs seconds where a network needs minutes. A layout makes
+    islands even of rows without clusters, so that clusters are found is no proof of them.
 
     Parameters
     ----------
     n_clusters : int, default=8
         Number of clusters.
 
-    read_out : {"cut", "k-means", "linkage"}, default="cut"
-        How the graph is clustered.
+    read_out : {"auto", "cut", "k-means", "linkage", "rows"}, default="auto"
+        How clusters are found.
+
+        - "auto": in all ways below; the one with the largest modularity is kept.
+        - "cut": normalized cut of landmarks in the layout, which keeps islands of any shape and
+          size whole. If there are more islands than clusters, it may put most of them together.
+        - "k-means": k-means in the layout, for clusters of similar extent.
+        - "linkage": merges of clusters of the graph as in :class:`GraphDegreeLinkage`; it needs no
+          layout.
+        - "rows": k-means on the rows themselves, for compact clusters; it needs no layout.
 
     Attributes
     ----------
     embedding_ : ndarray of shape (n_samples, n_components) or None
-        The layout of the training rows; None with ``read_out="linkage"``.
+        The layout of the training rows; None if the read-out needs none.
+
+    read_out_ : str
+        The read-out of `labels_`.
+
+    candidates_ : dict of str to ndarray of shape (n_samples,)
+        Labels by each read-out that was tried.
+
+    modularities_ : dict of str to float
+        Their modularities. If the two largest are close, look at both.
 
     probabilities_ : ndarray of shape (n_samples,)
         Share of the weights of each training row's edges that lead into its own cluster: near 1
@@ -64,8 +103,11 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
     Notes
     -----
     The layout's objective, and the search for neighbors, are described in :class:`NeighborLayout`.
-    Cutting the layout of a neighbor graph instead of the graph itself is what many do with UMAP
-    [1]_ and k-means.
+    K-means in the layout is what many do with UMAP [1]_.
+
+    That a read-out has the largest modularity does not make it the best: modularity favors clusters
+    of similar size, and knows the graph only. ``benchmarks/bench_neighbor_clusterer.py`` compares
+    the read-outs on labeled sets.
 
     References
     ----------
@@ -86,7 +128,7 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
     """
 
     n_clusters: int = param(8, Interval(Integral, 1, None, closed="left"), positional=True)
-    read_out: str = param("cut", StrOptions({"cut", "k-means", "linkage"}))
+    read_out: str = param("auto", StrOptions({"auto", *READ_OUTS}))
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
@@ -102,10 +144,15 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
             n, k = len(self.indices_), self.n_clusters
             if n < k:
                 raise ValueError(f"n_samples={n} should be >= n_clusters={k}.")
-            self.embedding_ = None
-            if self.read_out != "linkage":
-                self.embedding_ = self._layout(rng)
-            self.labels_ = self._read_out(k, int(rng.integers(2**31))).astype(np.int32)
+            seed = int(rng.integers(2**31))
+            tried = READ_OUTS if self.read_out == "auto" else (self.read_out,)
+            self.embedding_ = self._layout(rng) if OF_LAYOUT.intersection(tried) else None
+            self.candidates_ = {name: self._read_out(name, seed) for name in tried}
+        self.modularities_ = {
+            name: modularity(self.graph_, labels) for name, labels in self.candidates_.items()
+        }
+        self.read_out_ = max(self.modularities_, key=self.modularities_.get)
+        self.labels_ = self.candidates_[self.read_out_]
         edges = self.graph_.tocoo()
         rows, columns = edges.coords
         within = self.labels_[rows] == self.labels_[columns]
@@ -113,12 +160,21 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
         self.probabilities_ = inside / np.bincount(rows, edges.data, minlength=n)
         return self
 
-    def _read_out(self, k, seed):
+    def _read_out(self, name, seed):
         """Labels of the training rows."""
-        if self.read_out == "cut":
-            return landmark_spectral(self.embedding_, k, seed=seed)
-        if self.read_out == "k-means":
-            return kmeans(self.embedding_, k, n_init=N_STARTS, seed=seed)[1]
+        k = self.n_clusters
+        if name == "cut":
+            labels = landmark_spectral(self.embedding_, k, seed=seed)
+        elif name == "k-means":
+            labels = kmeans(self.embedding_, k, n_init=N_STARTS, seed=seed)[1]
+        elif name == "rows":
+            labels = kmeans(self._search.X, k, n_init=N_STARTS_OF_ROWS, seed=seed)[1]
+        else:
+            labels = self._linkage(k)
+        return labels.astype(np.int32)
+
+    def _linkage(self, k):
+        """Labels by the degrees of the directed graph."""
         if k == 1:
             return np.zeros(len(self.indices_))
         n, n_neighbors = self.indices_.shape

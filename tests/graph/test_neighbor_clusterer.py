@@ -1,0 +1,198 @@
+"""NeighborClusterer and NeighborLayout: clusters of real rows, new rows, seeds and sizes."""
+
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_digits, make_circles, make_moons
+from sklearn.manifold import trustworthiness
+from sklearn.metrics import adjusted_rand_score
+
+from skdeepcluster import NeighborClusterer, NeighborLayout
+from skdeepcluster.algorithms import layouts
+from skdeepcluster.algorithms.layouts import fuzzy_graph, similarity_curve, start_of_layout
+from skdeepcluster.metrics import clustering_accuracy
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_digits(return_X_y=True)
+
+
+@pytest.fixture(scope="module")
+def fitted(digits):
+    return NeighborClusterer(10, random_state=0).fit(digits[0])
+
+
+def test_digits_are_found_far_better_than_by_k_means(digits, fitted):
+    X, y = digits
+    k_means = clustering_accuracy(y, KMeans(10, n_init=3, random_state=0).fit_predict(X))
+    assert clustering_accuracy(y, fitted.labels_) > max(0.9, k_means + 0.08)
+    assert clustering_accuracy(y, fitted.candidates_["cut"]) > 0.9
+    assert clustering_accuracy(y, fitted.candidates_["k-means"]) > 0.86
+
+
+def test_without_epochs_digits_are_not_found(digits, monkeypatch):
+    # The start of the layout is what is left: its clusters are those of principal components.
+    X, y = digits
+    monkeypatch.setattr(layouts, "run_epochs", lambda *args: None)
+    for read_out, most in [("cut", 0.87), ("k-means", 0.83)]:
+        model = NeighborClusterer(10, read_out=read_out, random_state=0).fit(X)
+        assert clustering_accuracy(y, model.labels_) < most
+
+
+@pytest.mark.parametrize("read_out", ["cut", "k-means", "linkage", "rows"])
+def test_a_single_read_out_is_that_of_the_candidates(digits, fitted, read_out):
+    X, y = digits
+    model = NeighborClusterer(10, read_out=read_out, random_state=0).fit(X)
+    assert list(model.candidates_) == [read_out] == [model.read_out_]
+    assert np.array_equal(model.labels_, fitted.candidates_[read_out])
+    assert clustering_accuracy(y, model.labels_) > (0.75 if read_out == "rows" else 0.85)
+    assert (model.embedding_ is None) == (read_out in ("linkage", "rows"))
+
+
+def test_the_largest_modularity_is_kept(fitted):
+    assert fitted.modularities_[fitted.read_out_] == max(fitted.modularities_.values())
+    assert np.array_equal(fitted.labels_, fitted.candidates_[fitted.read_out_])
+    for name, labels in fitted.candidates_.items():
+        assert fitted.modularities_[name] == pytest.approx(
+            modularity_by_matrix(fitted.graph_, labels), rel=1e-5
+        )
+
+
+def modularity_by_matrix(graph, labels):
+    """By the matrix of weights less those expected."""
+    W = graph.toarray().astype(float)
+    degrees = W.sum(axis=1)
+    expected = np.outer(degrees, degrees) / degrees.sum()
+    return ((W - expected) * (labels[:, None] == labels)).sum() / degrees.sum()
+
+
+@pytest.mark.parametrize("make", [make_moons, make_circles])
+def test_shapes(make):
+    X, y = make(
+        600, noise=0.04, random_state=0, **({"factor": 0.4} if make is make_circles else {})
+    )
+    model = NeighborClusterer(2, random_state=0).fit(X)
+    assert adjusted_rand_score(y, model.labels_) == 1
+    # By rows, and by a cut of more islands than clusters, they are not found.
+    assert model.read_out_ in ("k-means", "linkage")
+    assert adjusted_rand_score(y, model.candidates_["rows"]) < 0.5
+
+
+def test_any_number_of_threads_gives_the_same(digits):
+    X = digits[0][:500]
+    one = NeighborClusterer(10, n_epochs=50, random_state=0, n_jobs=1).fit(X)
+    for n_jobs in (2, 3):
+        other = NeighborClusterer(10, n_epochs=50, random_state=0, n_jobs=n_jobs).fit(X)
+        assert np.array_equal(one.embedding_, other.embedding_)
+        assert np.array_equal(one.labels_, other.labels_)
+
+
+def test_new_rows_get_the_clusters_of_their_neighbors(digits):
+    X, y = digits
+    model = NeighborClusterer(10, random_state=0).fit(X[:1200])
+    fitted = clustering_accuracy(y[:1200], model.labels_)
+    assert clustering_accuracy(y[1200:], model.predict(X[1200:])) > fitted - 0.03
+    proba = model.predict_proba(X[1200:])
+    np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-6)
+    assert np.array_equal(model.predict(X[:1200]), model.labels_)
+
+
+def test_rows_far_away_get_an_answer(digits, fitted):
+    X = digits[0]
+    for size in (1e10, 1e30, 1e300):
+        proba = fitted.predict_proba(X[:20] * size)
+        assert np.isfinite(proba).all()
+
+
+def test_sure_rows_are_right_more_often(digits, fitted):
+    X, y = digits
+    # The digit that most of a cluster are.
+    digit = np.array([np.bincount(y[fitted.labels_ == c]).argmax() for c in range(10)])
+    right = digit[fitted.labels_] == y
+    sure = fitted.probabilities_ > 0.9
+    assert right[sure].mean() > right[~sure].mean() + 0.1
+    assert fitted.probabilities_.min() >= 0
+    assert fitted.probabilities_.max() <= 1
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-3, 1e15])
+def test_units_are_of_no_matter(digits, scale):
+    X = digits[0][:300].astype(np.float32)
+    settings = {"n_clusters": 10, "n_epochs": 20, "random_state": 0}
+    power = np.float32(2.0 ** np.round(np.log2(scale)))
+    one, other = NeighborClusterer(**settings).fit(X), NeighborClusterer(**settings).fit(X * power)
+    assert np.array_equal(one.labels_, other.labels_)
+    np.testing.assert_allclose(other.distances_, one.distances_ * power, rtol=1e-6)
+
+
+def test_cosine_is_the_distance_of_directions(digits):
+    X = digits[0][:300] + 1
+    lengths = np.random.default_rng(0).uniform(0.1, 10, (300, 1))
+    settings = {"metric": "cosine", "n_epochs": 20, "random_state": 0}
+    one = NeighborClusterer(10, **settings).fit(X)
+    other = NeighborClusterer(10, **settings).fit(X * lengths)
+    assert adjusted_rand_score(one.labels_, other.labels_) > 0.9
+    assert np.array_equal(one.predict(X[:5] * 7), one.labels_[:5])
+    with pytest.raises(ValueError, match="rows of zeros"):
+        NeighborClusterer(2, metric="cosine").fit(np.vstack([X, np.zeros_like(X[:1])]))
+
+
+def test_copies_and_constant_rows():
+    X = np.repeat(np.arange(4.0)[:, np.newaxis] * 10, 25, axis=0)
+    model = NeighborClusterer(4, random_state=0).fit(X)
+    assert adjusted_rand_score(np.repeat(np.arange(4), 25), model.labels_) == 1
+    for read_out in ("cut", "k-means", "linkage", "rows"):
+        model = NeighborClusterer(2, read_out=read_out, random_state=0).fit(np.ones((40, 3)))
+        assert set(model.labels_) <= {0, 1}
+
+
+def test_fewer_rows_than_neighbors_or_clusters():
+    X = np.array([[0.0], [1], [10], [11]])
+    model = NeighborClusterer(2, random_state=0).fit(X)
+    assert model.indices_.shape == (4, 3)
+    with pytest.raises(ValueError, match="n_samples=4 should be >= n_clusters=5"):
+        NeighborClusterer(5).fit(X)
+
+
+def test_a_layout_keeps_neighbors_and_new_rows_are_among_theirs(digits):
+    X = digits[0]
+    model = NeighborLayout(n_components=2, random_state=0).fit(X[:1400])
+    assert trustworthiness(X[:1400], model.embedding_, n_neighbors=15) > 0.97
+    assert np.array_equal(model.transform(X[:1400]), model.embedding_)
+    both = np.vstack([model.embedding_, model.transform(X[1400:])])
+    assert trustworthiness(X, both, n_neighbors=15) > 0.96
+
+
+def test_weights_are_symmetric_and_at_most_one(digits):
+    model = NeighborLayout(n_epochs=1, random_state=0).fit(digits[0])
+    graph = model.graph_
+    assert abs(graph - graph.T).max() == 0
+    assert 0 < graph.data.min()
+    assert graph.data.max() <= 1
+    # At least as much as the directed weights.
+    assert graph.sum(axis=1).min() >= np.log2(16) - 1e-3
+
+
+def test_union_of_directed_weights():
+    distances = np.array([[1.0, 2], [1, 4], [2, 4]])
+    indices = np.array([[1, 2], [0, 2], [0, 1]])
+    graph = fuzzy_graph(distances, indices, 1).toarray()
+    # The nearest has weight 1 in one direction, so in both.
+    np.testing.assert_allclose(graph[[0, 1, 0], [1, 0, 2]], 1, rtol=1e-6)
+    p = np.log2(3) - 1
+    assert graph[1, 2] == pytest.approx(2 * p - p * p, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("min_dist", "a", "b"), [(0, 1.9328, 0.7905), (0.1, 1.5769, 0.8951), (0.5, 0.5830, 1.3342)]
+)
+def test_similarity_curve_is_that_of_umap(min_dist, a, b):
+    assert similarity_curve(min_dist) == pytest.approx((a, b), abs=1e-3)
+
+
+def test_start_fills_missing_coordinates():
+    Z = np.random.default_rng(0).normal(size=(50, 2)) * [5, 0.1]
+    start = start_of_layout(Z, 4, np.random.default_rng(0))
+    np.testing.assert_allclose(np.ptp(start[:, :2], axis=0), 10, atol=0.01)
+    assert np.abs(start[:, 2:]).max() < 0.001
