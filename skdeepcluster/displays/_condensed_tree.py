@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from skdeepcluster._kernels._trees import Dendrogram, select
 from skdeepcluster.displays._common import (
     NOISE_COLOR,
     check_linkage,
@@ -11,6 +10,7 @@ from skdeepcluster.displays._common import (
     tree_frame,
 )
 from skdeepcluster.displays._display import Display, style
+from skdeepcluster.trees import condensed_tree
 
 # Steps with which the outline of a cluster narrows; more cannot be seen.
 N_STEPS = 200
@@ -90,16 +90,7 @@ class CondensedTreeDisplay(Display):
             Fitted clusterer with a `condensed_tree_`, or a pipeline or search that ends in one.
         """
         tree = fitted_with(estimator, "condensed_tree_").condensed_tree_
-        return cls(
-            parent=tree.parent,
-            birth=tree.birth,
-            death=tree.death,
-            size=tree.size,
-            label=tree.flat_label,
-            selected=tree.selected,
-            point_cluster=tree.point_cluster,
-            point_lambda=tree.point_lambda,
-        ).plot(**kwargs)
+        return cls._of_tree(tree).plot(**kwargs)
 
     @classmethod
     def from_linkage(cls, linkage, *, min_cluster_size=5, **kwargs):
@@ -116,29 +107,21 @@ class CondensedTreeDisplay(Display):
         """
         if min_cluster_size < 2:
             raise ValueError(f"min_cluster_size must be at least 2, got {min_cluster_size}.")
-        layout = Dendrogram(np.ascontiguousarray(check_linkage(linkage)))
-        clusters, member, leave = layout.condense(min_cluster_size)
-        selected, label = select(
-            *list(clusters.values())[:2],
-            clusters["size"],
-            clusters["stability"],
-            False,
-            0.0,
-            np.inf,
-            False,
-        )
-        point_cluster, point_lambda = np.empty_like(member), np.empty_like(leave)
-        point_cluster[layout.order], point_lambda[layout.order] = member, leave
+        linkage = np.ascontiguousarray(check_linkage(linkage))
+        return cls._of_tree(condensed_tree(linkage, min_cluster_size)).plot(**kwargs)
+
+    @classmethod
+    def _of_tree(cls, tree):
         return cls(
-            parent=clusters["parent"],
-            birth=clusters["birth"],
-            death=clusters["death"],
-            size=clusters["size"],
-            label=label,
-            selected=selected,
-            point_cluster=point_cluster,
-            point_lambda=point_lambda,
-        ).plot(**kwargs)
+            parent=tree.parent,
+            birth=tree.birth,
+            death=tree.death,
+            size=tree.size,
+            label=tree.flat_label,
+            selected=tree.selected,
+            point_cluster=tree.point_cluster,
+            point_lambda=tree.point_lambda,
+        )
 
     def _centers(self):
         """Horizontal center of each cluster: siblings side by side, no two on one another."""
