@@ -1,4 +1,4 @@
-"""The trees that HDBSCAN learns, as arrays with ways out to pandas and networkx."""
+"""The trees that HDBSCAN learns, as arrays that can be exported to pandas and networkx."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +20,7 @@ def _networkx(caller):
 
 
 class _Table:
-    """A tree that is a table of rows; subclasses give ``to_numpy``."""
+    """A tree that is a table of rows; subclasses define ``to_numpy``."""
 
     def __array__(self, dtype=None, copy=None):
         return np.array(self.to_numpy(), dtype=dtype)
@@ -210,10 +210,10 @@ class CondensedTree(_Table):
         The minimum size.
 
     flat_label : ndarray of shape (n_nodes,)
-        The flat cluster that each cluster is part of, or -1.
+        The flat cluster that contains each cluster, or -1.
 
     least_lambda : float, default=0.0
-        Points that fall out before this are noise, whatever their cluster.
+        Points that fall out at a smaller value are noise, whatever their cluster.
     """
 
     parent: np.ndarray
