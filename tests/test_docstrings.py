@@ -182,13 +182,31 @@ SHARED = [
     "verbose",
     "views",
 ]
+# ClAM has an encoder only on request, and says of what belongs to it that it acts only then.
+OF_AN_ENCODER = [
+    "decoder",
+    "hidden_layer_sizes",
+    "init_epochs",
+    "layerwise_epochs",
+    "n_components",
+    "noise",
+    "pretrain_epochs",
+]
 
 
 @pytest.mark.parametrize("name", SHARED)
 def test_shared_parameters_are_described_alike(name):
     classes = [cls for _, cls in all_estimators() if name in inspect.signature(cls).parameters]
+    if name in OF_AN_ENCODER:
+        classes.remove(skdeepcluster.ClAM)
     assert len(classes) > 1
     assert_docstring_consistency(classes, include_params=[name])
+
+
+@pytest.mark.parametrize("name", OF_AN_ENCODER)
+def test_clam_says_what_acts_only_with_an_encoder(name):
+    (described,) = [p for p in FunctionDoc(skdeepcluster.ClAM)["Parameters"] if p.name == name]
+    assert described.desc[0].startswith("Only with")
 
 
 @pytest.mark.parametrize(

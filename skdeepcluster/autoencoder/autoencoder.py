@@ -4,6 +4,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.utils.metaestimators import available_if
@@ -26,15 +27,15 @@ def _clusterer_has(name):
 class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
     r"""Clusters the code of an autoencoder by any scikit-learn clusterer.
 
-    Training knows nothing of clusters: the code can be clustered anew (`recluster`) in other ways
-    and numbers without training again, and it is what the methods that refine a code should be
-    compared with. Training minimizes
+    Training does not depend on clusters: the code can be clustered again (`recluster`) by other
+    methods and into other numbers of clusters without further training, and it is the baseline for
+    methods that refine a code. Training minimizes
 
     .. math:: \min_{\theta, \vartheta} \frac{1}{n} \sum_i \ell\left(x_i, g_\vartheta(c(f_\theta(
         \tilde x_i)))\right) + \rho R(z_i)
 
     with encoder :math:`f`, decoder :math:`g`, constraint :math:`c` on the code and :math:`\tilde x`
-    a row with a share `noise` of its entries removed.
+    a row with a fraction `noise` of its entries set to zero.
 
     Parameters
     ----------
@@ -46,14 +47,14 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
         or that of an estimator within it, is None it is derived from this estimator's.
 
     max_epochs : int, default=60
-        Most epochs of the reconstruction.
+        Maximum number of epochs of the reconstruction.
 
     loss : {"mse", "mae", "bce", "cosine"}, default="mse"
-        What the reconstruction is measured by. "bce" is for entries in [0, 1], which are used as
-        they are; "cosine" looks at the direction of each row alone.
+        Loss of the reconstruction. "bce" is for entries in [0, 1], which are not standardized;
+        "cosine" depends on the direction of each row only.
 
     constraint : {"none", "unit_norm", "tanh", "sigmoid", "simplex", "l1", "l2"}, default="none"
-        What the code is held to. With "unit_norm" k-means becomes spherical k-means. "l1" and "l2"
+        Constraint on the code. With "unit_norm" k-means becomes spherical k-means. "l1" and "l2"
         add the mean absolute or squared entry of the code to the loss.
 
     constraint_weight : float, default=1e-3
@@ -63,14 +64,14 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
         Whether "cosine" subtracts each row's own mean first.
 
     validation_fraction : float, default=0
-        Share of the rows that is held out; the weights of the epoch with the best held-out loss are
-        kept.
+        Fraction of the rows that is held out; the weights of the epoch with the best held-out loss
+        are kept.
 
     patience : int, default=10
-        Epochs without a better held-out loss that end the training.
+        Number of epochs without a better held-out loss after which training ends.
 
     reject_threshold : float, default=None
-        Rows whose reconstruction differs by more than this, as one minus the cosine, get label -1.
+        Rows whose reconstruction error, one minus the cosine, exceeds this get label -1.
 
     Attributes
     ----------
@@ -87,16 +88,16 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
         One minus the cosine between each training row and its reconstruction.
 
     coverage_ : float
-        Share of the training rows that are not rejected.
+        Fraction of the training rows that are not rejected.
 
     See Also
     --------
-    DEC : Refines the code for the sake of the clusters.
+    DEC : Refines the code together with the clusters.
 
     Notes
     -----
     Indices such as the silhouette cannot rank codes of different networks: a code that is easy to
-    cut need not be one that means something.
+    cluster need not be a meaningful one.
 
     References
     ----------
@@ -119,7 +120,7 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
     """
 
     max_epochs: int = 60
-    clusterer: object = param(None, HasMethods("fit_predict"), None)
+    clusterer: BaseEstimator | None = param(None, HasMethods("fit_predict"), None)
     loss: str = param("mse", StrOptions(set(RECONSTRUCTION_LOSSES)))
     constraint: str = param("none", StrOptions(set(CONSTRAINTS) | set(_PENALTIES)))
     constraint_weight: float = param(1e-3, Interval(Real, 0, None, closed="left"))
@@ -152,14 +153,14 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
             patience=self.patience,
         )
 
-    def _as_loss_reads(self, x):
-        """Rows as the loss reads them."""
+    def _prepared(self, x):
+        """Rows as the loss compares them: of unit length for "cosine"."""
         if self.loss != "cosine":
             return x
         rows = x.flatten(1)
         if self.center_samples:
             rows = rows - rows.mean(dim=1, keepdim=True)
-        # The squares of very large and very small entries have no place in float32.
+        # The squares of very large and very small entries do not fit float32.
         largest = rows.abs().amax(dim=1, keepdim=True)
         rows = rows / torch.where(largest > 0, largest, 1.0)
         return torch.nn.functional.normalize(rows, dim=1).view_as(x)
@@ -168,7 +169,7 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
         if self.loss == "bce":
             check_unit_interval(samples, "loss='bce'", "'mse'")
         if self.loss == "cosine":
-            norms = map_rows(lambda x: self._as_loss_reads(x).flatten(1).norm(dim=1), samples)
+            norms = map_rows(lambda x: self._prepared(x).flatten(1).norm(dim=1), samples)
             if (norms == 0).any():
                 raise ValueError(
                     "loss='cosine' is not defined for rows that are zero (after centering); "
@@ -177,7 +178,7 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
         return super()._plan(samples, side)
 
     def _reconstruct(self, fit, batch):
-        x = self._as_loss_reads(batch.x)
+        x = self._prepared(batch.x)
         z, restored = fit.module(self._corrupt(fit, batch, x))
         terms = {"reconstruction": self._reconstruction_loss(x, restored)}
         if self.constraint in _PENALTIES:
@@ -185,11 +186,11 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
         return terms
 
     def _encode(self, module, x):
-        return module.encode(self._as_loss_reads(x))
+        return module.encode(self._prepared(x))
 
     def _evaluate_rows(self, module, x):
         """Of each row the loss, the dissimilarity of its reconstruction, and its code."""
-        x = self._as_loss_reads(x)
+        x = self._prepared(x)
         z, restored = module(x)
         errors = self._reconstruction_loss(x, restored, rows=True)
         if self.constraint in _PENALTIES:
@@ -205,7 +206,7 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
         loss, found = self._evaluate(fit.module, fit.samples)
         fit.require_finite(loss)
         dissimilarity, Z = found[:, 0], np.ascontiguousarray(found[:, 1:])
-        # Kept: read out again, a fit gives the same.
+        # Kept in the state, so that reading out a fit again gives the same result.
         fit.state.clusterer_seed = getattr(fit.state, "clusterer_seed", None) or fit.seed()
         attributes = {
             "embedding_": Z,
@@ -242,7 +243,7 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
         return dissimilarity > limit
 
     def recluster(self, clusterer=None):
-        """Cluster the same code anew.
+        """Cluster the same code again.
 
         Parameters
         ----------
@@ -263,7 +264,7 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
         return self
 
     def predict(self, X):
-        """The cluster of each row: the clusterer's word where it predicts, else the nearest center.
+        """The clusterer's prediction if it has `predict`, otherwise the nearest center.
 
         Returns
         -------

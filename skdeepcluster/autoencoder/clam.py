@@ -1,8 +1,10 @@
-"""ClAM: memories of an associative memory that learn to complete rows."""
+"""ClAM: clustering by the memories of an associative memory that learns to complete rows."""
 
 import math
+from collections.abc import Sequence
 from numbers import Integral, Real
 
+import numpy as np
 import torch
 from sklearn.cluster import kmeans_plusplus
 from torch import nn
@@ -13,7 +15,7 @@ from skdeepcluster.deep import CenteredAutoencoder, ProbabilityMixin, mean_and_l
 from skdeepcluster.nn import Autoencoder
 from skdeepcluster.training import Stage, cosine_decay, map_rows
 
-# Of the autoencoder, whose weights want smaller steps than memories.
+# Of the autoencoder, whose weights need smaller steps than the memories.
 _PRETRAIN_LEARNING_RATE = 1e-3
 
 
@@ -27,53 +29,80 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
         v \leftarrow v + \frac1T \, m \odot \sum_j w_j(v) (\mu_j - v), \quad
         w(v) = \mathrm{softmax}_j(-\beta \|\mu_j - v\|^2) .
 
-    Each step goes down the energy, towards a memory. Training hides some entries of a row, those
-    where the mask :math:`m` is 1, behind their mean, and the memories learn to restore them in
+    Each step descends the energy, towards a memory. Training masks some entries of a row, those
+    where the mask :math:`m` is 1, by their mean, and the memories learn to restore them in
     :math:`T` steps:
 
     .. math:: \min_\mu \; \mathbb{E}_{x, m}
         \frac{\|m \odot (x - x^T(\mu, m))\|^2}{\|m\|_1} .
 
-    The cluster of a row is the memory nearest to where the dynamics lead the whole row. Pick it in
-    the place of k-means for rows whose features tell about each other, where gradients through the
-    clustering are of use; expect clusters as good as those of k-means, rarely better ones.
-    Independent features cannot be completed, and then teach nothing.
+    The cluster of a row is the memory nearest to the state that the dynamics reach from the whole
+    row. Pick it instead of k-means for rows whose features predict each other, where gradients
+    through the clustering are of use; expect clusters as good as those of k-means, rarely better
+    ones. Independent features cannot be completed, and training then learns nothing.
+
+    By default the rows themselves are clustered. `decoder`, `hidden_layer_sizes`, `n_components`,
+    `noise`, `layerwise_epochs`, `pretrain_epochs` and `init_epochs` act only with an `encoder`.
 
     Parameters
     ----------
     encoder : {"mlp", "conv"}, sequence of int, torch.nn.Module or None, default=None
         Network from rows to the embedding that is clustered. None, as in the paper: the rows
-        themselves. An encoder is pre-trained with its decoder, and then stays as it is.
+        themselves. An encoder is pre-trained with its decoder, and then stays fixed.
+
+    decoder : torch.nn.Module, default=None
+        Only with an `encoder`: network from the embedding back to rows; by default the encoder's
+        mirror image.
+
+    hidden_layer_sizes : sequence of int, default=None
+        Only with ``encoder="mlp"`` or "conv": widths of the hidden layers, by default
+        (500, 500, 2000), or channels of the convolutions, by default (32, 64, 128).
 
     n_components : int, default=None
-        Width of the embedding, with an encoder; by default 10, or the number of features if that is
-        less.
+        Only with an `encoder`: width of the embedding; by default 10, or the number of features if
+        that is less.
+
+    noise : float, default=0
+        Only with an `encoder`: fraction of the entries of standardized rows set to zero, which is
+        their mean, in the input of the reconstruction.
+
+    layerwise_epochs : int, default=0
+        Only with a dense `encoder`: epochs for which each of its layers is first trained by itself
+        to restore its input from a corrupted copy.
+
+    pretrain_epochs : int, default=60
+        Only with an `encoder`: epochs of the reconstruction that the clustering starts from.
+
+    init_epochs : int, default=2
+        Only with an `encoder` and ``init="spectral"``: warm-up epochs, in which the encoder learns
+        the labels of the start.
 
     temperature : float or "scale", default="scale"
-        :math:`1 / \beta`, for standardized rows. If it is large the memories merge; if small only
-        the nearest one moves. "scale" is the median squared distance of rows to their nearest
+        :math:`1 / \beta`, for standardized rows. If it is large the memories merge; if it is small
+        only the nearest one moves. "scale" is the median squared distance of rows to their nearest
         center at the start.
 
     inner_iter : int, default=10
         Steps :math:`T` of the dynamics.
 
     mask_ratio : float, default=0.2
-        Share of the entries of a row that are hidden, at least one.
+        Fraction of the entries of a row that are masked and to be restored, at least one. It acts
+        on what is clustered: rows or, with an encoder, their embedding.
 
     shared_mask_interval : int, default=3
-        In every so many epochs all rows of a batch hide the same entries.
+        In every so many epochs the same entries are masked in all rows of a batch.
 
     init : {"k-means", "k-means++", "spectral", "random"} or array, default="k-means"
-        What the first centers come from, or they themselves, of shape (n_clusters, n_components).
-        "k-means" is the best of 20 runs; "k-means++" are rows far from each other; "random" are
-        normal numbers near the mean, as in the authors' script; "spectral" are means of clusters of
-        neighborhood graphs, which are taught to an encoder.
+        Initialization of the centers, or the centers themselves, of shape
+        (n_clusters, n_components). "k-means" is the best of 20 runs; "k-means++" are rows far from
+        each other; "random" are normal numbers near the mean, as in the authors' script; "spectral"
+        are the means of spectral clusters, which an encoder learns for `init_epochs`.
 
     learning_rate : float, default=0.02
-        Learning rate of the memories, which falls to 0 along a cosine.
+        Learning rate of the memories, with cosine decay to 0.
 
     max_epochs : int, default=50
-        Epochs in which the memories learn.
+        Epochs in which the memories are trained.
 
     batch_size : int, default=64
         Rows in a step.
@@ -96,10 +125,10 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
 
     Notes
     -----
-    The authors' script draws the hidden entries with replacement and never the first one; chooses
-    between settings by the silhouette of the result; and lowers the learning rate at plateaus of
-    the loss. Here masks have distinct entries of all features, restarts (`n_init`) go by the
-    objective, in which each entry is hidden once, and the learning rate follows a schedule. The
+    The authors' script draws the masked entries with replacement and never the first one; selects
+    settings by the silhouette of the result; and lowers the learning rate at plateaus of the loss.
+    Here masks have distinct entries of all features, restarts (`n_init`) are compared by the
+    objective, in which each entry is masked once, and the learning rate follows a schedule. The
     script's inverse temperature is twice :math:`\beta`.
 
     References
@@ -119,14 +148,16 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
     (150, 3)
     """
 
-    encoder: object = param(None, StrOptions({"mlp", "conv"}), "array-like", nn.Module, None)
+    encoder: str | Sequence[int] | nn.Module | None = param(
+        None, StrOptions({"mlp", "conv"}), "array-like", nn.Module, None
+    )
     temperature: float | str = param(
         "scale", StrOptions({"scale"}), Interval(Real, 0, None, closed="neither")
     )
     inner_iter: int = param(10, Interval(Integral, 1, None, closed="left"))
     mask_ratio: float = param(0.2, Interval(Real, 0, 1, closed="neither"))
     shared_mask_interval: int = param(3, Interval(Integral, 1, None, closed="left"))
-    init: object = param(
+    init: str | np.ndarray = param(
         "k-means", StrOptions({"k-means", "k-means++", "spectral", "random"}), "array-like"
     )
     learning_rate: float = 0.02
@@ -143,11 +174,11 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
         n_components = module.centers.shape[1]
         if n_components == 1:
             raise ValueError(
-                "ClAM completes entries by the others, which needs more than n_features=1, or with "
-                "an encoder n_components=1; take sklearn.cluster.KMeans or more features"
+                "ClAM completes entries from the others, which needs more than n_features=1, or "
+                "with an encoder n_components=1; use sklearn.cluster.KMeans or more features"
             )
         module.register_buffer("beta", torch.ones(()))
-        # What hidden entries begin with.
+        # Initial values of masked entries.
         module.register_buffer("fill", torch.zeros(n_components))
         return module
 
@@ -182,7 +213,7 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
         return super()._first_clusters(fit, Z)
 
     def _warm_up(self, fit, batch):
-        """The encoder moves rows to the centers of the given labels."""
+        """The encoder moves rows towards the centers of the initial labels."""
         z, restored = fit.module(self._corrupt(fit, batch, batch.x))
         held = fit.module.centers.detach()[fit.state.start_labels[batch.index]]
         return {
@@ -199,7 +230,7 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
             module.fill.copy_(Z.mean(dim=0))
             if self.temperature == "scale":
                 nearest = torch.cdist(Z, module.centers).amin(dim=1).square()
-                # Without distances any temperature does.
+                # If all distances are 0, any temperature will do.
                 beta = 1 / nearest.median().clamp_min(torch.finfo(torch.float32).eps)
             else:
                 beta = torch.tensor(1 / float(self.temperature))
@@ -216,7 +247,7 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
             return torch.addmm(offsets, v, keys)
 
     def _evolve(self, module, v, hidden=None):
-        """The state after all steps; entries that are not hidden stay."""
+        """The state after all steps; entries that are not masked stay fixed."""
         rate = 1 / self.inner_iter if hidden is None else hidden / self.inner_iter
         keys, offsets = self._memories(module)
         with torch.autocast(v.device.type, enabled=False):
@@ -226,7 +257,7 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
         return v
 
     def _errors(self, module, z, hidden):
-        """Squared errors of hidden entries, 0 at the others."""
+        """Squared errors of masked entries, 0 at the others."""
         completed = self._evolve(module, torch.where(hidden, module.fill, z), hidden)
         return torch.where(hidden, z - completed, 0.0).square()
 
@@ -236,7 +267,7 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
         n_hidden = max(1, round(self.mask_ratio * z.shape[1]))
         keys = fit.uniform(batch, z.shape[1])
         if (fit.epoch + 1) % self.shared_mask_interval == 0:
-            # Of the generator itself: all processes draw the same.
+            # From the generator itself: all processes draw the same.
             drawn = torch.rand(1, z.shape[1], generator=fit.generator)
             keys = drawn.to(z.device).expand_as(z)
         hidden = torch.zeros_like(z, dtype=torch.bool)
@@ -247,7 +278,8 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
         def error_and_label(x):
             z = module.encode(x).float()
             d = z.shape[1]
-            # Each entry is hidden once, with those as many places apart as there are masks.
+            # Each entry is masked once, together with those whose position differs by a multiple
+            # of the number of masks.
             n_masks = min(d, round(1 / self.mask_ratio))
             place = torch.arange(d, device=z.device) % n_masks
             error = sum(

@@ -17,10 +17,10 @@ class DCN(CenteredAutoencoder):
     r"""Deep clustering network: an autoencoder and k-means trained together.
 
     The embedding is drawn towards the centers of k-means while the decoder still has to restore the
-    rows from it. Each step moves the network with labels and centers held fixed, gives the batch
-    new labels, and moves the centers in closed form; no gradient reaches them. Pick it where a
-    plain reading by k-means is wanted: hard labels, round clusters, and centers that decode. `DEC`
-    has probabilities, and parts touching groups more sharply.
+    rows from it. Each step updates the network with labels and centers held fixed, assigns the
+    batch again, and updates the centers in closed form; no gradient reaches them. Pick it where the
+    simplicity of k-means is wanted: hard labels, round clusters, and centers that can be decoded.
+    `DEC` also gives probabilities and separates adjacent clusters better.
 
     Training minimizes, over network, centers :math:`\mu` and labels :math:`s`,
 
@@ -28,36 +28,37 @@ class DCN(CenteredAutoencoder):
         g_\vartheta(z_i)\|^2 + \frac\lambda2 \, \|z_i - \mu_{s_i}\|^2, \quad z_i = f_\theta(x_i),
 
     for standardized rows :math:`x_i` of :math:`d` features. A center is the running mean of the
-    rows that came to it: each adds :math:`(z_i - \mu_{s_i}) / c` where :math:`c` is the number of
-    those so far.
+    rows assigned to it: each adds :math:`(z_i - \mu_{s_i}) / c` where :math:`c` is their number
+    so far.
 
     Parameters
     ----------
     clustering_weight : float, default=1
         Weight :math:`\lambda` of the distance to the centers. The authors sum the reconstruction
-        over features and not average it: their :math:`\lambda` is :math:`d` times this one for rows
-        of unit variance.
+        error over features instead of averaging it: their :math:`\lambda` is :math:`d` times this
+        one for rows of unit variance.
 
     count_init : int, default=100
-        Rows that a center counts as its own from the start; more of them slow its first moves.
+        Number of rows that each center is taken to be the mean of at the start; the larger, the
+        smaller are its first updates.
 
     update_interval : int, default=10
-        Epochs between two runs of k-means over all rows, from the centers as they are. It catches
-        up with an embedding that moves faster than running means, starts the counts anew and
-        gives centers without rows a new place.
+        Epochs between two runs of k-means over all rows, from the current centers. It catches up
+        with an embedding that moves faster than running means, resets the counts and moves centers
+        without rows.
 
     tol : float, default=1e-3
-        Training ends when fewer than this share of the labels changed in an epoch.
+        Training ends when less than this fraction of the labels changed in an epoch.
 
     Attributes
     ----------
     counts_ : ndarray of shape (n_clusters,)
-        Rows that each center is the running mean of.
+        Number of rows that each center is the running mean of.
 
     See Also
     --------
     IDEC : The reconstruction beside soft assignments and centers that follow a gradient.
-    AutoencoderClusterer : k-means on an embedding that knows nothing of it.
+    AutoencoderClusterer : k-means on an embedding that was trained without it.
 
     References
     ----------
@@ -92,7 +93,7 @@ class DCN(CenteredAutoencoder):
                 self._joint,
                 self.max_epochs,
                 begin=self._lloyd,
-                refresh=self._settle,
+                refresh=self._has_converged,
                 after_step=self._move_centers,
                 **training,
             ),
@@ -115,7 +116,7 @@ class DCN(CenteredAutoencoder):
         }
 
     def _lloyd(self, fit):
-        """k-means over all rows from the centers as they are; none is left without rows."""
+        """k-means over all rows from the current centers; none is left without rows."""
         Z = fit.over_all_rows(fit.module.encode).cpu().numpy()
         centers = fit.module.centers.detach().cpu().numpy()
         sums = fit.sums_over_rows()
@@ -127,25 +128,25 @@ class DCN(CenteredAutoencoder):
             fit.module.centers.copy_(torch.tensor(centers))
         self._assign(fit, labels)
 
-    def _settle(self, fit):
-        """True when hardly any label moved in an epoch."""
+    def _has_converged(self, fit):
+        """Whether hardly any label changed in an epoch; runs k-means when it is due."""
         if fit.epoch and fit.epoch % self.update_interval == 0:
             self._lloyd(fit)
         return fit.label_change(fit.state.assigned.clone()) < self.tol
 
     @torch.no_grad()
     def _move_centers(self, fit, batch):
-        """New labels of the batch, and centers as if its rows had come to them one by one."""
+        """New labels of the batch, and centers as if its rows had been added one by one."""
         with fit.precision():
             z = fit.module.encode(batch.x)
         index, z = fit.whole_batch(batch, z)
         centers, counts = fit.module.centers, fit.state.counts
         labels = _squared_distances(z, centers).argmin(dim=1)
         fit.state.assigned[index] = labels
-        came = F.one_hot(labels, self.n_clusters).to(z.dtype)
-        n_came = came.sum(dim=0)
-        counts += n_came.long()
-        centers += (came.T @ z - n_came[:, None] * centers) / counts.clamp_min(1)[:, None]
+        one_hot = F.one_hot(labels, self.n_clusters).to(z.dtype)
+        sizes = one_hot.sum(dim=0)
+        counts += sizes.long()
+        centers += (one_hot.T @ z - sizes[:, None] * centers) / counts.clamp_min(1)[:, None]
 
     def _evaluate(self, module, samples):
         def terms_and_label(x):

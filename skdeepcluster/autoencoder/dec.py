@@ -11,9 +11,9 @@ class DEC(StudentTMixin, CenteredAutoencoder):
 
     An autoencoder learns an embedding, in which centers are placed; then encoder and centers are
     trained together to make confident assignments more confident. Pick it when the number of
-    clusters is known, rows are many (thousands or more) and features are dense and alike, such as
-    pixels, tf-idf or the output of another network. Where k-means on the raw features is nearly
-    perfect already it has nothing to add.
+    clusters is known, rows are many (thousands or more) and features are dense and of one kind,
+    such as pixels, tf-idf or the output of another network. Where k-means on the raw features is
+    nearly perfect already it adds nothing.
 
     Training minimizes, with the target :math:`P` held fixed between two updates,
 
@@ -31,8 +31,8 @@ class DEC(StudentTMixin, CenteredAutoencoder):
 
     Notes
     -----
-    The objective falls when an embedding is merely squeezed together: `score` compares fits of one
-    model, not models of different sizes.
+    The objective also falls when an embedding merely shrinks: `score` compares fits of one model,
+    not models of different sizes.
 
     References
     ----------

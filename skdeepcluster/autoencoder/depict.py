@@ -1,5 +1,6 @@
 """DEPICT: a softmax over the code of a noisy autoencoder, trained towards balanced targets."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
 
 import numpy as np
@@ -22,14 +23,14 @@ _POWERS = {"sqrt": 1, "square": 2}
 class DEPICT(ProbabilityMixin, CenteredAutoencoder):
     r"""Softmax over the code of a noisy autoencoder, trained towards balanced targets.
 
-    A multinomial logistic regression on the code gives probabilities of the clusters. What it says
-    of clean rows, balanced so that clusters have the sizes of a prior, is what it has to say of
-    rows that lost entries on their way through every layer. The decoder restores the clean output
-    of each layer all the while. Pick it for images, and wherever the sizes of clusters are known or
-    about equal; where they differ in ways that nobody knows, the prior is wrong.
+    A multinomial logistic regression on the code gives probabilities of the clusters. Its
+    predictions for clean inputs, balanced so that the sizes of the clusters follow a prior, are the
+    targets for inputs corrupted by dropout in every layer. At the same time the decoder
+    reconstructs the clean output of each layer. Pick it for images, and wherever the sizes of the
+    clusters are known or about equal; where they are unequal and unknown, the prior is wrong.
 
-    With :math:`p` of the clean and :math:`\tilde p` of the noisy pathway, targets of known
-    :math:`p` are the balanced ones that are nearest to them,
+    With :math:`p` of the clean and :math:`\tilde p` of the noisy pathway, the targets for given
+    :math:`p` are the balanced ones nearest to them,
 
     .. math:: \min_q \mathrm{KL}(Q \| P) + \mathrm{KL}(f \| u), \quad f_k = \frac1n \sum_i q_{ik}:
         \qquad q_{ik} \propto p_{ik} \sqrt{u_k} \Big/ \sqrt{\textstyle\sum_{i'} p_{i'k}},
@@ -40,13 +41,13 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
         + \frac1n \sum_i \Big( \frac{\|x_i - \hat x_i\|^2}{d} + \lambda \sum_l
         \frac{\|h_i^l - \hat h_i^l\|^2}{d_l} \Big)
 
-    with the clean outputs :math:`h^l` of the encoder's hidden layers and what the decoder makes of
+    with the clean outputs :math:`h^l` of the encoder's hidden layers and their reconstructions from
     the noisy code.
 
     Parameters
     ----------
     noise : float, default=0.1
-        Share of the entries that the noisy pathway sets to zero in the input of each of the
+        Fraction of the entries that the noisy pathway sets to zero in the input of each of the
         encoder's layers but the last.
 
     target : {"square", "sqrt"}, default="square"
@@ -55,23 +56,23 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
         1, and no longer minimizes the equation. Its clusters are the better ones.
 
     prior : array-like of shape (n_clusters,), default=None
-        Shares :math:`u` of the clusters, by default equal ones. The largest goes to the largest of
-        the first clusters, and so on; with given centers, each to its own.
+        Proportions :math:`u` of the clusters, by default equal ones. The largest is that of the
+        largest initial cluster, and so on; with given centers, they are in the order of these.
 
     hidden_weight : float, default=0.1
         Weight :math:`\lambda` of the hidden layers in the reconstruction: 0.1 in the authors' code,
         1 in the paper.
 
     init_epochs : int, default=5
-        Epochs in which the first labels are the target.
+        Warm-up epochs, in which the initial labels are the target.
 
     tol : float, default=1e-3
-        Training ends when fewer than this share of the labels changed in an epoch.
+        Training ends when less than this fraction of the labels changed in an epoch.
 
     Attributes
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, n_components)
-        Weights of the softmax, which begin as the normalized means of the first clusters.
+        Weights of the softmax, initialized by the normalized means of the initial clusters.
 
     intercept_ : ndarray of shape (n_clusters,)
         Intercepts of the softmax.
@@ -88,7 +89,7 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
 
     noise: float = 0.1
     target: str = param("square", StrOptions(set(_POWERS)))
-    prior: object = param(None, "array-like", None)
+    prior: Sequence[float] | np.ndarray | None = param(None, "array-like", None)
     hidden_weight: float = param(0.1, Interval(Real, 0, None, closed="left"))
     init_epochs: int = param(5, Interval(Integral, 0, None, closed="left"))
     tol: float = param(1e-3, Interval(Real, 0, None, closed="left"))
@@ -116,14 +117,14 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
         return torch.tanh(x.float()), hidden
 
     def _restore(self, module, x, z, hidden, rows=False):
-        """What the decoder leaves of rows, and of hidden layers on its way to them."""
+        """Reconstruction errors of rows, and of the hidden layers."""
         restored = []
         for layer in _layers(module.decoder):
             z = layer(z)
             if isinstance(layer, nn.ReLU):
                 restored.insert(0, z)
         pairs = zip(hidden, restored, strict=False)
-        # Shapes only differ in networks that were given.
+        # Shapes differ only in networks of the user's.
         below = [
             self._reconstruction_loss(h.float(), r.float(), rows)
             for h, r in pairs
@@ -170,7 +171,7 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
     def _reconstruct(self, fit, batch):
         return self._noisy(fit, batch)[1]
 
-    # Labels of any start, as those of k-means.
+    # The labels of any `init` are warm-up targets, also those of k-means.
     @property
     def _warmup_epochs(self):
         return self.init_epochs
@@ -220,7 +221,7 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
         return prior / prior.sum()
 
     def _plan(self, samples, side):
-        self._shares()  # a prior that is none
+        self._shares()  # refuses an invalid prior
         return super()._plan(samples, side)
 
     def _evaluate(self, module, samples):

@@ -1,4 +1,4 @@
-"""GLDC: soft clusters that neighbors share and noise does not sway; the clustering of HCHC."""
+"""GLDC: soft assignments that agree between neighbors and are robust to noise, as in HCHC."""
 
 from numbers import Integral, Real
 
@@ -11,18 +11,18 @@ from skdeepcluster.deep import CenteredAutoencoder, StudentTMixin, most_probable
 from skdeepcluster.nn import kl_divergence
 from skdeepcluster.training import Stage, map_rows
 
-# What divides distances, as a share of the batch's largest, in the exponent beside the ranks.
+# Divisor, in the exponent beside the ranks, of distances as fractions of the batch's largest.
 _DISTANCE_SCALE = 20.0
 
 
 class GLDC(StudentTMixin, CenteredAutoencoder):
     r"""Global-local deep clustering: the soft clusters of HCHC.
 
-    Memberships by Student's t as in `DEC`, with its target for the whole and three terms that hold
-    the embedding to the rows: pairs that are near each other in a batch share a cluster, others do
-    not; noise does not move memberships; and the decoder still restores the rows. Memberships stay
-    soft and say how near a row is to each cluster relative to the others. Pick it to look at
-    clusters and at what lies between them, above all on a circle, as `HCHC` puts them.
+    Memberships by Student's t as in `DEC`, with its global target and three local terms: rows that
+    are near each other in a batch belong to the same cluster, others do not; memberships are robust
+    to noise; and the decoder still reconstructs the rows. Memberships stay soft and measure how
+    near a row is to each cluster relative to the others. Pick it to look at clusters and at what
+    lies between them, above all on a circle, as in `HCHC`.
 
     In epoch :math:`e` training minimizes
 
@@ -38,15 +38,15 @@ class GLDC(StudentTMixin, CenteredAutoencoder):
         \rho_{ij} = (R_{ij} + R_{ji} + 1) \, e^{D_{ij} / 20},
 
     where :math:`R_{ij}` is the rank of :math:`j` among the neighbors of :math:`i` in the
-    embedding, from 0 for itself, and :math:`D` the squared distance as a share of the batch's
+    embedding, from 0 for itself, and :math:`D` the squared distance as a fraction of the batch's
     largest. :math:`S_{ij}` is 0 unless :math:`\rho_{ij}` is among the :math:`k` smallest of
     :math:`j`.
 
     Parameters
     ----------
     reconstruction_weight : float, default=0.07
-        Weight :math:`w_r` of the reconstruction. The authors' is 1 for pixels in [0, 1], which is
-        0.07 for the standardized ones of handwritten digits.
+        Weight :math:`w_r` of the reconstruction. The authors use 1 for pixels in [0, 1], which is
+        0.07 for standardized pixels of handwritten digits.
 
     kl_weight : float, default=1e-3
         Weight :math:`w_k` of the sharpening. It makes memberships harder.
@@ -58,35 +58,35 @@ class GLDC(StudentTMixin, CenteredAutoencoder):
         Factor :math:`\gamma` of this weight from one epoch to the next.
 
     pair_floor : float, default=0.16
-        Share :math:`\phi` of `pair_weight` that it does not fall below.
+        Fraction :math:`\phi` of `pair_weight` that it does not fall below.
 
     n_neighbors : int, default=None
-        Rows of the batch, itself among them, that a row shall share its cluster with: :math:`k`. By
-        default the rows over `n_clusters`, as many as clusters of equal size have; more tie
-        different clusters together. The authors take 10 in batches of 128 rows of 10 clusters.
+        Number :math:`k` of rows of the batch, the row itself included, that should be in the
+        cluster of a row. By default the number of rows divided by `n_clusters`, the size of equal
+        clusters; with more of them, different clusters are drawn together. The authors use 10 for
+        batches of 128 rows of 10 clusters.
 
     similarity_decay : float, default=0.5
-        Rate :math:`\lambda` at which the target of a pair falls with its ranks, as shares of
-        `n_neighbors`. The authors' is 1; the faster targets fall, the softer memberships become.
+        Rate :math:`\lambda` at which the target of a pair decays with its ranks, as fractions of
+        `n_neighbors`. The authors use 1; the faster the decay, the softer the memberships.
 
     consistency_weight : float, default=10
         Weight :math:`w_c` of the changes of memberships under noise.
 
     noise_std : float, default=1
-        Standard deviation :math:`\sigma` of the noise, for standardized rows. The authors' is 0.25
-        for pixels in [0, 1], which is 1 for the standardized ones of handwritten digits.
+        Standard deviation :math:`\sigma` of the Gaussian noise, for standardized rows. The authors
+        use 0.25 for pixels in [0, 1], which is 1 for standardized pixels of handwritten digits.
 
     See Also
     --------
-    HCHC : The same with the clusters laid out on a circle.
+    HCHC : The same clustering, laid out on a circle.
     IDEC : The sharpening and the reconstruction alone, which make memberships hard.
 
     Notes
     -----
-    Targets of pairs are less than 1, and many pairs of rows of one cluster are none of nearest
-    neighbors: memberships stay below 1 and are no probabilities of being right. `loss_` and
-    `score` have the pairs of batches of rows in a fixed random order, at the lowest of their
-    weights, and no noise.
+    Targets of pairs are less than 1, and many pairs of rows of one cluster are not nearest
+    neighbors: memberships stay below 1 and are not calibrated probabilities. `loss_` and `score`
+    have the pairs of batches of rows in a fixed random order, at the smallest weight, and no noise.
 
     References
     ----------
@@ -144,7 +144,7 @@ class GLDC(StudentTMixin, CenteredAutoencoder):
         }
 
     def _pairs(self, fit, batch, z, q):
-        """Of the rows of the whole batch, however many processes share it."""
+        """The loss of the pairs of the whole batch, over all processes."""
         _, whole = fit.whole_batch_to_train(batch, torch.cat([z, q], dim=1))
         z, q = whole.tensor_split([z.shape[1]], dim=1)
         return self._pair_loss(z.detach(), q)
@@ -175,7 +175,7 @@ class GLDC(StudentTMixin, CenteredAutoencoder):
 
 
 def pair_targets(z, n_neighbors, similarity_decay):
-    """How alike the rows of a batch are by their ranks among each other's neighbors."""
+    """Similarities of the rows of a batch by their ranks among each other's neighbors."""
     squared = torch.cdist(z, z, compute_mode="donot_use_mm_for_euclid_dist").square()
     nearest_first = squared.clone().fill_diagonal_(-1).argsort(dim=1, stable=True)
     rank = nearest_first.argsort(dim=1)
@@ -189,7 +189,7 @@ def pair_targets(z, n_neighbors, similarity_decay):
 
 
 def pair_loss(targets, q):
-    """Cross entropy of the chance that two rows have one cluster."""
+    """Cross entropy of the probabilities that two rows are in the same cluster."""
     with torch.autocast(q.device.type, enabled=False):
         together = (q @ q.T).clamp(0, 1)
     one, none = (together + 1e-9).log(), (1 - together + 1e-9).log()

@@ -1,4 +1,4 @@
-"""HCHC: the soft clusters of GLDC, along a shortest cycle through them."""
+"""HCHC: the soft clusters of GLDC along a shortest Hamiltonian cycle through them."""
 
 import numpy as np
 
@@ -10,9 +10,9 @@ from skdeepcluster.training import ReadOut, map_rows
 class HCHC(GLDC):
     r"""High-dimensional clustering onto a Hamiltonian cycle.
 
-    Soft clusters are learned by `GLDC` and laid out on a circle, such that clusters which share
+    Soft clusters are learned by `GLDC` and laid out on a circle, such that clusters with common
     rows are neighbors: the picture of :class:`~skdeepcluster.displays.CircleMapDisplay`. Pick it
-    to see 3 to some 15 clusters and what lies between them; `GLDC` is the same without the circle,
+    to see 3 to about 15 clusters and what lies between them; `GLDC` is the same without the circle,
     and `HamiltonianCycleMap` the circle alone, for any model with `predict_proba`.
 
     After the training of `GLDC`, with its memberships :math:`q`,
@@ -21,15 +21,15 @@ class HCHC(GLDC):
         \min_\pi \sum_{i=1}^K d(\pi_i, \pi_{i + 1}), \quad \pi_{K + 1} = \pi_1,
 
     gives the order :math:`\pi` of the clusters around the unit circle, with arcs in proportion to
-    the distances. A row is at :math:`\sum_j q_{ij} a_j`, the mean of the clusters' places
+    the distances. A row is at :math:`\sum_j q_{ij} a_j`, the mean of the clusters' positions
     :math:`a_j`: clear members are near the rim, rows between two neighbors near the chord,
     outliers inside.
 
     Attributes
     ----------
     embedding_ : ndarray of shape (n_samples, 2)
-        Places of the training rows in the circle. `transform` gives the embedding that the network
-        has learned, of `n_components_` columns, and `to_circle` the places of any rows.
+        Positions of the training rows in the circle. `transform` gives the embedding that the
+        network has learned, of `n_components_` columns, and `to_circle` the positions of any rows.
 
     order_ : ndarray of shape (n_clusters,)
         The clusters around the circle, from cluster 0 on, then to the lower one of its neighbors.
@@ -38,7 +38,7 @@ class HCHC(GLDC):
         Angle of each cluster.
 
     anchors_ : ndarray of shape (n_clusters, 2)
-        Place of each cluster on the circle.
+        Position of each cluster on the circle.
 
     cluster_distances_ : ndarray of shape (n_clusters, n_clusters)
         Distances of the clusters, from 0 to 1.
@@ -47,7 +47,7 @@ class HCHC(GLDC):
         The sum of the distances along the cycle.
 
     exact_ : bool
-        Whether no cycle is shorter for certain: up to 12 clusters.
+        Whether the cycle is certainly a shortest one: up to 12 clusters.
 
     See Also
     --------
@@ -82,7 +82,7 @@ class HCHC(GLDC):
         return ReadOut(loss, labels, found)
 
     def to_circle(self, X):
-        """Places of rows in the circle, between the clusters by their memberships.
+        """Positions of rows in the circle, between the clusters by their memberships.
 
         Returns
         -------

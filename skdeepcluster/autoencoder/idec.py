@@ -15,8 +15,9 @@ from skdeepcluster.training import map_rows
 class IDEC(DEC):
     r"""Improved deep embedded clustering.
 
-    `DEC` that keeps its decoder: the reconstruction holds the local structure of the data while the
-    clusters sharpen, so that the embedding does not shrink to points. Training minimizes
+    `DEC` that keeps its decoder: the reconstruction preserves the local structure of the data while
+    the assignments are sharpened, so that the embedding does not collapse to points. Training
+    minimizes
 
     .. math:: \min_{\theta, \vartheta, \mu} \mathrm{KL}(P \| Q) + w \, \frac{1}{n d} \sum_i
         \|x_i - g_\vartheta(f_\theta(x_i))\|^2

@@ -1,4 +1,4 @@
-"""TELL: k-means as a layer of a network, whose weights are centers to look at."""
+"""TELL: k-means as a layer of a network, whose weights are interpretable centers."""
 
 from numbers import Real
 
@@ -14,13 +14,13 @@ from skdeepcluster.training import Stage, map_rows
 
 
 class TELL(StreamMixin, CenteredAutoencoder):
-    r"""K-means as a layer of a network, whose weights are centers to look at.
+    r"""K-means as a layer of a network, whose weights are interpretable centers.
 
     Embedding and centers lie on the unit sphere, where the squared distance to a center is linear
     in it: k-means becomes a layer :math:`W h + b` with weights :math:`W_j = 2 \mu_j`, trained by
-    gradients like any other, batch by batch. Pick it for prototypes to look at (`decoded_centers_`)
-    and for streams (`partial_fit`). Of codes only the direction counts: groups that differ
-    in length alone are one.
+    gradients like any other, batch by batch. Pick it for interpretable prototypes
+    (`decoded_centers_`) and for streams (`partial_fit`). Only the direction of codes counts: groups
+    that differ only in length cannot be separated.
 
     Training minimizes
 
@@ -28,9 +28,9 @@ class TELL(StreamMixin, CenteredAutoencoder):
         + \lambda \, \min_j \|h_i - \mu_j\|^2, \quad \|h_i - \mu_j\|^2 = 2 - W_j^\top h_i, \quad
         h_i = \frac{f_\theta(x_i)}{\|f_\theta(x_i)\|}, \quad \|\mu_j\| = 1,
 
-    for standardized rows :math:`x_i` of :math:`d` features, in turn: in even epochs the second term
-    moves the centers alone, in odd ones the network alone. A step moves each center against its
-    gradient by the same length, however many rows the gradient is a sum of, and back to the sphere.
+    for standardized rows :math:`x_i` of :math:`d` features, alternately: in even epochs the second
+    term moves only the centers, in odd ones only the network. A step moves each center against its
+    gradient by the same length, whatever the norm of the gradient, and back to the sphere.
 
     Parameters
     ----------
@@ -38,14 +38,15 @@ class TELL(StreamMixin, CenteredAutoencoder):
         Weight :math:`\lambda` of the distance to the nearest center.
 
     center_step : float, default=0.1
-        Length of a center's step. Without a common length, centers jump between clusters.
+        Length of a center's step. Without a fixed length, centers jump between clusters.
 
     init : {"spectral", "linkage", "k-means", "random"} or array, default="spectral"
-        What the first centers come from, or they themselves, of shape (n_clusters, n_components).
-        "random" directions, as in the paper, which knows no pre-training either
-        (``pretrain_epochs=0``) and trains for thousands of epochs; "k-means" is the best of 20 runs
-        on the embedding; "spectral" cuts neighborhood graphs over landmarks of it, "linkage"
-        merges neighbors in it, and both teach the encoder their labels for `init_epochs`.
+        Initialization of the centers, or the centers themselves, of shape
+        (n_clusters, n_components). "random" directions, as in the paper, which has no pre-training
+        either (``pretrain_epochs=0``) and trains for thousands of epochs; "k-means" is the best of
+        20 runs on the embedding; "spectral" cuts neighborhood graphs over landmarks of it,
+        "linkage" merges neighbors in it, and the encoder first learns the labels of these two for
+        `init_epochs`.
 
     Attributes
     ----------
@@ -62,8 +63,8 @@ class TELL(StreamMixin, CenteredAutoencoder):
 
     Notes
     -----
-    A center that was nearest to no row for an epoch is set on the row that is farthest from its
-    own. Restarts (`n_init`) go by the objective, as in the paper.
+    A center that was nearest to no row for an epoch is moved to the row that is farthest from its
+    own center. Restarts (`n_init`) are compared by the objective, as in the paper.
 
     References
     ----------
@@ -99,12 +100,12 @@ class TELL(StreamMixin, CenteredAutoencoder):
     def _refinement(self, epochs):
         return Stage(
             "refine",
-            self._in_turn,
+            self._alternate,
             epochs,
             {"clustering": self.clustering_weight},
-            begin=self._forget,
+            begin=self._reset_used,
             after_backward=self._move_centers,
-            end_epoch=self._replace_unmet,
+            end_epoch=self._replace_unused,
         )
 
     def _first_clusters(self, fit, Z):
@@ -118,12 +119,12 @@ class TELL(StreamMixin, CenteredAutoencoder):
         return centers, labels
 
     def _warm_up(self, fit, batch):
-        """The encoder meets the centers of the given labels."""
+        """The encoder moves rows towards the centers of the initial labels."""
         h, restored = fit.module(self._corrupt(fit, batch, batch.x))
         held = fit.module.centers.detach()[fit.state.start_labels[batch.index]]
         return self._terms(batch, restored, (h * held).sum(dim=1))
 
-    def _in_turn(self, fit, batch):
+    def _alternate(self, fit, batch):
         h, restored = fit.module(self._corrupt(fit, batch, batch.x))
         centers = fit.module.centers
         if fit.epoch % 2:
@@ -142,29 +143,29 @@ class TELL(StreamMixin, CenteredAutoencoder):
     def _move_centers(self, fit, batch):
         """A step of one length for all centers that have a gradient, and back to the sphere."""
         centers = fit.module.centers
-        gradient, centers.grad = centers.grad, None  # the optimizer has no part in it
+        gradient, centers.grad = centers.grad, None  # not for the optimizer
         if gradient is None:
             return
         length = gradient.norm(dim=1, keepdim=True)
-        fit.state.met |= length[:, 0] > 0
+        fit.state.used |= length[:, 0] > 0
         step = self.center_step * gradient / length.clamp_min(torch.finfo(length.dtype).tiny)
         centers.copy_(F.normalize(centers - step, dim=1))
 
-    def _forget(self, fit):
-        fit.state.met = torch.zeros(self.n_clusters, dtype=torch.bool, device=fit.device)
+    def _reset_used(self, fit):
+        fit.state.used = torch.zeros(self.n_clusters, dtype=torch.bool, device=fit.device)
 
-    def _replace_unmet(self, fit):
-        """Centers that no row was nearest to while they moved go where rows are far from theirs."""
+    def _replace_unused(self, fit):
+        """Move centers that were nearest to no row in an epoch of theirs to far-away rows."""
         if fit.epoch % 2 or not self.clustering_weight:
             return
-        if not fit.state.met.all():
+        if not fit.state.used.all():
             H = fit.over_all_rows(fit.module.encode)
             centers = fit.module.centers.detach()
             labels = _cosine(H, centers).argmax(dim=1).cpu().numpy()
             centers = replace_empty(H.cpu().numpy(), centers.cpu().numpy(), labels)
             with torch.no_grad():
                 fit.module.centers.copy_(torch.tensor(centers))
-        self._forget(fit)
+        self._reset_used(fit)
 
     def _label(self, module, x):
         return _cosine(module.encode(x), module.centers).argmax(dim=1)
@@ -188,7 +189,7 @@ class TELL(StreamMixin, CenteredAutoencoder):
     def _further_stage(self):
         def begin(fit):
             fit.usable = True
-            self._forget(fit)
+            self._reset_used(fit)
 
         stage = self._refinement(epochs=1)
         stage.begin, stage.end_epoch = begin, None
@@ -196,6 +197,6 @@ class TELL(StreamMixin, CenteredAutoencoder):
 
 
 def _cosine(h, centers):
-    # In bfloat16 near centers would be the same.
+    # In bfloat16 similar centers would be indistinguishable.
     with torch.autocast(h.device.type, enabled=False):
         return h @ centers.T

@@ -20,10 +20,10 @@ from skdeepcluster.deep import (
 )
 from skdeepcluster.training import Stage, map_rows
 
-# Of a component's variance in the embedding: the first variance of a row, small enough for its
-# draws to stay in its cluster, and the least variance that a component begins with.
+# As fractions of variances in the embedding: the initial variance of a row's code, small enough for
+# its draws to stay in its cluster, and the smallest initial variance of a component.
 _FIRST_SHARE, _LEAST_SHARE = 0.1, 1e-3
-# The learning rate falls by a tenth in so many epochs, as the authors have it.
+# The learning rate falls by a tenth every so many epochs, as in the authors' code.
 _DECAY, _DECAY_EPOCHS = 0.9, 10
 
 
@@ -32,8 +32,8 @@ class VaDE(ProbabilityMixin, CenteredAutoencoder):
 
     A cluster is drawn, a code from its Gaussian, and a row from the code. Encoder, decoder and
     mixture are fitted together by one bound on the likelihood. Pick it for what a generative model
-    gives: posteriors of the clusters, of different sizes and shapes; new rows of a chosen cluster
-    (`sample`); and how unlikely a row is (`score_samples`).
+    offers: posteriors of clusters that differ in size and shape; new rows of a chosen cluster
+    (`sample`); and how likely a row is (`score_samples`).
 
     With the posterior :math:`q(z | x) = N(m, \mathrm{diag}(s^2))` that the encoder gives, training
     minimizes the negative evidence lower bound, in one draw of :math:`z` for each row and step,
@@ -46,19 +46,19 @@ class VaDE(ProbabilityMixin, CenteredAutoencoder):
     Parameters
     ----------
     likelihood : {"gaussian", "bernoulli"}, default="gaussian"
-        Of a row given its code. "gaussian" has unit variance for standardized rows, "bernoulli" is
-        for entries in [0, 1], which are used as they are.
+        Likelihood of a row given its code. "gaussian" has unit variance for standardized rows,
+        "bernoulli" is for entries in [0, 1], which are not standardized.
 
     reconstruction_weight : float, default=1
         Weight :math:`w` of the likelihood. For "gaussian" it is one over the variance.
 
     init : {"spectral", "linkage", "mixture", "k-means"} or array, default="spectral"
-        What the first mixture comes from; an array is of shape (n_clusters, n_components).
+        How the mixture is initialized; an array holds centers, of shape (n_clusters, n_components).
         "mixture", as in the paper, is the best of 10 Gaussian mixtures of the embedding. The others
-        are labels, of which the components take over means, variances and shares: of k-means, of
-        the nearest of given centers, or "spectral", cuts of neighborhood graphs over landmarks of
-        the embedding, and "linkage", merges of neighbors in it, both of which the bound is first
-        trained with as the posterior, for `init_epochs`.
+        give labels, whose means, variances and proportions initialize the components: those of
+        k-means, of the nearest given centers, of "spectral", which cuts neighborhood graphs over
+        landmarks of the embedding, or of "linkage", which merges neighbors in it. With the last
+        two, the labels also replace the posterior for `init_epochs` warm-up epochs.
 
     Attributes
     ----------
@@ -69,12 +69,12 @@ class VaDE(ProbabilityMixin, CenteredAutoencoder):
         Variances of the components.
 
     weights_ : ndarray of shape (n_clusters,)
-        Shares of the components.
+        Weights of the components.
 
     See Also
     --------
-    AutoencoderClusterer : With ``clusterer=GaussianMixture()``, a mixture of codes that were
-        learned without it.
+    AutoencoderClusterer : With ``clusterer=GaussianMixture()``, a mixture of codes that are learned
+        without it.
 
     References
     ----------
@@ -236,7 +236,7 @@ class VaDE(ProbabilityMixin, CenteredAutoencoder):
         return F.log_softmax(self._log_joint(module, module.encode(x)), dim=1)
 
     def score_samples(self, X):
-        """The evidence bound of each row, the lower the less likely the row is.
+        """The evidence lower bound of each row; low values mark unlikely rows.
 
         Returns
         -------
@@ -253,14 +253,14 @@ class VaDE(ProbabilityMixin, CenteredAutoencoder):
         n_samples : int, default=1
             Number of rows.
         cluster : int, default=None
-            Component that all of them come from; by default drawn for each by `weights_`.
+            Component of all rows; by default drawn for each row by `weights_`.
 
         Returns
         -------
         X : ndarray of shape (n_samples, n_features)
-            Mean rows of the drawn codes, images flattened.
+            Means of the rows given the drawn codes, images flattened.
         labels : ndarray of shape (n_samples,)
-            The component that each comes from.
+            The component of each row.
         """
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
@@ -277,7 +277,7 @@ class VaDE(ProbabilityMixin, CenteredAutoencoder):
 
 
 def _layers(encoder):
-    """What an encoder's last layer follows, and that layer; the variances follow the same."""
+    """An encoder's layers, the last one separate: the layer of the variances stands beside it."""
     if isinstance(encoder, nn.Sequential) and isinstance(encoder[-1], nn.Linear):
         return list(encoder)
     return [encoder, nn.Identity()]

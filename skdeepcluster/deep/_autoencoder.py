@@ -1,4 +1,4 @@
-"""Autoencoders: their networks, their training by reconstruction, and the way back to rows."""
+"""Autoencoders: their networks, their training by reconstruction, and the inverse transform."""
 
 import copy
 from numbers import Integral, Real
@@ -14,13 +14,13 @@ from skdeepcluster.deep._encoder import EncoderMixin
 from skdeepcluster.nn import RECONSTRUCTION_LOSSES, Autoencoder
 from skdeepcluster.training import Stage, Standardizer, available_threads, map_blocks
 
-# The rows that each layer is pre-trained to restore lose this share of their entries.
+# Fraction of the entries that are set to zero in what each layer is pre-trained to restore.
 _LAYERWISE_NOISE = 0.2
 
 
 @parameters
 class AutoencoderMixin(EncoderMixin):
-    """An autoencoder, its reconstruction and the way back from its embedding.
+    """An autoencoder, its reconstruction and the inverse transform of its embedding.
 
     Parameters
     ----------
@@ -36,15 +36,15 @@ class AutoencoderMixin(EncoderMixin):
         input from a corrupted copy.
 
     noise : float, default=0
-        Share of the entries of standardized rows set to zero, which is their mean, in the input of
-        the reconstruction.
+        Fraction of the entries of standardized rows that are set to zero, their mean, in the input
+        of the reconstruction.
     """
 
     decoder: torch.nn.Module | None = param(None, torch.nn.Module, None)
     layerwise_epochs: int = param(0, Interval(Integral, 0, None, closed="left"))
     noise: float = param(0.0, Interval(Real, 0, 1, closed="left"))
 
-    # What a reconstruction is measured by.
+    # Loss of the reconstruction.
     _loss = "mse"
 
     # -- networks ----------------------------------------------------------------------------
@@ -59,7 +59,7 @@ class AutoencoderMixin(EncoderMixin):
         return Autoencoder(encoder, decoder, self._constraint)
 
     def _given_networks(self, shape):
-        """Copies of the user's modules, tried on a row."""
+        """Copies of the user's modules, tested on rows of zeros."""
         if self.decoder is None:
             raise ValueError("encoder is a module; give a decoder module for its codes too")
         encoder, decoder = (
@@ -86,11 +86,11 @@ class AutoencoderMixin(EncoderMixin):
     # -- pre-training ------------------------------------------------------------------------
 
     def _autoencoder_parameters(self, module):
-        """What the reconstruction trains."""
+        """Parameters that the reconstruction trains."""
         return [*module.encoder.parameters(), *module.decoder.parameters()]
 
     def _pretraining(self, epochs, **options):
-        """Stages of the reconstruction: each layer by itself if asked for, then all together."""
+        """Stages of the reconstruction: each layer by itself if requested, then all together."""
         stages = []
         if self.layerwise_epochs:
             name, hidden = self._architecture()
@@ -131,7 +131,7 @@ class AutoencoderMixin(EncoderMixin):
                 for lower in below:
                     h = torch.relu(lower(h))
             corrupted = h
-            if position:  # the rows themselves stay whole, as in the authors' script
+            if position:  # the rows themselves are not corrupted, as in the authors' script
                 corrupted = h * (fit.uniform(batch, h.shape[1]) >= _LAYERWISE_NOISE)
             code = layer(corrupted)
             if position < n_layers - 1:
@@ -180,7 +180,7 @@ class AutoencoderMixin(EncoderMixin):
 
 
 def check_unit_interval(samples, choice, other):
-    """Raise where entries are no probabilities."""
+    """Raise if entries are outside of [0, 1]."""
     for low_high in map_blocks(lambda x: torch.stack(x.flatten(1).aminmax(dim=1), 1), samples):
         if low_high.min() < 0 or low_high.max() > 1:
             raise ValueError(f"{choice} needs entries of X in [0, 1]; scale X or use {other}")

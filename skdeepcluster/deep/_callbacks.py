@@ -1,10 +1,10 @@
-"""The training loop's progress, told to scikit-learn's callbacks."""
+"""Progress of the training loop, reported to scikit-learn's callbacks."""
 
 import copy
 
 
 class Task:
-    """A task of scikit-learn's callbacks, in the words of the training loop."""
+    """A task of scikit-learn's callbacks, with the interface that the training loop uses."""
 
     def __init__(self, context, estimator, X, y, fitted):
         self.context, self.estimator, self.data = context, estimator, {"X": X, "y": y}
@@ -22,7 +22,7 @@ class Task:
         return Task(context, self.estimator, self.data["X"], self.data["y"], self.fitted)
 
     def end(self, fit):
-        """Report the end; True when a callback asks to stop."""
+        """Report the end; True if a callback requests to stop."""
 
         def snapshot():
             attributes = self.fitted(fit)

@@ -1,4 +1,4 @@
-"""Centers in the embedding of an autoencoder: where they start, and the warm-up that follows."""
+"""Centers in the embedding of an autoencoder: their initialization, and the warm-up after it."""
 
 from numbers import Integral
 
@@ -25,11 +25,11 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
     Parameters
     ----------
     init : {"spectral", "linkage", "k-means"} or array, default="spectral"
-        What the first centers come from, or they themselves, of shape (n_clusters, n_components).
-        "k-means", as in the paper, is the best of 20 runs on the embedding; it follows compact
-        groups. The others follow groups of any shape and give labels, which are fixed targets for
-        `init_epochs` warm-up epochs before self-training starts: "spectral" cuts neighborhood
-        graphs over landmarks of the embedding, "linkage" is
+        Initialization of the centers, or the centers themselves, of shape
+        (n_clusters, n_components). "k-means", as in the paper, is the best of 20 runs on the
+        embedding; it finds compact groups. The others find groups of any shape and give labels,
+        which are fixed targets for `init_epochs` warm-up epochs before self-training starts:
+        "spectral" cuts neighborhood graphs over landmarks of the embedding, "linkage" is
         :class:`~skdeepcluster.GraphDegreeLinkage` of its rows, each scaled to length one.
 
     init_epochs : int, default=2
@@ -41,7 +41,7 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
     Attributes
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, n_components)
-        Centers in the embedding; `inverse_transform` shows what they stand for.
+        Centers in the embedding; `inverse_transform` decodes them.
     """
 
     init: str | np.ndarray = param(
@@ -61,7 +61,7 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
 
     @property
     def _warms_up(self):
-        """Whether the start gives labels to warm up with."""
+        """Whether the initialization gives labels for a warm-up."""
         return self._init_is("spectral", "linkage")
 
     @property
@@ -73,7 +73,7 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
         return self._pretraining(self.pretrain_epochs, **options)
 
     def _start_stage(self, loss, **options):
-        """The stage that begins with centers and goes on with the labels of the start as target."""
+        """The stage that places the centers, then trains with the initial labels as target."""
         return Stage("initialize", loss, self._warmup_epochs, begin=self._start, **options)
 
     def _start(self, fit):
@@ -95,7 +95,7 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
 
 
 def first_clusters(init, Z, n_clusters, *, seed, **sums):
-    """Centers and labels to start from.
+    """Initial centers and labels.
 
     Parameters
     ----------
@@ -103,9 +103,9 @@ def first_clusters(init, Z, n_clusters, *, seed, **sums):
     Z : array of shape (n_samples, n_components)
     n_clusters : int
     seed : callable () -> int
-        Of the random numbers, if any are needed.
+        Gives a seed, if random numbers are needed.
     **sums : dict
-        Of `Fit.sums_over_rows`.
+        Result of `Fit.sums_over_rows`.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def first_clusters(init, Z, n_clusters, *, seed, **sums):
 
 
 def _means(Z, labels, n_clusters):
-    """Means of the rows of each label; of a label without rows the mean of all."""
+    """Mean of the rows of each label; for a label without rows the mean of all rows."""
     return np.stack(
         [
             Z[labels == j].mean(axis=0) if (labels == j).any() else Z.mean(axis=0)

@@ -23,7 +23,7 @@ class DeepClusterer(EmbeddingMixin, Clusterer, DeepEstimator):
 
     n_clusters: int = param(8, Interval(Integral, 1, None, closed="left"), positional=True)
 
-    # For the docstrings of methods without an example of their own.
+    # Example in the docstrings of methods that have none of their own.
     _example = """
         >>> from sklearn.datasets import make_blobs
         >>> from skdeepcluster import {name}
@@ -49,7 +49,7 @@ class DeepClusterer(EmbeddingMixin, Clusterer, DeepEstimator):
         if n_found < self._n_clusters_sought:
             warnings.warn(
                 f"{type(self).__name__} found {n_found} clusters, fewer than n_clusters="
-                f"{self.n_clusters}: rows may repeat, or clusters died out; try another "
+                f"{self.n_clusters}: rows may be duplicates, or clusters became empty; try another "
                 "random_state, a lower learning_rate or fewer clusters.",
                 ConvergenceWarning,
                 stacklevel=4,

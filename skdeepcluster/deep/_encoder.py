@@ -1,4 +1,4 @@
-"""Encoders by their description in parameters."""
+"""Encoders, as the parameters of an estimator describe them."""
 
 import copy
 from collections.abc import Sequence
@@ -44,13 +44,13 @@ class EncoderMixin:
     n_components: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
     image_shape: tuple[int, ...] | None = param(None, tuple, list, None)
 
-    # What the code is held to.
+    # Constraint on the code: a key of `skdeepcluster.nn.CONSTRAINTS`.
     _constraint = "none"
-    # Widths of the hidden layers, or channels of the convolutions, where none are given.
+    # Default widths of the hidden layers, or channels of the convolutions.
     _hidden = {"mlp": (500, 500, 2000), "conv": (32, 64, 128)}
 
     def _encoder_alone(self, shape, generator):
-        """An encoder without a decoder, as a module that encodes."""
+        """A module with an encoder and no decoder."""
         if not isinstance(self.encoder, torch.nn.Module):
             return Encoder(self._networks(shape, generator)[0], self._constraint)
         encoder = copy.deepcopy(self.encoder).to("cpu", torch.float32)
@@ -69,7 +69,7 @@ class EncoderMixin:
         return Encoder(encoder, self._constraint)
 
     def _networks(self, shape, generator):
-        """An encoder and its mirror image."""
+        """An encoder and the decoder that mirrors it."""
         name, hidden = self._architecture(shape)
         make = conv_autoencoder if name == "conv" else mlp_autoencoder
         return make(shape, hidden, self._code_width(shape), generator)
@@ -78,7 +78,7 @@ class EncoderMixin:
         return self.n_components or min(10, int(torch.Size(shape).numel()))
 
     def _architecture(self, shape=None):
-        """Name of the network, for rows of a shape where it is known, and its layers' sizes."""
+        """Name of the network, for rows of a shape if it is known, and sizes of its layers."""
         if isinstance(self.encoder, str):
             name, hidden = self.encoder, self.hidden_layer_sizes
             if name == "auto":

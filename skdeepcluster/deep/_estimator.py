@@ -1,8 +1,9 @@
-"""What every deep estimator does: from rows through the training loop to fitted attributes."""
+"""What all deep estimators share: from rows through the training loop to fitted attributes."""
 
 import copy
 import os
 import warnings
+from collections.abc import Callable
 from numbers import Integral, Real
 
 import numpy as np
@@ -29,10 +30,10 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
     Parameters
     ----------
     max_epochs : int, default=20
-        Most epochs of the last stage.
+        Maximum number of epochs of the last stage.
 
     batch_size : int, default=256
-        Rows in a step. Under several processes, of all of them together.
+        Number of rows in a step; with several processes, of all of them together.
 
     learning_rate : float, default=1e-3
         Learning rate of the optimizer.
@@ -46,7 +47,7 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
         is kept.
 
     max_time : float, default=None
-        Seconds after which training ends with the model as it is and a warning.
+        Seconds after which training ends with a warning; the model can be used as it is.
 
     device : str or torch.device, default="auto"
         Where to compute; "auto" takes a CUDA device if there is one.
@@ -61,13 +62,13 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
         Whether to compile the training steps with `torch.compile`.
 
     checkpoint : str or path-like, default=None
-        File that keeps the state of the fit. An interrupted fit goes on when `fit` is called again
-        with the same data and parameters, and ends as if nothing had happened. In a folder, which
-        is there or whose name ends with a separator, each fit has a file of its own, as searches
-        need.
+        File that holds the state of the fit. An interrupted fit resumes when `fit` is called again
+        with the same data and parameters, with the same result as without interruption. In a
+        folder, which exists or whose name ends with a separator, each fit has a file of its own, as
+        searches need.
 
     random_state : int, RandomState instance or None, default=None
-        Decides weights and the order of the rows. An int makes results reproducible.
+        Determines weights and the order of the rows. An int makes results reproducible.
 
     verbose : int, default=0
         1 prints a line for each stage.
@@ -96,7 +97,7 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
         (C, H, W) where rows are images.
 
     n_features_in_ : int
-        Number of features; of pixels, if rows are images.
+        Number of features, or of pixels if rows are images.
 
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Only where columns have names that are strings.
@@ -105,7 +106,9 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
     max_epochs: int = param(20, Interval(Integral, 0, None, closed="left"))
     batch_size: int = param(256, Interval(Integral, 1, None, closed="left"))
     learning_rate: float = param(1e-3, Interval(Real, 0, None, closed="neither"))
-    optimizer: object = param("adam", StrOptions({"adam", "adamw", "sgd"}), callable)
+    optimizer: str | Callable[..., torch.optim.Optimizer] = param(
+        "adam", StrOptions({"adam", "adamw", "sgd"}), callable
+    )
     n_init: int = param(1, Interval(Integral, 1, None, closed="left"))
     max_time: float | None = param(None, Interval(Real, 0, None, closed="neither"), None)
     device: str | torch.device = param("auto", "no_validation")
@@ -119,7 +122,7 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, **side):
-        """Learn the network and what follows from it.
+        """Train the network on rows.
 
         Parameters
         ----------
@@ -127,9 +130,9 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
             Rows of shape (n_samples, n_features) or images of shape (n_samples, C, H, W) or
             (n_samples, H, W). Memory-mapped arrays are read batch by batch.
         y : array-like of shape (n_samples,), default=None
-            Passed to callbacks, and used by methods that say so.
+            Passed to callbacks; used only by methods that document it.
         **side : dict
-            What else is known, for methods that say so.
+            Further information on the rows, for methods that document it.
 
         Returns
         -------
@@ -154,10 +157,10 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
         return self
 
     def _check_rows(self, rows):
-        """Raise for rows that no network is needed for."""
+        """Raise if there are too few rows."""
 
     def _continue_fit(self, X, y, stages, plan):
-        """Further stages, on other rows, from what was fitted."""
+        """Continue from the fitted model, with further stages on other rows."""
         samples = self._samples_as_fitted(X, tr.resolve_device(self.device))
 
         def build(shape, plan, generator):
@@ -166,7 +169,7 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
         self._train((X, y), samples, build, stages, side=tr.Side(), plan=plan)
 
     def _train(self, data, samples, build, stages, *, side, plan, n_init=1, path=None):
-        """Set what stages learn on rows; returns the fit."""
+        """Run stages on rows and set the fitted attributes; returns the fit."""
         device = samples.device
         processes = tr.processes(device)
         seed = self._draw_seed()
@@ -230,7 +233,7 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
         return processes.agree(int(check_random_state(self.random_state).randint(2**31 - 1)))
 
     def _warn(self, out_of_time):
-        """Say what went wrong."""
+        """Warn of what went wrong."""
         if out_of_time:
             warnings.warn(
                 f"{type(self).__name__} was stopped by max_time={self.max_time} before it "
@@ -240,7 +243,7 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
             )
 
     def _fitted_attributes(self, fit, dtype):
-        """All fitted attributes, or None while predictions are not possible."""
+        """All fitted attributes, or None while the model cannot predict."""
         if fit.read_out is not None:
             loss, labels, found = fit.read_out
             found = found | {"loss_": loss} | ({} if labels is None else {"labels_": labels})
@@ -267,7 +270,7 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
         }
 
     def _global_generators(self, device):
-        """Torch's global generators, if something of the user's may draw from them."""
+        """Torch's global generators, if the user's code may draw from them."""
         return global_generators(device) if self._uses_user_code() else []
 
     def _log(self, line):
@@ -277,7 +280,7 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
     # -- after fit ---------------------------------------------------------------------------
 
     def _new_samples(self, X):
-        """New rows, read as they are needed."""
+        """New rows, read when they are needed."""
         check_is_fitted(self)
         return self._samples_as_fitted(X, next(self.module_.parameters()).device, load=False)
 
@@ -297,17 +300,17 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
         return result.astype(dtype) if result.dtype.kind == "f" else result
 
     def score(self, X, y=None):
-        """Opposite of the objective on rows: higher is better.
+        """Negative objective on rows: higher is better.
 
-        It compares fits of one model. Across numbers of clusters, widths of the embedding or
-        networks it misleads: use a scorer of `skdeepcluster.metrics` there.
+        It compares fits of one model. It is misleading across numbers of clusters, widths of the
+        embedding or networks: use a scorer of `skdeepcluster.metrics` there.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features), or images
             New rows.
-        y : object, default=None
-            Ignored.
+        y : Ignored
+            Not used, present for API consistency by convention.
 
         Returns
         -------
@@ -324,7 +327,7 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
     def __getstate__(self):
         state = super().__getstate__()
         if "module_" in state:
-            # Loads where the device that trained it is missing.
+            # It loads also where the device that trained it is missing.
             state = {**state, "module_": copy.deepcopy(state["module_"]).cpu()}
         return state
 

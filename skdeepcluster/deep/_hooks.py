@@ -1,10 +1,10 @@
-"""What a deep method says of itself, and how it says it: these hooks, and no others.
+"""The hooks by which a deep method describes itself: these, and no others.
 
 - `_build`: the network; `_stages`: how it is trained, in order; `_encode`: its embedding;
-- `_side`: what is known beside the rows, as tensors; `_plan`: what has to be decided before the
-  network is made, and which rows the objective is not defined for;
+- `_side`: side information on the rows, as tensors; `_plan`: what has to be decided before the
+  network is built; it raises for rows for which the objective is not defined;
 - `_evaluate`: objective and labels of any rows; `_attributes`: fitted attributes that predictions
-  need; `_read_out`: what a fit ends with, by default from these two;
+  need; `_read_out`: the result of a fit, by default from these two;
 - `_scales_rows`, `_common_means`, `_in_side` and `_uses_user_code`: properties of rows and
   parameters.
 
@@ -19,10 +19,10 @@ from skdeepcluster.training import ReadOut, Side
 
 
 class Hooks:
-    """Defaults of what a method may override."""
+    """Defaults of the hooks that a method may override."""
 
     def _build(self, shape, plan, generator):
-        """A module with weights from the generator, for rows of a shape."""
+        """A module for rows of a shape, with weights from the generator."""
         raise NotImplementedError
 
     def _stages(self):
@@ -34,7 +34,7 @@ class Hooks:
         return module.encode(x)
 
     def _side(self, samples, X, y, **side):
-        """What is known beside the rows, from y and from the further arguments of `fit`."""
+        """Side information on the rows, from y and from the further arguments of `fit`."""
         if side:
             raise TypeError(
                 f"{type(self).__name__}.fit() got an unexpected keyword argument {min(side)!r}"
@@ -42,31 +42,31 @@ class Hooks:
         return Side()
 
     def _plan(self, samples, side):
-        """What is decided before the network is made; raises where the objective is not defined."""
+        """Decisions before the network is built; raises where the objective is not defined."""
         return SimpleNamespace()
 
     def _evaluate(self, module, samples):
-        """The objective over all rows, a mean, and their labels."""
+        """The objective, a mean over all rows, and their labels."""
         raise NotImplementedError
 
     def _attributes(self, fit):
-        """Fitted attributes beside the common ones, once a stage has set ``fit.usable``."""
+        """Fitted attributes besides the common ones, once a stage has set ``fit.usable``."""
         return {}
 
     def _read_out(self, fit):
-        """What a fit ends with."""
+        """The result of a fit."""
         loss, labels = self._evaluate(fit.module, fit.samples)
         fit.require_finite(loss)
         return ReadOut(loss, labels, self._attributes(fit))
 
-    # Whether rows are centered and scaled before they meet the network.
+    # Whether rows are centered and scaled for the network.
     _scales_rows = True
-    # Whether the pixels of a channel are centered with one mean, and not each with its own.
+    # Whether all pixels of a channel are centered by one mean instead of each by its own.
     _common_means = False
 
     def _uses_user_code(self):
-        """Whether modules or functions of the user's take part, which may draw random numbers."""
+        """Whether the fit calls the user's modules or functions, which may draw random numbers."""
         return len(given_modules(self)) > 0
 
-    # Parameters that act through the side information alone.
+    # Parameters that act only through the side information.
     _in_side = frozenset()

@@ -1,17 +1,17 @@
-"""What makes a fit the one that it is: settings, modules of the user's, and what they draw from."""
+"""What identifies a fit: its settings, the user's modules, and the generators they draw from."""
 
 import torch
 
 import skdeepcluster
 
-# Parameters that decide how long a fit takes and what it says, and nothing of its result.
+# Parameters that change the duration or the output of a fit, but not its result.
 _WITHOUT_EFFECT = {"checkpoint", "max_time", "verbose", "compile"}
-# Goes up when what a checkpoint holds changes.
-_CHECKPOINT_FORMAT = 2
+# Increases when the contents of checkpoints change.
+_CHECKPOINT_FORMAT = 3
 
 
 def given_modules(estimator):
-    """Parameters that are modules of the user's."""
+    """Parameters that are the user's modules."""
     params = estimator.get_params(deep=False)
     return torch.nn.ModuleDict(
         {name: value for name, value in params.items() if isinstance(value, torch.nn.Module)}
@@ -19,7 +19,7 @@ def given_modules(estimator):
 
 
 def settings(estimator, seed, modules):
-    """What else than rows, side information and given weights decides a fit."""
+    """What determines a fit besides rows, side information and given weights."""
     found = {
         "estimator": type(estimator).__name__,
         "version": skdeepcluster.__version__,
@@ -35,7 +35,7 @@ def settings(estimator, seed, modules):
 
 
 def global_generators(device):
-    """Those that torch's functions draw from."""
+    """The generators that torch's functions draw from by default."""
     if device.type != "cuda":
         return [torch.default_generator]
     index = torch.cuda.current_device() if device.index is None else device.index

@@ -1,17 +1,17 @@
-"""Random numbers that are not the fit's own: global generators, and estimators within another."""
+"""Random numbers outside of the fit's own generator: global generators, and nested estimators."""
 
 import contextlib
 import threading
 
 from sklearn.base import clone
 
-# Held while a fit has torch's global generators.
+# Held while a fit uses torch's global generators.
 _LOCK = threading.RLock()
 
 
 @contextlib.contextmanager
 def seeded(generators, seed):
-    """Seed global generators, and leave them as they were; one fit at a time has them."""
+    """Seed global generators, and restore them afterwards; only one fit at a time uses them."""
     if not generators:
         yield
         return
@@ -27,12 +27,12 @@ def seeded(generators, seed):
 
 
 def seeded_clone(estimator, seed):
-    """An unfitted copy that leaves nothing to chance: each `random_state` that is None is set."""
+    """An unfitted copy with reproducible results: each `random_state` that is None is set."""
     estimator = clone(estimator)
     unset = sorted(
         name
         for name, value in estimator.get_params().items()
         if value is None and (name == "random_state" or name.endswith("__random_state"))
     )
-    # Two of a kind, such as random projections side by side, shall not be the same.
+    # Two of a kind, such as random projections side by side, should not be the same.
     return estimator.set_params(**{name: seed + i for i, name in enumerate(unset)})

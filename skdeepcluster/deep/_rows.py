@@ -1,4 +1,4 @@
-"""Checked input of deep estimators: rows that are read in any order, and the shape of one."""
+"""Checked input of deep estimators: rows that are read in any order, and the shape of a row."""
 
 import warnings
 
@@ -24,10 +24,10 @@ def read_rows(estimator, X, *, reset):
     Parameters
     ----------
     estimator : DeepEstimator
-        With `image_shape`, where it takes images; fitted, if not `reset`.
+        With `image_shape`, if it takes images; fitted, if not `reset`.
     X : array-like, data frame, list of images, sparse matrix or torch.utils.data.Dataset
     reset : bool
-        Whether this is `fit`.
+        True in `fit`.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def read_rows(estimator, X, *, reset):
 
 
 def _source(estimator, X, reset):
-    """Row access, and the shape of an item where it has more than one dimension."""
+    """Row access, and the shape of an item if it has more than one dimension."""
     if is_dataset(X):
         rows = source(X)
         if reset:
@@ -81,23 +81,23 @@ def _source(estimator, X, reset):
 
 
 def _shape(estimator, rows, item):
-    """Of a row, from the items of X and from `image_shape`."""
-    said = getattr(estimator, "image_shape", None)
-    given = as_image_shape(said)
+    """The shape of a row, from the items of X and from `image_shape`."""
+    parameter = getattr(estimator, "image_shape", None)
+    given = as_image_shape(parameter)
     if None not in (item, given) and item != given:
         raise ValueError(
-            f"image_shape={said!r}, but X has images of shape {item}; leave image_shape=None or "
-            "give X that shape."
+            f"image_shape={parameter!r}, but X has images of shape {item}; leave image_shape=None "
+            "or give X that shape."
         )
     image_shape = item or given
     if image_shape is None:
         return (rows.shape[1],)
     if np.prod(image_shape) != rows.shape[1]:
         raise ValueError(
-            f"image_shape={said!r} has {np.prod(image_shape)} pixels, but rows of X have "
+            f"image_shape={parameter!r} has {np.prod(image_shape)} pixels, but rows of X have "
             f"{rows.shape[1]} features; give the shape (C, H, W) or (H, W) of an image."
         )
-    # Whoever gives images and their shape too knows it.
+    # Images that come together with image_shape need no warning.
     if None in (item, given) and has_channels_last(image_shape):
         warnings.warn(
             f"Images of shape {image_shape} are taken as (C, H, W), of {image_shape[0]} "

@@ -9,13 +9,13 @@ from skdeepcluster.assignment import sharpen, student_t
 from skdeepcluster.base import param, parameters
 from skdeepcluster.deep._predict import ProbabilityMixin
 
-# Of the target that the labels of a start give, this share is spread evenly.
+# Label smoothing of the targets from initial labels: the fraction that is spread evenly.
 _SMOOTHING = 0.1
 
 
 @parameters
 class StudentTMixin(ProbabilityMixin):
-    """Assignments by Student's t around centers, trained towards sharpened ones.
+    """Soft assignments by Student's t around centers, trained towards sharpened ones.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class StudentTMixin(ProbabilityMixin):
         Steps between two updates of the target; by default one epoch.
 
     tol : float, default=1e-3
-        Training ends when fewer than this share of the labels changed between two updates.
+        Training ends when less than this fraction of the labels changed between two updates.
     """
 
     alpha: float = param(1.0, Interval(Real, 0, None, closed="neither"))
@@ -49,12 +49,12 @@ def sharpen_target(fit, log_proba, tol, **options):
     log_proba : callable (module, rows) -> Tensor
     tol : float
     **options : dict
-        Of `sharpen`.
+        Options of `sharpen`.
 
     Returns
     -------
-    settled : bool
-        Whether fewer than this share of the labels changed since the last call.
+    converged : bool
+        Whether less than a fraction `tol` of the labels changed since the last call.
     """
     fit.state.target = None
     log_q = fit.over_all_rows(lambda x: log_proba(fit.module, x))
@@ -64,6 +64,6 @@ def sharpen_target(fit, log_proba, tol, **options):
 
 
 def smoothed(labels, n_clusters):
-    """One-hot targets with a share spread evenly."""
+    """One-hot targets with label smoothing."""
     target = torch.nn.functional.one_hot(labels, n_clusters).float()
     return target.mul_(1 - _SMOOTHING).add_(_SMOOTHING / n_clusters)

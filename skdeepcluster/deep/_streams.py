@@ -1,4 +1,4 @@
-"""Fitted models that go on with new rows."""
+"""Fitted models that continue training with new rows."""
 
 from types import SimpleNamespace
 
@@ -9,18 +9,18 @@ class StreamMixin:
     """`partial_fit`, for methods that have `_further_stage`."""
 
     def _further_stage(self):
-        """The stage that goes on from a fitted model."""
+        """The stage that continues from a fitted model."""
         raise NotImplementedError
 
     def _further_plan(self):
-        """What `_plan` decided in the fit that goes on, with `continues`."""
+        """The plan of the fit that is continued, with `continues`."""
         return SimpleNamespace(continues=True)
 
     @fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y=None):
-        """Go on with new rows, in one pass that trains the network and moves the clusters.
+        """Continue with new rows, in one pass that trains the network and moves the clusters.
 
-        The first call is `fit`, which needs rows enough. Later ones keep the network, the clusters
+        The first call is `fit`, which needs enough rows. Later calls keep the network, the clusters
         with their numbers and the standardization of rows; `labels_`, `loss_` and `history_` are
         those of the rows of the last call.
 
@@ -28,8 +28,8 @@ class StreamMixin:
         ----------
         X : array-like, sparse matrix or torch.utils.data.Dataset
             As in `fit`; later calls may have any number of rows.
-        y : object, default=None
-            Ignored.
+        y : Ignored
+            Not used, present for API consistency by convention.
 
         Returns
         -------

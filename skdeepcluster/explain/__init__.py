@@ -1,4 +1,4 @@
-"""What clusters are like: layouts and descriptions of a clustering that is there."""
+"""Explanations of clusters: layouts and descriptions of a given clustering."""
 
 from lazy_loader import attach as _attach
 

@@ -16,34 +16,34 @@ class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Est
     r"""Layout of soft clusters on a circle, along a shortest Hamiltonian cycle.
 
     The mapping of `HCHC`. It takes the memberships :math:`q_{sj}` of samples in clusters, as any
-    `predict_proba` returns them. Clusters whose memberships go together are near each other:
+    `predict_proba` returns them. Clusters with correlated memberships are near each other:
 
     .. math:: d_{jk} = \frac{1 - \operatorname{corr}(q_{\cdot j}, q_{\cdot k})}{2}, \qquad
         \min_\pi \sum_{i=1}^K d(\pi_i, \pi_{i + 1}), \quad \pi_{K + 1} = \pi_1,
 
-    and the clusters are put on the unit circle in the order :math:`\pi` of this shortest cycle,
-    with arcs between them in proportion to the distances. A sample is the mean of the places
-    :math:`a_j` of the clusters by its memberships,
+    and the clusters are placed on the unit circle in the order :math:`\pi` of this shortest cycle,
+    with arcs between them in proportion to the distances. A sample is at the mean of the positions
+    :math:`a_j` of the clusters, weighted by its memberships,
 
     .. math:: z_s = \sum_j q_{sj} a_j \,/\, \max\Bigl(1, \sum_j q_{sj}\Bigr),
 
-    so that clear members are at their cluster, those between two clusters that are neighbors on the
-    line between them, and outliers inside. Use it for one picture of up to some 15 clusters,
-    whatever the model. Samples between clusters that lie opposite are inside too: the largest
-    membership tells them from outliers.
+    so that clear members are at their cluster, samples between two neighboring clusters on the
+    line between them, and outliers inside. Use it for one picture of up to about 15 clusters, of
+    any model. Samples between opposite clusters are inside too: their largest membership
+    distinguishes them from outliers.
 
     Parameters
     ----------
     method : {"auto", "exact", "heuristic"}, default="auto"
-        How the cycle is found.
+        Algorithm that finds the cycle.
 
         - "exact": a shortest one, for at most 20 clusters; time and memory double with each.
-        - "heuristic": tours to the nearest next cluster, improved by 2-opt and Or-opt moves until
-          none helps.
+        - "heuristic": nearest-neighbor tours, improved by 2-opt and Or-opt moves until no move
+          shortens them.
         - "auto": "exact" up to 12 clusters.
 
     start_angle : float, default=-pi/2
-        Where the first cluster is.
+        Angle of the first cluster.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Est
         Angle of each cluster.
 
     anchors_ : ndarray of shape (n_clusters, 2)
-        Place of each cluster on the circle.
+        Position of each cluster on the circle.
 
     cluster_distances_ : ndarray of shape (n_clusters, n_clusters)
         Distances of the clusters, from 0 to 1.
@@ -63,9 +63,7 @@ class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Est
         The sum of the distances along the cycle.
 
     exact_ : bool
-        Whether no cycle is shorter for certain.
-
-
+        Whether the cycle is certainly a shortest one.
 
     See Also
     --------
@@ -74,9 +72,9 @@ class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Est
 
     Notes
     -----
-    A cluster whose membership is the same for all samples correlates with none. Rows need not sum
-    to 1: what they lack belongs to no cluster, to noise of :class:`HDBSCAN`, say, and draws the
-    sample inside; rows that sum to more are normalized.
+    A cluster whose membership is the same for all samples has correlation 0 with all others. Rows
+    need not sum to 1: the rest belongs to no cluster, as noise of :class:`HDBSCAN` does, and moves
+    the sample inside; rows that sum to more are normalized.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Torch modules and losses that know nothing of scikit-learn."""
+"""Torch modules and losses, independent of scikit-learn."""
 
 from skdeepcluster.nn._autoencoder import (
     CONSTRAINTS,

@@ -9,14 +9,14 @@ from torch.nn.utils import skip_init
 
 
 def _seeded(layer, *sizes, generator, **options):
-    """A layer whose weights come from a generator and not from the global one.
+    """A layer with weights from a generator instead of the global one.
 
     Weights and biases are uniform in ±1/sqrt(fan-in).
     """
     layer = skip_init(layer, *sizes, dtype=torch.float32, **options)
     fan_in = layer.weight[0].numel()
     if isinstance(layer, nn.ConvTranspose2d):
-        # Of the kernel's entries, each output pixel meets every stride-th in both directions.
+        # Each output pixel depends on every stride-th entry of the kernel in both directions.
         fan_in = layer.weight.shape[0] * layer.weight[0, 0].numel() / math.prod(layer.stride)
     bound = fan_in**-0.5
     with torch.no_grad():
@@ -33,7 +33,7 @@ def _mlp(widths, generator):
     return nn.Sequential(*layers[:-1])
 
 
-#: What a code can be held to: names of functions of the encoder's linear output.
+#: Constraints on a code: functions of the encoder's linear output, by name.
 CONSTRAINTS = {
     "none": lambda z: z,
     "unit_norm": lambda z: F.normalize(z, dim=1),

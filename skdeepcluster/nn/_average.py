@@ -1,4 +1,4 @@
-"""Teachers that follow a network slowly."""
+"""Mean teachers: exponential moving averages of a network's weights."""
 
 import copy
 
@@ -6,14 +6,14 @@ import torch
 
 
 def follower(module):
-    """A copy of a network for targets: without gradient, and left to `follow`."""
+    """A copy of a network for targets: without gradient, updated by `follow`."""
     copied = copy.deepcopy(module).eval()
     return copied.requires_grad_(False)
 
 
 @torch.no_grad()
 def follow(teacher, student, momentum):
-    """Move a teacher towards its student.
+    """Update a teacher's weights towards those of its student.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def follow(teacher, student, momentum):
         From `follower`.
     student : torch.nn.Module
     momentum : float
-        Share of its weights that the teacher keeps; running statistics are taken over.
+        Weight of the teacher's own weights in the average; running statistics are copied.
     """
     for slow, fast in zip(teacher.parameters(), student.parameters(), strict=True):
         slow.lerp_(fast.to(slow.dtype), 1 - momentum)

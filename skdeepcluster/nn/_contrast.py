@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 
 def contrast(z, group, temperature):
-    r"""Mean cross entropy of a row's group with the similarities of all others.
+    r"""Mean cross entropy between a row's group and the softmax over similarities to other rows.
 
     .. math:: -\frac{1}{|P_i|} \sum_{j \in P_i} \log \frac{\exp(z_i^\top z_j / \tau)}
         {\sum_{k \ne i} \exp(z_i^\top z_k / \tau)}

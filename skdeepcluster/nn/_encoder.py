@@ -1,4 +1,4 @@
-"""Encoders that stand alone: normalized layers, for training without a decoder."""
+"""Encoders without a decoder, of normalized layers."""
 
 import math
 

@@ -30,7 +30,7 @@ def _elementwise(loss):
     return reconstruction_loss
 
 
-#: Functions of rows and of what the decoder gave for them: the mean over features and rows, or with
+#: Functions of rows and of their reconstructions: the mean over features and rows, or with
 #: ``rows=True`` a value for each row. "bce" reads the decoder's output as logits.
 RECONSTRUCTION_LOSSES = {
     "mse": _elementwise(F.mse_loss),
@@ -43,8 +43,8 @@ RECONSTRUCTION_LOSSES = {
 def triplet_loss(z, labels, n_negatives, margin, positive_weight=1.0, *, generator):
     r"""Mean of max(0, w \|z_i - z_j\|^2 - \|z_i - z_k\|^2 + margin) over drawn triplets.
 
-    Each pair i < j of one label meets as many distinct rows k of other labels as `n_negatives`
-    says, but no more than there are other labels. 0 where there is none.
+    Each pair i < j of one label is compared with `n_negatives` distinct rows k of other labels, but
+    no more than there are other labels. 0 if there is none.
 
     Parameters
     ----------
@@ -88,11 +88,11 @@ def mean_triplet_loss(squares, same, margin, positive_weight=1.0):
     squares = squares.double()
     reach = positive_weight * squares + margin
     far = squares.masked_fill(same, torch.inf)
-    # Only those are sorted that are nearer than some pair of the label reaches.
+    # Only distances within reach of some pair of the label are sorted.
     n_reached = (far < reach.masked_fill(~same, 0).amax(dim=1, keepdim=True)).sum(dim=1).max()
     far = far.topk(int(n_reached), largest=False).values
     sums = F.pad(far.masked_fill(far.isinf(), 0).cumsum(dim=1), (1, 0))
-    # Of a pair within the label, the triplets that are not apart enough.
+    # For each pair within the label, the triplets that violate the margin.
     n_nearer = torch.searchsorted(far, reach)
     loss = (n_nearer * reach - sums.gather(1, n_nearer)).masked_fill(~same, 0).sum(dim=1)
     return loss / (same.sum(dim=1) * (~same).sum(dim=1)).clamp_min(1)

@@ -54,18 +54,18 @@ class IntervalClustering(
         The centers of the intervals, ascending.
 
     boundaries_ : ndarray of shape (n_clusters - 1,)
-        Where one interval ends and the next begins: midway between the centers. A value on a
-        boundary belongs to the lower interval.
+        Boundaries between adjacent intervals, midway between their centers. A value on a boundary
+        belongs to the lower interval.
 
     labels_ : ndarray of shape (n_samples,)
-        The interval of each value, from 0 for the lowest on.
+        The interval of each value, counted from 0 for the lowest one.
 
     inertia_ : float
         The loss.
 
     inertias_ : ndarray of shape (n_clusters,)
-        The least losses for 1, 2, ... intervals, all from the same fit; infinite where no float is
-        as large.
+        The minimum losses for 1, 2, ... intervals, all from the same fit; infinite if too large for
+        a float.
 
     n_features_in_ : int
         Number of features seen during `fit`: 1.
@@ -118,7 +118,7 @@ class IntervalClustering(
             raise ValueError(
                 f"n_samples={n_values}{of_weight} should be >= n_clusters={self.n_clusters}."
             )
-        # Equal values are one value with their weights' sum: nothing can part them.
+        # Equal values are one value with the sum of their weights: they are never separated.
         values, inverse = np.unique(X[weights > 0, 0], return_inverse=True)
         w = np.bincount(inverse, weights=weights[weights > 0])
         n_clusters = min(self.n_clusters, len(values))
@@ -129,10 +129,10 @@ class IntervalClustering(
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        # In units in which differences and sums are finite.
+        # Scaled such that differences and sums are finite.
         values, unit = scaled_to_range(values[:, np.newaxis])
         values = values[:, 0]
-        # Sums of values far from 0 would lose the digits that tell them apart.
+        # Sums of values far from 0 would lose the digits in which they differ.
         shift = np.float64(values[len(values) // 2])
         x = values.astype(np.float64) - shift
         # A power of two: no value is rounded.

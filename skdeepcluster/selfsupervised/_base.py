@@ -1,7 +1,8 @@
-"""What self-supervised methods share: encoder, views, heads, and the way from rows to labels."""
+"""Base of the self-supervised methods: encoder, views, heads, and the read-out of labels."""
 
 import math
 import warnings
+from collections.abc import Callable, Sequence
 from functools import partial
 from numbers import Integral
 from types import SimpleNamespace
@@ -20,13 +21,13 @@ from skdeepcluster.nn import Encoder, conv_encoder, dense_encoder
 from skdeepcluster.training import ReadOut, Stage, cosine_decay, map_blocks, map_rows
 from skdeepcluster.views import Draws, ImageViews, TabularViews, Views
 
-# Anchors that the read-out keeps for new rows: a tenth of the rows, but not more than these.
+# Maximum number of anchors that the read-out keeps for new rows; otherwise a tenth of the rows.
 MAX_ANCHORS = 1000
-# Views of rows that tell where to cut the embedding, all rows together.
+# Views, of all rows together, by which the cut of the embedding is chosen.
 VIEWED = 10_000
-# An embedding has collapsed where rows of length one stand this near to each other, where it has
-# hardly more than one dimension, or where views tell next to nothing of their rows' clusters: this
-# share of the cross entropy of a guess.
+# An embedding has collapsed if the standard deviation of its rows, of length one, is below SPREAD;
+# if its effective dimension is below RANK; or if views hardly predict the clusters of their rows:
+# with a cross entropy above the fraction GUESS of that of uniform guesses.
 SPREAD, RANK, GUESS = 0.01, 1.05, 0.9
 
 
@@ -47,8 +48,8 @@ class SelfSupervised(ProbabilityMixin, EncoderMixin, DeepClusterer):
         Width of the embedding, whose rows have length one.
 
     n_prototypes : int, default=None
-        Groups that the training tells apart; by default ten for each cluster, but not more than a
-        fifth of the rows.
+        Number of prototypes, the pseudo-classes of training; by default ten per cluster, but at
+        most a fifth of the rows.
 
     views : "auto" or callable, default="auto"
         Random views of a batch of standardized rows: "auto" takes
@@ -57,13 +58,14 @@ class SelfSupervised(ProbabilityMixin, EncoderMixin, DeepClusterer):
         the same shape; it may draw from torch's global generator.
 
     final_clustering : {"spectral", "average", "k-means"}, default="spectral"
-        How the embedding becomes `n_clusters` groups: by cuts of neighborhood graphs, which find
-        groups of unequal sizes and any shape (for images and views of your own also by merges of
-        neighbors, and those are taken that part fewest rows from their views); by average linkage
-        of many centers; or by k-means, which likes groups of one size.
+        How the embedding is partitioned into `n_clusters` clusters: by cuts of neighborhood graphs,
+        which find clusters of unequal sizes and any shape (for images and user-defined views also
+        by merges of neighbors, keeping the partition that separates the fewest rows from their
+        views); by average linkage of many centers; or by k-means, which favors clusters of equal
+        size.
 
     max_epochs : int, default=50
-        Most epochs of the training.
+        Maximum number of training epochs.
 
     Attributes
     ----------
@@ -71,30 +73,34 @@ class SelfSupervised(ProbabilityMixin, EncoderMixin, DeepClusterer):
         Mean direction of each cluster in the embedding.
 
     n_prototypes_ : int
-        Groups that the training told apart.
+        Number of prototypes used in training.
 
     embedding_rank_ : float
-        Dimensions that the embedding makes use of: the squared sum of the eigenvalues of its
-        covariance over the sum of their squares. Near 1 it has collapsed.
+        Effective dimension of the embedding: the squared sum of the eigenvalues of its covariance
+        over the sum of their squares. Near 1 it has collapsed.
 
     loss_ : float
-        Cross entropy of the clusters of views with those of their rows, a mean over the training
-        rows that all methods of the family share. Its negative is the `score`; the losses that
-        training minimized are in `history_`.
+        Cross entropy between the clusters of rows and those of their views, a mean over the
+        training rows; all methods of the family have this same objective at the end. Its negative
+        is the `score`; the losses that training minimized are in `history_`.
     """
 
-    encoder: object = param("auto", StrOptions({"auto", "mlp", "conv"}), "array-like", nn.Module)
+    encoder: str | Sequence[int] | nn.Module = param(
+        "auto", StrOptions({"auto", "mlp", "conv"}), "array-like", nn.Module
+    )
     n_components: int = param(64, Interval(Integral, 1, None, closed="left"))
     n_prototypes: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
-    views: object = param("auto", StrOptions({"auto"}), callable)
+    views: str | Callable[[torch.Tensor], torch.Tensor] = param(
+        "auto", StrOptions({"auto"}), callable
+    )
     final_clustering: str = param("spectral", StrOptions({"spectral", "average", "k-means"}))
     max_epochs: int = 50
 
     _constraint = "unit_norm"
-    # Crops and turns move pixels: the background must look the same everywhere.
+    # Crops and rotations move pixels: the background must have the same value everywhere.
     _common_means = True
     _hidden = {"mlp": (512, 512), "conv": (32, 64, 128)}
-    # Whether batches have to be whole, as where rows of a batch are compared.
+    # Whether an incomplete last batch is dropped, for losses that compare the rows of a batch.
     _drops_rest = False
     # Temperature of the memberships of the read-out.
     _read_out_temperature = 0.1
@@ -129,7 +135,7 @@ class SelfSupervised(ProbabilityMixin, EncoderMixin, DeepClusterer):
         return Encoder(make(shape, hidden, self.n_components, generator), self._constraint)
 
     def _add_heads(self, module, width, plan, generator):
-        """Give the module what else is trained, for an embedding of this width."""
+        """Add further trained layers to the module, for an embedding of this width."""
 
     # -- training ----------------------------------------------------------------------------
 
@@ -148,7 +154,7 @@ class SelfSupervised(ProbabilityMixin, EncoderMixin, DeepClusterer):
         raise NotImplementedError
 
     def _whole_batches(self, fit):
-        """All rows in random order, less those that would make a smaller last batch."""
+        """All rows in random order, without those of an incomplete last batch."""
         n = len(fit.samples)
         size = min(n, self.batch_size)
         return torch.randperm(n, generator=fit.generator)[: n // size * size]
@@ -164,7 +170,7 @@ class SelfSupervised(ProbabilityMixin, EncoderMixin, DeepClusterer):
         return self.views
 
     def _views(self, fit, batch, n_views=2, n_local=0):
-        """Views of a batch, whole ones and those that keep less of a row."""
+        """Views of a batch: global ones, then local ones, which keep less of a row."""
         x = batch.x
         draws = SimpleNamespace(
             uniform=partial(fit.uniform, batch),
@@ -177,7 +183,7 @@ class SelfSupervised(ProbabilityMixin, EncoderMixin, DeepClusterer):
         return [view_of(make, x, draws) for make in makers]
 
     def _encoded_views(self, fit, batch, n_views=2, n_local=0):
-        """Embeddings of views, one after the other in a list."""
+        """List of the embeddings of views."""
         views = self._views(fit, batch, n_views, n_local)
         return fit.module.encode(torch.cat(views)).chunk(len(views))
 
@@ -207,7 +213,7 @@ class SelfSupervised(ProbabilityMixin, EncoderMixin, DeepClusterer):
     def _anchors(self, fit, Z):
         rule, views = self.final_clustering, None
         make = self._view_maker(fit.samples.shape)
-        # Views of tables stay near their rows: they tell no more than neighbors do.
+        # Views of tables stay near their rows: they add nothing to what neighbors show.
         if rule == "spectral" and not isinstance(make, TabularViews):
             views = torch.stack(
                 [
@@ -219,7 +225,7 @@ class SelfSupervised(ProbabilityMixin, EncoderMixin, DeepClusterer):
         return grouped_anchors(Z, self.n_clusters, fit.plan.n_anchors, rule, views)
 
     def _over_views(self, samples, function, seed=0):
-        """Concatenate function(rows, views of them) over samples; a seed's views are the same."""
+        """Concatenate function(rows, views of them) over samples; views depend on the seed only."""
         draws = torch.Generator().manual_seed(seed)
         make = self._view_maker(samples.shape)
         with seeded(self._global_generators(samples.device), seed=seed):
@@ -255,7 +261,7 @@ class SelfSupervised(ProbabilityMixin, EncoderMixin, DeepClusterer):
         if self.embedding_rank_ < RANK and k > 2 and self.n_features_in_ > 2:
             signs.append("it has hardly more than one dimension")
         if self.loss_ > GUESS * math.log(k):
-            signs.append("views of a row have other clusters than the row")
+            signs.append("views of a row fall into other clusters than the row")
         if signs:
             warnings.warn(
                 f"The embedding of {type(self).__name__} has collapsed: {', and '.join(signs)} "
@@ -268,7 +274,7 @@ class SelfSupervised(ProbabilityMixin, EncoderMixin, DeepClusterer):
 
 
 def view_of(make, x, draws):
-    """A view of each row by one of ours, which has its numbers from `draws`, or by the user's."""
+    """A view of each row: by the package's views with numbers from `draws`, or by the user's."""
     if isinstance(make, Views):
         if isinstance(make, ImageViews) and x.ndim != 4:
             raise ValueError(
@@ -287,7 +293,7 @@ def view_of(make, x, draws):
 
 
 class OnlineBase(StreamMixin, SelfSupervised):
-    """Base of the methods that can go on with new rows, at a tenth of the learning rate."""
+    """Base of the methods that continue with new rows, at a tenth of the learning rate."""
 
     def _further_stage(self):
         (stage,) = self._stages()

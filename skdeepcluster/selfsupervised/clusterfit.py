@@ -1,10 +1,12 @@
-"""ClusterFit: the clusters of one representation, learned by a new network."""
+"""ClusterFit: a new network learns the clusters of given features."""
 
 import copy
+from collections.abc import Callable
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
@@ -20,16 +22,16 @@ from skdeepcluster.training import map_rows
 
 
 class TeacherBase(SelfSupervised):
-    """Base of the methods that learn, once, the clusters of features that exist already.
+    """Base of the methods that cluster the features of a teacher once and learn the clusters.
 
     Parameters
     ----------
     teacher : transformer, callable, torch.nn.Module or array, default=None
-        Where the features come from. A transformer with `transform` is used as it is if it is
-        fitted; otherwise a clone is fitted to the rows, in which each `random_state` that is None
-        is derived from this estimator's. Callables and modules take standardized rows as a tensor.
-        An array of shape (n_samples, n_teacher_features) is the features of the training rows. By
-        default the standardized rows are their own features.
+        Source of the features. A transformer with `transform` is used as it is if it is fitted;
+        otherwise a clone is fitted to the rows, in which each `random_state` that is None is
+        derived from this estimator's. Callables and modules take standardized rows as a tensor. An
+        array of shape (n_samples, n_teacher_features) has the features of the training rows. By
+        default the features are the standardized rows.
 
     normalize : bool, default=True
         Whether features are scaled to length one.
@@ -37,13 +39,15 @@ class TeacherBase(SelfSupervised):
     Attributes
     ----------
     teacher_centers_ : ndarray of shape (n_prototypes_, n_teacher_features)
-        Centers of the clusters of the features, where k-means finds them.
+        Centers of the clusters of the features, if they are found by k-means.
     """
 
-    teacher: object = param(None, HasMethods("transform"), callable, nn.Module, "array-like", None)
+    teacher: BaseEstimator | Callable[[torch.Tensor], torch.Tensor] | np.ndarray | None = param(
+        None, HasMethods("transform"), callable, nn.Module, "array-like", None
+    )
     normalize: bool = param(True, "boolean")
 
-    # The features' clusters stand for it.
+    # A checkpoint identifies it by the clusters of the features.
     _in_side = frozenset({"teacher"})
 
     def _uses_user_code(self):
@@ -62,7 +66,7 @@ class TeacherBase(SelfSupervised):
         return known
 
     def _given_features(self, X):
-        """Features that a transformer gives for the rows as the user has them, or the user's."""
+        """Features that a transformer gives for X as it was passed, or an array of features."""
         teacher = self.teacher
         if hasattr(teacher, "transform"):
             try:
@@ -105,10 +109,10 @@ class TeacherBase(SelfSupervised):
 class ClusterFit(TeacherBase):
     r"""A new network learns the clusters of a teacher's features.
 
-    The teacher's features are grouped once, and a network that begins from nothing learns the
-    groups from views of the rows. What does not survive grouping is forgotten, which helps where
-    the teacher fits its own task too closely. It is the quickest of the family, and turns any
-    clustering into one that predicts: ``ClusterFit(clusterer=HDBSCAN())``.
+    The teacher's features are clustered once, and a network with random initial weights learns to
+    predict the clusters from views of the rows. What the clusters do not keep is lost, which helps
+    if the teacher is overfitted to its own task. It is the fastest of the family, and makes any
+    clustering inductive: ``ClusterFit(clusterer=HDBSCAN())``.
 
     With features :math:`u_i` of the teacher, clusters :math:`a_i` and a head :math:`W`,
 
@@ -119,8 +123,8 @@ class ClusterFit(TeacherBase):
     Parameters
     ----------
     clusterer : clusterer with `fit_predict`, default=None
-        Instead of k-means; a clone is fitted to the features, in which each `random_state` that is
-        None is derived from this estimator's. Rows that it calls noise (-1) are not trained on.
+        Used instead of k-means; a clone is fitted to the features, in which each `random_state`
+        that is None is derived from this estimator's. Noise (-1) is not trained on.
 
     Attributes
     ----------
@@ -128,7 +132,7 @@ class ClusterFit(TeacherBase):
         Clusters of the features.
 
     accuracy_ : float
-        Share of the rows whose pseudo-label the network tells from the row itself.
+        Fraction of the rows whose pseudo-label the network predicts from the row itself.
 
     See Also
     --------
@@ -141,7 +145,7 @@ class ClusterFit(TeacherBase):
        representations. CVPR 2020. :arxiv:`1912.03330`
     """
 
-    clusterer: object = param(None, HasMethods("fit_predict"), None)
+    clusterer: BaseEstimator | None = param(None, HasMethods("fit_predict"), None)
 
     def _clusters(self, features, seed):
         if self.clusterer is None:

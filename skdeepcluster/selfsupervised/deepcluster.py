@@ -1,4 +1,4 @@
-"""DeepCluster: k-means labels the features, the network learns the labels; and its successor."""
+"""DeepCluster: the network learns pseudo-labels by k-means on its features; and its successor."""
 
 from numbers import Integral, Real
 
@@ -13,19 +13,19 @@ from skdeepcluster.base import param
 from skdeepcluster.nn import linear
 from skdeepcluster.selfsupervised._base import SelfSupervised
 
-# Steps in which a new head learns its labels, more or less.
+# Steps that a new head needs, roughly, to learn its labels.
 STEPS_OF_HEAD = 60
 
 
 class DeepCluster(SelfSupervised):
-    r"""Clustering of features and learning of the clusters, in turns.
+    r"""Alternate clustering of features and learning of the clusters.
 
-    In each round k-means groups the whitened features, and the network learns to tell the groups
-    from views of the rows, with a new linear head and as many rows of small groups as of large
-    ones. Groups may have any size. `DeepClusterV2` keeps its head from round to round and is
-    nearly always better; this one is for comparison.
+    In each round k-means clusters the whitened features, and the network learns to predict these
+    pseudo-labels from views of the rows, with a new linear head and rows drawn evenly over the
+    pseudo-labels. Groups may have any size. `DeepClusterV2` keeps its head from round to round and
+    is nearly always better; this one is for comparison.
 
-    With features :math:`f_\theta` and a linear head :math:`g_W` in turns
+    With features :math:`f_\theta` and a linear head :math:`g_W`, training alternates between
 
     .. math:: \min_{C, y} \; \sum_i \|\tilde f_\theta(x_i) - C_{y_i}\|^2, \qquad
         \min_{\theta, W} \; \mathbb{E}_{i \sim \text{uniform over } y}
@@ -37,10 +37,10 @@ class DeepCluster(SelfSupervised):
     Parameters
     ----------
     n_whitened : int, default=256
-        Principal components that are kept, at most.
+        Maximum number of principal components that are kept.
 
     update_interval : int, default=None
-        Epochs of a round; by default one, or as many as make 60 steps, which a new head needs.
+        Epochs per round; by default one, or as many as give 60 steps, which a new head needs.
 
     Attributes
     ----------
@@ -50,14 +50,14 @@ class DeepCluster(SelfSupervised):
     See Also
     --------
     DeepClusterV2 : Prototypes as the head.
-    DeeperCluster : Groups in two levels, told together with rotations.
+    DeeperCluster : Groups in two levels, predicted together with rotations.
 
     Notes
     -----
     `history_` has the normalized mutual information of the groups with those of the round before.
-    The authors' script means to draw uniformly over groups but looks rows up in a list that it has
-    re-ordered; here the draws are uniform. Groups that k-means leaves empty move to the rows
-    farthest from their own.
+    The authors' script is meant to draw uniformly over groups but indexes a list that it has
+    reordered; here the draws are uniform. Groups that k-means leaves empty move to the rows
+    farthest from their centers.
 
     References
     ----------
@@ -78,14 +78,14 @@ class DeepCluster(SelfSupervised):
             "begin": self._new_round,
             "end_epoch": self._end_epoch,
             "batches": self._balanced_rows,
-            # Each new head begins at the full rate.
+            # Each new head starts at the full rate.
             "schedule": None,
         }
 
     def _end_epoch(self, fit):
         steps = -(-len(fit.samples) // self.batch_size)
         every = self.update_interval or max(self._least_every, -(-STEPS_OF_HEAD // steps))
-        # A last round that is cut short would leave the network to a head that knows nothing.
+        # A last round cut short would train the network with a head that is not trained yet.
         done, left = fit.epoch + 1, self.max_epochs - fit.epoch - 1
         if done % every == 0 and left >= every:
             self._new_round(fit)
@@ -105,14 +105,14 @@ class DeepCluster(SelfSupervised):
         self._renew_heads(fit)
 
     def _group(self, fit, features):
-        """Groups of the rows, by whitened features."""
+        """Pseudo-labels of the rows, from whitened features."""
         labels = kmeans(
             features, fit.plan.n_prototypes, n_init=1, max_iter=20, seed=fit.seed(), refill=True
         )[1]
         return torch.as_tensor(labels, dtype=torch.int64)
 
     def _flat(self, fit, labels):
-        """One number for the group of each row."""
+        """Pseudo-labels as one number for each row."""
         return labels
 
     def _renew_heads(self, fit):
@@ -131,15 +131,15 @@ class DeepCluster(SelfSupervised):
 
 
 class DeepClusterV2(SelfSupervised):
-    r"""Spherical k-means whose centers are the head that the network learns.
+    r"""Spherical k-means whose centers are the head of the network.
 
     Each epoch begins with k-means over the embeddings of the epoch before. Its centers become the
-    prototypes, several sets of them, and all views of a row are to tell the row's. Groups may have
-    any size. Pick it where a bank of embeddings fits in memory and groups of one size are not
-    wanted; `SwAV` keeps no bank.
+    prototypes, in several sets, and the prototype of a row is predicted from all of its views.
+    Groups may have any size. Pick it where a bank of embeddings fits in memory and groups of equal
+    size are not wanted; `SwAV` keeps no bank.
 
     With embeddings :math:`z` and centers :math:`c_{hk}` of length one, and the labels
-    :math:`a_h(i)` that k-means gave with them, training minimizes
+    :math:`a_h(i)` by k-means, training minimizes
 
     .. math:: \min_\theta \; -\frac{1}{H V n} \sum_{h v i}
         \log \mathrm{softmax}_k(c_{hk}^\top z_{iv} / \tau) \big|_{k = a_h(i)} .
@@ -150,18 +150,19 @@ class DeepClusterV2(SelfSupervised):
         :math:`\tau`.
 
     n_heads : int, default=3
-        Sets of prototypes :math:`H`, each from its own start of k-means.
+        Number :math:`H` of sets of prototypes, each by k-means from its own initial centers.
 
     n_views : int, default=2
-        Views :math:`V`. The first two fill a bank each, and sets of prototypes take turns.
+        Number :math:`V` of views. The first two fill a bank each, which the sets of prototypes use
+        alternately.
 
     inner_iter : int, default=10
-        Steps of k-means in each epoch.
+        Iterations of k-means in each epoch.
 
     Attributes
     ----------
     prototypes_ : ndarray of shape (n_heads, n_prototypes_, n_components)
-        Of length one.
+        The prototypes, of length one.
 
     pseudo_labels_ : ndarray of shape (n_heads, n_samples)
         Groups of the last epoch.
@@ -169,7 +170,7 @@ class DeepClusterV2(SelfSupervised):
     See Also
     --------
     DeepCluster : The first version.
-    SwAV : The same with groups of one size, batch by batch.
+    SwAV : The same with groups of equal size, batch by batch.
 
     References
     ----------
@@ -226,7 +227,7 @@ class DeepClusterV2(SelfSupervised):
 
 
 def whitened(features, n_components):
-    """Principal components of variance one, less those of no variance, at length one."""
+    """Rows of length one, of principal components of variance one; constant ones stay 0."""
     features = features - features.mean(axis=0)
     n, d = features.shape
     variances, axes = np.linalg.eigh(features.T.astype(np.float64) @ features / n)
@@ -238,7 +239,7 @@ def whitened(features, n_components):
 
 
 def balanced_rows(labels, generator):
-    """As many draws as there are rows, evenly over labels; rows of a label come before repeats."""
+    """As many draws as rows, evenly over labels; all rows of a label come before any repeats."""
     n = len(labels)
     groups = [(labels == label).nonzero()[:, 0] for label in labels.unique()]
     drawn = []

@@ -1,4 +1,4 @@
-"""DeeperCluster: groups in two levels, the first told together with how a row was turned."""
+"""DeeperCluster: pseudo-labels in two levels, the first one combined with rotations."""
 
 from numbers import Integral
 
@@ -16,14 +16,14 @@ from skdeepcluster.selfsupervised.deepcluster import DeepCluster
 class DeeperCluster(DeepCluster):
     r"""DeepCluster in two levels, with rotations.
 
-    Features are grouped coarsely, and each coarse group finely within itself. The network tells the
-    coarse group together with the rotation that an image was turned by, and then the fine group by
-    a classifier of that coarse group and rotation alone, so that no classifier has many classes.
+    Features are clustered into coarse groups, and each of these into fine groups. The network
+    predicts the coarse group together with the rotation of an image, and then the fine group by a
+    classifier for that coarse group and rotation only, so that no classifier has many classes.
     Pick it for tens of thousands of fine groups, or for groups in two levels.
 
-    For row :math:`i` in coarse group :math:`c` and fine group :math:`q` of it, turned by rotation
-    :math:`r` of :math:`R`, with :math:`s = c R + r` and features :math:`f`, in turns with the
-    grouping training minimizes
+    For row :math:`i` in coarse group :math:`c` and fine group :math:`q` of it, rotated by
+    :math:`r` of :math:`R` rotations, with :math:`s = c R + r` and features :math:`f`, training
+    alternates between the grouping and
 
     .. math:: \min_{\theta, V, W} \; \mathbb{E}_{i, r} \bigl[ \operatorname{CE}(V f(t_r(x_i)), s)
         + \operatorname{CE}(W_s f(t_r(x_i)), q) \bigr] .
@@ -31,15 +31,15 @@ class DeeperCluster(DeepCluster):
     Parameters
     ----------
     n_super : int, default=4
-        Coarse groups, but not more than one for twenty rows. With 1 and without rotations this is
+        Number of coarse groups, at most one per 20 rows. With 1 and without rotations this is
         `DeepCluster`.
 
     rotations : {"auto", True, False}, default="auto"
-        Whether images are turned by 0, 90, 180 and 270 degrees, and the network has to tell by how
-        much; "auto" for square images.
+        Whether images are rotated by 0, 90, 180 and 270 degrees, and the network predicts the
+        rotation; "auto" for square images.
 
     update_interval : int, default=None
-        Epochs of a round; by default three, or as many as make 60 steps, which new heads need.
+        Epochs per round; by default three, or as many as give 60 steps, which new heads need.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class DeeperCluster(DeepCluster):
     """
 
     n_super: int = param(4, Interval(Integral, 1, None, closed="left"))
-    rotations: object = param("auto", StrOptions({"auto"}), "boolean")
+    rotations: bool | str = param("auto", StrOptions({"auto"}), "boolean")
 
     _least_every = 3
 

@@ -1,4 +1,4 @@
-"""G-SimCLR: contrast in batches that hold one row of each pseudo-label."""
+"""G-SimCLR: contrastive learning in batches that have one row of each pseudo-label."""
 
 from numbers import Integral, Real
 
@@ -18,12 +18,12 @@ from skdeepcluster.training import Stage
 
 
 class GSimCLR(SimCLR):
-    r"""Contrast of views, guided by pseudo-labels.
+    r"""Contrastive learning of views, guided by pseudo-labels.
 
-    Two rows of one class in a batch are wrongly held apart by `SimCLR`. Here an autoencoder and
-    k-means group the rows first, into as many groups as a batch has rows, and each batch takes no
-    two rows of a group. Labels never enter the loss. Pick it for small batches and few classes;
-    with many classes random batches do as well.
+    Two rows of one class in a batch are false negatives for `SimCLR`. Here an autoencoder and
+    k-means cluster the rows first, into as many groups as a batch has rows, and no batch has two
+    rows of one group. Pseudo-labels do not enter the loss. Pick it for small batches and few
+    classes; with many classes random batches are as good.
 
     First a denoising autoencoder :math:`(g, h)` minimizes
     :math:`\|h(g(x + \sigma \xi)) - x\|^2`; k-means on :math:`g(x)` gives pseudo-labels
@@ -34,26 +34,26 @@ class GSimCLR(SimCLR):
     Parameters
     ----------
     batch_size : int, default=64
-        Most rows of a step, and the number of pseudo-labels, but not more than an eighth of the
-        rows.
+        Maximum number of rows in a step, and the number of pseudo-labels, which is at most an
+        eighth of the rows.
 
     n_prototypes : int, default=None
-        Number of pseudo-labels, if not as many as a batch has rows.
+        Number of pseudo-labels; by default as many as a batch has rows.
 
     guide_epochs : int, default=30
-        Epochs of the autoencoder.
+        Epochs of the autoencoder that the pseudo-labels come from.
 
     noise_std : float, default=0.1
-        Standard deviation :math:`\sigma` of the noise on its rows.
+        Standard deviation :math:`\sigma` of the Gaussian noise in its input.
 
     coverage : {"uniform", "once"}, default="uniform"
-        Whether each batch has a random row of every pseudo-label, or each row comes once in an
+        Whether each batch has a random row of every pseudo-label, or each row is used once per
         epoch, in batches that get smaller as pseudo-labels run out of rows.
 
     Attributes
     ----------
     pseudo_labels_ : ndarray of shape (n_samples,)
-        What guided the batches.
+        Pseudo-labels that guided the batches.
 
     See Also
     --------
@@ -61,8 +61,8 @@ class GSimCLR(SimCLR):
 
     Notes
     -----
-    The authors' script puts the rows in one fixed order, in which batches do hold several rows of a
-    group once the smallest are used up. Here none does, and each epoch draws anew.
+    The authors' script has one fixed order of the rows, in which batches contain several rows of a
+    group once the smallest groups are exhausted. Here no batch does, and each epoch draws new ones.
 
     References
     ----------
@@ -131,12 +131,12 @@ def one_of_each(labels, batch_size, generator, *, once=False):
     ----------
     labels : LongTensor of shape (n,)
     batch_size : int
-        Rows at most.
+        Maximum number of rows.
     generator : torch.Generator
     once : bool, default=False
-        Whether each row comes at most once. Batches of less than half the first one's rows are
-        left out then. Otherwise there are as many batches as whole ones make up the rows, each with
-        a random row of every label, or of as many labels as fit in.
+        Whether each row is used at most once. Batches smaller than half the first one are then
+        left out. Otherwise there are as many batches as full ones fit into the number of rows, each
+        with a random row of every label, or of as many labels as fit in.
 
     Returns
     -------
@@ -151,7 +151,7 @@ def one_of_each(labels, batch_size, generator, *, once=False):
             rest = [i for i, group in enumerate(groups) if len(group)]
             if len(rest) < max(1, size / 2):
                 return batches
-            # The fullest first: they would be left over.
+            # The largest groups first: otherwise their rows would be left over.
             chance = torch.rand(len(rest), generator=generator).tolist()
             rest.sort(key=dict(zip(rest, chance, strict=True)).get)
             rest.sort(key=lambda i: len(groups[i]), reverse=True)

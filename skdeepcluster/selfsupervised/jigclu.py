@@ -1,4 +1,4 @@
-"""JigClu: patches of a batch are shuffled into montages, and sorted back by what they show."""
+"""JigClu: patches of a batch are shuffled into montages, then clustered by image and located."""
 
 import copy
 import math
@@ -18,11 +18,11 @@ from skdeepcluster.selfsupervised._base import SelfSupervised
 class JigClu(SelfSupervised):
     r"""Jigsaw clustering.
 
-    The patches of a batch of images are shuffled into montages, each of patches from several
-    images. From the montages the network tells which patches are of one image, and where in it
-    each one was. A step takes one pass over as many images as the batch has. Rows of tables are cut
-    into blocks of columns instead, which an encoder mixes after the shuffle. Pick it for an
-    embedding where time for training is short; the clusters of rows come from the embedding alone.
+    The patches of a batch of images are shuffled into montages of patches from several images. From
+    the montages the network predicts which patches belong to one image, and the location of each
+    patch in it. A step takes a single pass over as many images as the batch has. Rows of tables are
+    cut into blocks of columns instead, which an encoder mixes after the shuffle. Pick it for an
+    embedding when training time is short; clusters are found in the embedding only.
 
     With embeddings :math:`z_a` of length one and features :math:`h_a` of the :math:`N` patches
     :math:`a`, and :math:`P_a` the others of the same image, training minimizes
@@ -34,23 +34,23 @@ class JigClu(SelfSupervised):
     Parameters
     ----------
     encoder : {"auto", "mlp", "conv"}, sequence of int or torch.nn.Module, default="auto"
-        "auto" takes "conv" for images and "mlp" for flat rows, whose blocks meet in its layers. A
-        module takes images and returns maps of shape (n, C, H, W).
+        "auto" takes "conv" for images and "mlp", which mixes the blocks, for flat rows. A module
+        takes images and returns maps of shape (n, C, H, W).
 
     n_components : int, default=128
         Width of the embedding, whose rows have length one.
 
     overlap : float, default=0.2
-        Share of a side by which patches reach over the middle.
+        Fraction of a side by which patches extend beyond the middle.
 
     temperature : float, default=0.3
         :math:`\tau`.
 
     clustering_weight : float, default=4.3
-        :math:`w_c`: the published results are of 0.3 / 0.07, by the authors' code.
+        Weight :math:`w_c`; 0.3 / 0.07 in the authors' code, for the published results.
 
     location_weight : float, default=1
-        :math:`w_l`; a tenth of it for tables, whose blocks are easily told.
+        Weight :math:`w_l`; a tenth of it is used for tables, whose blocks are easily located.
 
     Attributes
     ----------
@@ -59,11 +59,11 @@ class JigClu(SelfSupervised):
 
     See Also
     --------
-    SimCLR : Contrast of whole rows.
+    SimCLR : Contrastive learning of whole rows.
 
     Notes
     -----
-    The form for tables is this package's: nothing in the paper speaks of them.
+    The variant for tables is this package's own; the paper has images only.
 
     References
     ----------
@@ -81,7 +81,7 @@ class JigClu(SelfSupervised):
 
     def _build(self, shape, plan, generator):
         if len(shape) == 3 and min(shape[1:]) < 2:
-            raise ValueError(f"JigClu cuts images in four, which {shape} is too small for")
+            raise ValueError(f"JigClu cuts images into four patches; shape {shape} is too small")
         return super()._build(shape, plan, generator)
 
     def _encoder_alone(self, shape, generator):
@@ -113,16 +113,16 @@ class JigClu(SelfSupervised):
         order = fit.uniform(batch, 4).flatten().argsort()
         if isinstance(cells, MontageCells):
             corners = cells.corners(batch.x)
-            parts = torch.stack(
+            patches = torch.stack(
                 [
                     cells.halved(self._views(fit, replace(batch, x=corner), 1)[0], shape)
                     for corner in corners
                 ]
             )
         else:
-            parts = cells.tokens(self._views(fit, batch, 1)[0])
-        parts = parts.flatten(0, 1)[order].unflatten(0, (4, n))
-        h = cells.together(parts).flatten(0, 1)
+            patches = cells.tokens(self._views(fit, batch, 1)[0])
+        patches = patches.flatten(0, 1)[order].unflatten(0, (4, n))
+        h = cells.mixed(patches).flatten(0, 1)
         z = F.normalize(fit.module.project(h).float(), dim=1)
         weight = 1.0 if isinstance(cells, MontageCells) else 0.1
         return {
@@ -139,7 +139,7 @@ class JigClu(SelfSupervised):
 
 
 class Jigsaw(nn.Module):
-    """Features of four parts together, their embedding, and where each belongs."""
+    """Features of four shuffled patches or blocks, their embedding, and their locations."""
 
     def __init__(self, cells, project, locate):
         super().__init__()
@@ -158,7 +158,7 @@ class MontageCells(nn.Module):
         self.trunk, self.overlap = trunk, overlap
 
     def corners(self, x):
-        """The four corners of images, left above right."""
+        """The four corner patches of images, row by row."""
         height, width = (max(1, round((0.5 + self.overlap) * side)) for side in x.shape[2:])
         rows, columns = (slice(height), slice(-height, None)), (slice(width), slice(-width, None))
         return [x[:, :, row, column] for row in rows for column in columns]
@@ -168,9 +168,9 @@ class MontageCells(nn.Module):
         size = [-(-side // 2) for side in shape[1:]]
         return F.interpolate(patch, size=size, mode="bilinear", align_corners=False)
 
-    def together(self, parts):
-        """Features of shape (4, n, width) of four quarters of n montages."""
-        above, below = torch.cat([*parts[:2]], dim=3), torch.cat([*parts[2:]], dim=3)
+    def mixed(self, patches):
+        """Features of shape (4, n, width) of the quarters of n montages."""
+        above, below = torch.cat([*patches[:2]], dim=3), torch.cat([*patches[2:]], dim=3)
         maps = self.trunk(torch.cat([above, below], dim=2))
         # A size that splits evenly.
         maps = F.interpolate(maps.float(), size=(8, 8), mode="bilinear", align_corners=False)
@@ -178,9 +178,9 @@ class MontageCells(nn.Module):
         return cells.flatten(2).permute(2, 0, 1)
 
     def whole(self, x):
-        """Features of images cut up but not shuffled, as large as they were in training."""
+        """Features of images whose patches are not shuffled, of the size used in training."""
         corners = self.corners(x)
-        return self.together([self.halved(corner, x.shape[1:]) for corner in corners]).mean(dim=0)
+        return self.mixed([self.halved(corner, x.shape[1:]) for corner in corners]).mean(dim=0)
 
 
 class BlockCells(nn.Module):
@@ -206,10 +206,10 @@ class BlockCells(nn.Module):
         pairs = zip(self.tokenizers, self.blocks(), strict=True)
         return torch.stack([token(x[:, block]) for token, block in pairs])
 
-    def together(self, parts):
-        """Features of shape (4, n, width) of four blocks that n rows hold."""
-        mixed = self.mix(parts.transpose(0, 1).flatten(1)).unflatten(1, (4, -1))
-        return parts + mixed.transpose(0, 1)
+    def mixed(self, blocks):
+        """Features of shape (4, n, width) of the four blocks of n rows."""
+        mixed = self.mix(blocks.transpose(0, 1).flatten(1)).unflatten(1, (4, -1))
+        return blocks + mixed.transpose(0, 1)
 
     def whole(self, x):
-        return self.together(self.tokens(x)).mean(dim=0)
+        return self.mixed(self.tokens(x)).mean(dim=0)

@@ -1,6 +1,7 @@
-"""JULE: clusters that merge while an encoder learns to tell them apart."""
+"""JULE: agglomerative clustering, alternating with an encoder that learns the clusters."""
 
 import math
+from collections.abc import Sequence
 from numbers import Integral, Real
 
 import torch
@@ -19,19 +20,18 @@ from skdeepcluster.deep import DeepClusterer, EncoderMixin, LabelMixin
 from skdeepcluster.nn import mean_triplet_loss, pooled_conv_encoder, triplet_loss
 from skdeepcluster.training import ReadOut, Stage, map_rows
 
-# Sides of images that a second convolution leaves something of.
+# Smallest side of images for a second convolution.
 _TWO_CONVOLUTIONS = 24
 
 
 class JULE(LabelMixin, EncoderMixin, DeepClusterer):
-    r"""Agglomerative clustering in turns with an encoder that learns from it.
+    r"""Agglomerative clustering that alternates with the training of an encoder.
 
-    Rows begin in as many clusters as they have groups of nearest neighbors; images are scaled to
-    length one for that. In each round the encoder learns to bring rows of a cluster nearer to each
-    other than to others, and then clusters merge that are near in the new embedding, until
-    `n_clusters` are left. At last they are formed once more from the rows up, in the embedding that
-    was learned. Pick it for images, up to some 20 000 of them, whose classes are curved sheets
-    rather than balls.
+    The initial clusters are groups of nearest neighbors, among images scaled to length one. In each
+    round the encoder learns to bring rows of a cluster nearer to each other than to other rows, and
+    then clusters that are near in the new embedding are merged, until `n_clusters` are left.
+    Finally clusters are formed again from the rows up, in the learned embedding. Pick it for up to
+    about 20,000 images whose classes are curved manifolds rather than balls.
 
     With the weights :math:`w_{ij} = \exp(-\|z_i - z_j\|^2 / \sigma^2)` of edges to nearest
     neighbors and :math:`\sigma^2` their mean squared length, the affinity of clusters is
@@ -40,12 +40,12 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
         \sum_{i \in a} \frac{\sum_{j \in b} w_{ij}}{|b|} \frac{\sum_{j \in b} w_{ji}}{|b|} +
         \sum_{i \in b} \frac{\sum_{j \in a} w_{ij}}{|a|} \frac{\sum_{j \in a} w_{ji}}{|a|},
 
-    and merged is the cluster :math:`c` with the one :math:`c_1` nearest to it for which
+    and the cluster :math:`c` is merged with its nearest one :math:`c_1` for which
 
     .. math:: A(c, c_1) + \frac{\lambda}{K - 1} \sum_{k=2}^K \bigl(A(c, c_1) - A(c, c_k)\bigr)
 
     is largest. Between merges training minimizes, with clusters held fixed, the mean over triplets
-    of rows :math:`i, j` of a cluster and :math:`k` of another
+    of rows :math:`i, j` of a cluster and :math:`k` of another one
 
     .. math:: \min_\theta \; \mathbb{E}_{i, j, k} \max\bigl(0, \gamma \|z_i - z_j\|^2 -
         \|z_i - z_k\|^2 + m\bigr), \quad z_i = f_\theta(x_i) / \|f_\theta(x_i)\| .
@@ -65,23 +65,22 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
         side. Maxima of 2 x 2 pixels follow each where they leave at least 6 pixels a side.
 
     merge_rate : float, default=0.5
-        Share of the clusters that merge into others after each round. The paper has 0.9, and 0.2
-        for faces: small ones take more rounds.
+        Fraction of the clusters that are merged into others after each round. The paper has 0.9,
+        and 0.2 for faces; smaller values take more rounds.
 
     update_interval : int, default=1
-        Epochs between merges. The paper has 20, of a slower optimizer; an encoder that knows the
-        rows of a cluster by heart leaves few edges between them and others.
+        Epochs between merges. The paper has 20, of a slower optimizer; an encoder that is
+        overfitted to its clusters leaves few edges between them.
 
     recluster : bool, default=True
-        Whether clusters are at last formed anew, from nearest neighbors on, in the embedding that
-        training ended with ("RC" in the paper). Otherwise labels are those of the last round
-        ("SF").
+        Whether clusters are finally formed again from nearest neighbors, in the learned embedding
+        ("RC" in the paper). Otherwise labels are those of the last round ("SF").
 
     n_neighbors : int, default=20
-        Neighbors that each row has edges to, and that vote on the cluster of a new row.
+        Number of neighbors that each row has edges to, and that vote on the cluster of a new row.
 
     n_neighbor_clusters : int, default=5
-        The clusters :math:`K` that a cluster is compared with in the criterion.
+        Number :math:`K` of clusters that a cluster is compared with in the criterion.
 
     local_weight : float, default=1
         The weight :math:`\lambda` in the criterion.
@@ -90,25 +89,25 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
         The weight :math:`\gamma` of the distance within clusters.
 
     margin : float, default=0.2
-        How much nearer (:math:`m`, squared) rows of the own cluster shall be.
+        Margin :math:`m` between squared distances within and between clusters.
 
     n_negatives : int, default=5
-        Rows of other clusters that each pair of a cluster is compared with: as many, or as the
-        batch has other clusters.
+        Number of rows of other clusters that each pair of a cluster is compared with, at most the
+        number of other clusters in the batch.
 
     learning_rate : float, default=3e-4
         Learning rate of the optimizer.
 
     max_epochs : int, default=200
-        Most epochs in all rounds. Merges that are missing then follow without training.
+        Maximum number of epochs of all rounds. Remaining merges follow without training.
 
     batch_size : int, default=100
-        Rows in a step, and all that triplets are made of.
+        Number of rows in a step; triplets are formed within it.
 
     Attributes
     ----------
     embedding_ : ndarray of shape (n_samples, n_components)
-        The training rows in the embedding, on the unit sphere.
+        Embedding of the training rows, on the unit sphere.
 
     round_labels_ : ndarray of shape (n_rounds, n_samples)
         Clusters of the training rows in each round. Each is a union of clusters of the round
@@ -116,18 +115,19 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
 
     See Also
     --------
-    GraphDegreeLinkage : The same merges in the features as they are.
+    GraphDegreeLinkage : The same merges for given features.
     DEC : Centers, for clusters that are balls in the embedding.
 
     Notes
     -----
-    The cluster of a new row is a vote of its neighbors among the training rows, weighted by one
-    over the distance; the paper has none. Differences to the authors' script: sums of weights are
-    exact after each merge; of the nearest clusters all are seen and not only those with a smaller
-    number; the encoder normalizes groups of channels and not the batch, so that a row's embedding
-    does not depend on others, and its optimizer is Adam; gradients are those of the loss; outlying
-    clusters join others while there are many (see :class:`~skdeepcluster.GraphDegreeLinkage`).
-    Where no affinity is left, clusters merge by edges in one direction, and then by distances.
+    The cluster of a new row is a vote of its neighbors among the training rows, weighted by inverse
+    distance; the paper has no prediction. Differences from the authors' script: sums of weights are
+    exact after each merge; all nearest clusters are considered and not only those with a smaller
+    number; the encoder normalizes groups of channels instead of the batch, so that the embedding of
+    a row does not depend on other rows, and its optimizer is Adam; gradients are those of the loss;
+    outlying clusters join others while there are many (see
+    :class:`~skdeepcluster.GraphDegreeLinkage`). Where no affinity is left, clusters are merged by
+    edges in one direction, and then by distances.
 
     References
     ----------
@@ -135,7 +135,7 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
        clusters. CVPR 2016. :arxiv:`1604.03628`
     """
 
-    encoder: object = param(
+    encoder: str | Sequence[int] | torch.nn.Module = param(
         "auto", StrOptions({"auto", "mlp", "conv"}), "array-like", torch.nn.Module
     )
     n_components: int | None = 160
@@ -153,7 +153,7 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
     batch_size: int = 100
 
     _constraint = "unit_norm"
-    # An empty margin is to look like the background within.
+    # Pixels that are always 0 have the same value as the rest of the background.
     _common_means = True
     _hidden = {"mlp": (500,), "conv": (50, 50)}
 
@@ -170,7 +170,7 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
 
     def _plan(self, samples, side):
         if len(samples) < 2:
-            raise ValueError("JULE merges neighbors, which n_samples=1 does not have")
+            raise ValueError("JULE merges neighbors; n_samples=1 has none, give at least 2")
         return super()._plan(samples, side)
 
     def _stages(self):
@@ -198,7 +198,7 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
         fit.state.rounds = torch.cat([rounds, fit.state.labels[None]])
 
     def _end_round(self, fit):
-        """Merges, if an epoch is the last of a round; True when there are no more to come."""
+        """Merge clusters after the last epoch of a round; True after the last merges."""
         labels = fit.state.labels.int().cpu().numpy()
         n = int(labels.max()) + 1
         fit.history["refine"].setdefault("n_clusters", []).append(float(n))
@@ -212,17 +212,17 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
     def _triplet_loss(self, fit, batch):
         index, z = fit.whole_batch_to_train(batch, fit.module.encode(batch.x))
         weights = self.n_negatives, self.margin, self.positive_weight
-        # Drawn from the generator itself: all processes draw the same.
+        # From the generator itself: all processes draw the same.
         loss = triplet_loss(z, fit.state.labels[index], *weights, generator=fit.generator)
         return {"triplet": loss}
 
     def _vote(self, module, x, Z, labels):
-        """Distances to the training rows, 0 between equal rows, and labels."""
+        """Distances to the training rows, 0 between equal rows, and labels by vote."""
         distances = torch.cdist(module.encode(x), Z, compute_mode="donot_use_mm_for_euclid_dist")
         return distances, neighbor_vote(distances, labels, self.n_clusters, self.n_neighbors)
 
     def _loss_and_labels(self, module, samples, Z, labels):
-        """The mean loss of rows and their labels, by those of training rows."""
+        """The mean loss of rows and their labels, from labels of the training rows."""
         Z, labels = Z.to(samples.device), labels.to(samples.device)
 
         def loss_and_label(x):
@@ -260,10 +260,10 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
         return self._loss_and_labels(module, samples, *self._training_rows())
 
     def _label(self, module, x):
-        Z, labels = (part.to(x.device) for part in self._training_rows())
+        Z, labels = (tensor.to(x.device) for tensor in self._training_rows())
         return self._vote(module, x, Z, labels)[1]
 
 
 def _compared(x):
-    """Rows as their neighbors are found at first: images whatever their contrast is."""
+    """Rows as the initial clusters compare them: images independent of their contrast."""
     return F.normalize(x.flatten(1), dim=1) if x.ndim > 2 else x

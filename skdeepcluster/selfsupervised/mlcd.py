@@ -1,4 +1,4 @@
-"""MLCD: several of the nearest clusters as labels of a row."""
+"""MLCD: several of the nearest clusters as positive labels of a row."""
 
 from numbers import Integral, Real
 
@@ -15,32 +15,32 @@ from skdeepcluster.selfsupervised.clusterfit import TeacherBase
 class MLCD(TeacherBase):
     r"""Multi-label cluster discrimination.
 
-    As in `ClusterFit` a teacher's features are grouped once and a new network learns the groups;
-    here the several nearest groups are all right for a row, and the scores of right groups are
-    raised by themselves while those of wrong ones are lowered. Pick it where rows plausibly belong
-    to several groups, or where there are many groups so that those of one cluster would compete.
+    As in `ClusterFit` a teacher's features are clustered once and a new network learns the groups;
+    here several nearest groups are positive for a row, and the loss raises the scores of positive
+    groups separately from lowering those of negative ones. Pick it if rows plausibly belong to
+    several groups, or if there are so many groups that those of one cluster would compete.
 
     With scores :math:`s_{ic} = \beta (\cos(f_\theta(t(x_i)), w_c) - m)`, the nearest groups
-    :math:`P_i` and random others :math:`N_i`, training minimizes
+    :math:`P_i` and random negative ones :math:`N_i`, training minimizes
 
     .. math:: \min_{\theta, W} \; \frac{1}{n} \sum_i \log\Bigl(1 + \sum_{c \in P_i} e^{-s_{ic}}
         \Bigr) + \log\Bigl(1 + \sum_{c \in N_i} e^{s_{ic}}\Bigr),
 
-    where the margin :math:`m` counts for :math:`P_i` alone.
+    where the margin :math:`m` is used for :math:`P_i` only.
 
     Parameters
     ----------
     n_positives : int, default=4
-        Nearest groups that are right for a row, but not more than a tenth of the groups.
+        Number of nearest groups that are positive for a row, at most a tenth of the groups.
 
     negative_rate : float, default=1
-        Share of the groups that take part in a step as wrong ones.
+        Fraction of the groups that are sampled as negative ones in a step.
 
     temperature : float, default=0.0625
-        :math:`1 / \beta`: the smaller, the sharper right groups are told from wrong ones.
+        :math:`1 / \beta`: the smaller, the more sharply positive and negative groups are separated.
 
     margin : float, default=0
-        :math:`m`.
+        Margin :math:`m` of the positive groups.
 
     Attributes
     ----------
@@ -52,12 +52,12 @@ class MLCD(TeacherBase):
 
     See Also
     --------
-    ClusterFit : One group as label.
+    ClusterFit : A single group as label.
 
     Notes
     -----
-    The loss was not published as code; this follows the paper's equations. With :math:`|N|` wrong
-    groups of cosine 0 it is at least :math:`\log(1 + |N|)`.
+    The loss was not published as code; this follows the paper's equations. With :math:`|N|`
+    negative groups of cosine 0 it is at least :math:`\log(1 + |N|)`.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""ODC: labels, centroids and network move together, batch by batch."""
+"""ODC: labels, centroids and network are updated together, batch by batch."""
 
 from numbers import Integral, Real
 
@@ -14,12 +14,12 @@ from skdeepcluster.selfsupervised._base import OnlineBase
 
 
 class ODC(OnlineBase):
-    r"""Online deep clustering with a memory of rows and a memory of centroids.
+    r"""Online deep clustering with a memory of samples and of centroids.
 
-    The labels that the network learns are not found anew in rounds but follow it in small steps:
-    each batch renews its rows' places in a memory and their labels, and the centroids follow the
-    memory. Groups that get too small are dissolved, and the largest is split instead. Pick it where
-    jumps of the labels from round to round hurt, or where groups shall have a least size.
+    Pseudo-labels are not found again in each round but follow the network in small steps: each
+    batch updates the features of its rows in a memory and their labels, and the centroids follow
+    the memory. Groups that get too small are dissolved, and the largest one is split instead. Pick
+    it if jumps of the labels between rounds are harmful, or if groups need a minimum size.
 
     With features :math:`f_i` of views, :math:`u_i = f_i / \|f_i\|`, and a linear classifier
     :math:`G`, each step minimizes over a batch
@@ -35,7 +35,7 @@ class ODC(OnlineBase):
     Parameters
     ----------
     n_components : int, default=256
-        Width of the embedding, whose rows have length one and no negative entry.
+        Width of the embedding, whose rows have length one and no negative entries.
 
     memory_momentum : float, default=0.5
         Weight :math:`\mu` of the new features in the memory.
@@ -44,17 +44,17 @@ class ODC(OnlineBase):
         Steps between two updates of the centroids.
 
     min_cluster_size : int, default=None
-        Smallest group; by default a fifth of the mean size, and at least 2.
+        Minimum size of a group; by default a fifth of the mean size, and at least 2.
 
     reweight_power : float, default=0.5
-        :math:`\rho`.
+        Power :math:`\rho` of the group sizes in the weights of the loss.
 
     assign : {"dot", "euclidean"}, default="dot"
-        Whether a row's centroid is that of the largest product, as in the authors' code, which
-        favors compact groups, or the nearest.
+        Whether a row is assigned to the centroid of the largest inner product, as in the authors'
+        code, which favors compact groups, or to the nearest one.
 
     max_epochs : int, default=100
-        Most epochs of the training.
+        Maximum number of training epochs.
 
     Attributes
     ----------
@@ -62,14 +62,14 @@ class ODC(OnlineBase):
         The centroids.
 
     pseudo_labels_ : ndarray of shape (n_samples,)
-        The labels at the end.
+        The last pseudo-labels.
 
     n_splits_ : int
-        How often a group was split in two.
+        Number of times that a group was split in two.
 
     See Also
     --------
-    DeepCluster : Labels found anew in each round.
+    DeepCluster : Finds pseudo-labels again in each round.
 
     References
     ----------
@@ -89,7 +89,7 @@ class ODC(OnlineBase):
         module = super()._encoder_alone(shape, generator)
         with torch.no_grad():
             width = module.eval().encode(torch.zeros(2, *shape)).shape[1]
-        # Without the normalization all units of a row can die.
+        # Without the normalization all units can be 0 for a row.
         module.encoder = nn.Sequential(module.encoder, nn.LayerNorm(width), nn.ReLU())
         return module
 
@@ -98,10 +98,10 @@ class ODC(OnlineBase):
         module.register_buffer("prototypes", torch.zeros(plan.n_prototypes, width))
 
     def _training(self):
-        return super()._training() | {"begin": self._remember, "after_step": self._move_memory}
+        return super()._training() | {"begin": self._fill_memory, "after_step": self._move_memory}
 
-    def _remember(self, fit):
-        """Memory of all rows, and their labels from k-means on it or from known centroids."""
+    def _fill_memory(self, fit):
+        """Memory of all rows, and their labels by k-means on it or from the fitted centroids."""
         fit.state.memory = fit.over_all_rows(fit.module.encode)
         fit.state.n_splits = 0
         if fit.plan.continues:
@@ -149,7 +149,7 @@ class ODC(OnlineBase):
 
     @torch.no_grad()
     def _move_centroids(self, fit, only=None):
-        """Centroids at the means of their rows; those without rows stay."""
+        """Move centroids to the means of their rows; those without rows stay."""
         sizes = self._sizes(fit)
         sums = torch.zeros_like(fit.module.prototypes)
         sums.index_add_(0, fit.state.labels, fit.state.memory)
@@ -159,7 +159,7 @@ class ODC(OnlineBase):
         fit.module.prototypes[move] = sums[move] / sizes[move, None]
 
     def _dissolve_small(self, fit):
-        """Rows of groups that are too small join others, and the largest groups are halved."""
+        """Assign rows of groups that are too small to others, and split the largest groups."""
         n, k = len(fit.samples), fit.plan.n_prototypes
         least = min(self.min_cluster_size or max(2, n // (5 * k)), n // (2 * k))
         sizes = self._sizes(fit)

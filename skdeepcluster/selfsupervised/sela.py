@@ -1,4 +1,4 @@
-"""SeLa: labels of equal use by optimal transport, in turns with learning them."""
+"""SeLa: balanced pseudo-labels by optimal transport, alternating with learning them."""
 
 import warnings
 from numbers import Integral, Real
@@ -17,12 +17,13 @@ from skdeepcluster.selfsupervised._base import SelfSupervised
 
 
 class SeLa(SelfSupervised):
-    r"""Self-labeling under the constraint that all labels are used equally.
+    r"""Self-labeling with balanced labels.
 
-    Labels and network minimize one cross entropy in turns. Labels of all rows are found at once, by
-    optimal transport between rows and labels; that all are used equally rules out that everything
-    becomes one group. Several heads have labels of their own. Pick it where groups of one size are
-    plausible and a table of rows by labels fits in memory; `SwAV` does the same batch by batch.
+    Labels and network alternately minimize the same cross entropy. Labels of all rows are found at
+    once, by optimal transport between rows and labels; equal sizes of the labels rule out that all
+    rows collapse into one group. Each of several heads has its own labels. Pick it if groups of
+    equal size are plausible and a matrix of rows by labels fits in memory; `SwAV` does the same
+    batch by batch.
 
     With predictions :math:`p_h(y \mid x)` of heads :math:`h`,
 
@@ -36,14 +37,14 @@ class SeLa(SelfSupervised):
     Parameters
     ----------
     n_heads : int, default=5
-        Sets of labels :math:`H`.
+        Number :math:`H` of heads, each with its own labels.
 
     reg : float, default=0.04
-        :math:`1 / \lambda`: the smaller, the nearer are the labels to the optimum, and the longer
-        they take.
+        :math:`1 / \lambda`: the smaller, the nearer the labels are to the optimum, and the longer
+        the transport takes.
 
     n_updates : int, default=50
-        How often labels are found: often at first, and less often later.
+        Number of updates of the labels, which are frequent at first and rare later.
 
     Attributes
     ----------
@@ -52,14 +53,14 @@ class SeLa(SelfSupervised):
 
     See Also
     --------
-    SwAV : Shares out batches.
-    skdeepcluster.assignment.transport_assign : How labels are found.
+    SwAV : Balanced assignments of batches.
+    skdeepcluster.assignment.transport_assign : The transport that gives the labels.
 
     Notes
     -----
-    `history_` has the labels' cost of transport, which falls when labels are found as the cross
-    entropy does between. Labels are found from the rows themselves, with the network as it is for
-    predictions; the authors' script takes a random view, and leaves dropout on.
+    `history_` has the transport cost of the labels, which falls when labels are updated, as the
+    cross entropy does in between. Labels are found from the rows themselves, with the network in
+    evaluation mode; the authors' script uses a random view and leaves dropout on.
 
     References
     ----------
@@ -91,7 +92,7 @@ class SeLa(SelfSupervised):
         fit.state.n_relabeled, fit.state.cost = 0, 0.0
 
     def _relabel_if_due(self, fit):
-        """Labels at times that grow with the square of their number."""
+        """Update the labels, at steps that grow with the square of the number of updates."""
         steps = max(1, -(-len(fit.samples) // self.batch_size)) * self.max_epochs
         done = fit.state.n_relabeled
         if done >= self.n_updates or fit.step < steps * (done / self.n_updates) ** 2:
@@ -111,7 +112,7 @@ class SeLa(SelfSupervised):
 
     def _transport(self, cost, potentials):
         with warnings.catch_warnings():
-            # Labels are good enough long before potentials rest to the last digit.
+            # Labels are good enough long before potentials have converged to the last digit.
             warnings.simplefilter("ignore", ConvergenceWarning)
             return transport_assign(
                 cost,

@@ -1,4 +1,4 @@
-"""SimCLR: two views of a row are told from those of all others."""
+"""SimCLR: contrastive learning that discriminates the views of each row from all others."""
 
 from numbers import Real
 
@@ -11,11 +11,11 @@ from skdeepcluster.selfsupervised._base import SelfSupervised
 
 
 class SimCLR(SelfSupervised):
-    r"""Contrast of views, without labels of any kind.
+    r"""Contrastive learning of views, without pseudo-labels.
 
-    Two views of a row are drawn together in the embedding, and away from the views of all other
-    rows of the batch. The clusters come from the embedding alone. It is the plain base that the
-    methods with pseudo-labels are compared with; pick it for an embedding to use elsewhere.
+    Two views of a row are attracted to each other in the embedding, and repelled from the views of
+    all other rows of the batch. Clusters are found in the embedding only. It is the baseline for
+    the methods with pseudo-labels; pick it for an embedding to use elsewhere.
 
     For the :math:`2b` embeddings :math:`z_r` of the views of a batch, of length one, and
     :math:`p(r)` the other view of the same row, training minimizes
@@ -31,12 +31,12 @@ class SimCLR(SelfSupervised):
     Attributes
     ----------
     n_prototypes_ : int
-        Groups that the clusters are made of, at least.
+        Minimum number of anchors that the clusters are made of.
 
     See Also
     --------
     GSimCLR : Batches without two rows of one pseudo-label.
-    SwAV : Contrast of assignments to prototypes.
+    SwAV : Contrasts assignments to prototypes.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""SwAV: the balanced code of one view is what another is to tell."""
+"""SwAV: predict the balanced cluster code of one view from another."""
 
 from numbers import Integral, Real
 
@@ -15,10 +15,10 @@ from skdeepcluster.selfsupervised._base import OnlineBase
 class SwAV(OnlineBase):
     r"""Swapped assignments between views.
 
-    Prototypes and encoder are learned together, from one batch after the other: the rows of a batch
-    are shared out evenly over the prototypes, and from one view of a row its share in another view
-    is to be told. Training keeps nothing of the rows, the read-out at its end their embedding, and
-    `partial_fit` takes streams. Pick it for many rows, or as the first of the family to try.
+    Prototypes and encoder are learned together, batch by batch: each batch is assigned to the
+    prototypes in equal proportions, and the assignment of one view is predicted from another.
+    Training stores no per-row state; only the final clustering needs all embeddings. `partial_fit`
+    takes streams. Pick it for many rows, or as the first of the family to try.
 
     With embeddings :math:`z_{iv}` of views :math:`v` of row :math:`i` and prototypes :math:`c_k`,
     all of length one, training minimizes over batches
@@ -26,7 +26,8 @@ class SwAV(OnlineBase):
     .. math:: \min_{\theta, C} \; -\frac{1}{|A| (V - 1)} \sum_{a \in A} \sum_{v \ne a}
         \frac{1}{b} \sum_{i k} q_{ik}^{(a)} \log \mathrm{softmax}_k(c_k^\top z_{iv} / \tau),
 
-    where the codes of the whole views :math:`a \in A` solve, up to the last sweep,
+    where the codes of the global views :math:`a \in A` are an approximate solution, after
+    `inner_iter` Sinkhorn iterations, of
 
     .. math:: \max_{q \ge 0} \sum_{ik} q_{ik} c_k^\top z_{ia} + \varepsilon H(q), \quad
         \sum_k q_{ik} = 1, \quad \sum_i q_{ik} = b / K .
@@ -35,39 +36,40 @@ class SwAV(OnlineBase):
     ----------
     temperature : float, default=None
         :math:`\tau` of the predictions; by default 0.1, as in the paper, for flat rows, and 0.2 for
-        images, of which small batches otherwise stay where all predictions are uniform.
+        images, for which training in small batches otherwise stays at uniform predictions.
 
     reg : float, default=0.05
-        :math:`\varepsilon` of the codes: the smaller, the harder they are.
+        Entropy weight :math:`\varepsilon` of the codes: the smaller, the harder they are.
 
     inner_iter : int, default=3
-        Sweeps that share a batch out.
+        Number of Sinkhorn iterations for the codes of a batch.
 
     n_views : int, default=2
-        Whole views, which have codes.
+        Number of global views, which have codes.
 
     n_local_views : int, default=0
-        Views that keep less of a row, and only have to tell the codes of the whole ones.
+        Number of local views, which keep less of a row and only predict the codes of the global
+        ones.
 
     queue_length : int, default=None
-        Embeddings of the rows before that take part in sharing out; by default none if a batch has
-        two rows for each prototype, and else as many as make up for it.
+        Number of embeddings of earlier rows that are assigned together with a batch; by default 0
+        if a batch has two rows per prototype, otherwise as many as are missing.
 
     freeze_epochs : int, default=1
-        Epochs in which the prototypes stay where they are.
+        Number of first epochs in which the prototypes are fixed.
 
     max_epochs : int, default=100
-        Most epochs of the training.
+        Maximum number of training epochs.
 
     Attributes
     ----------
     prototypes_ : ndarray of shape (n_prototypes_, n_components)
-        Of length one.
+        The prototypes, of length one.
 
     See Also
     --------
-    SeLa : Shares out all rows at once.
-    DeepClusterV2 : Prototypes by k-means, of any size.
+    SeLa : Balanced assignments of all rows at once.
+    DeepClusterV2 : Prototypes by k-means, with groups of any size.
 
     References
     ----------
@@ -93,8 +95,8 @@ class SwAV(OnlineBase):
     def _training(self):
         return super()._training() | {
             "begin": self._empty_queue,
-            "after_backward": self._hold_prototypes,
-            "after_step": self._to_unit_length,
+            "after_backward": self._freeze_prototypes,
+            "after_step": self._normalize_prototypes,
         }
 
     def _empty_queue(self, fit):
@@ -111,7 +113,7 @@ class SwAV(OnlineBase):
     def _loss_of_batch(self, fit, batch):
         z = self._encoded_views(fit, batch, self.n_views, self.n_local_views)
         with torch.autocast(batch.x.device.type, enabled=False):
-            scores = [part @ fit.module.prototypes.T for part in z]
+            scores = [view @ fit.module.prototypes.T for view in z]
         temperature = self.temperature or (0.2 if batch.x.ndim == 4 else 0.1)
         log_p = [F.log_softmax(score / temperature, dim=1) for score in scores]
         loss = 0
@@ -122,7 +124,7 @@ class SwAV(OnlineBase):
         return {"swapped": loss / self.n_views}
 
     def _code(self, fit, batch, view, z, scores):
-        """Shares of this process's rows in the prototypes, in view of the whole batch."""
+        """Codes of this process's rows, from the assignment of the whole batch."""
         _, whole = fit.whole_batch(batch, scores)
         own = fit.processes.share(torch.arange(len(whole), device=whole.device))
         queue = fit.state.queue[view]
@@ -134,12 +136,12 @@ class SwAV(OnlineBase):
             fit.state.n_queued += len(z) if view == self.n_views - 1 else 0
         return sinkhorn(whole, self.reg, self.inner_iter)[own]
 
-    def _hold_prototypes(self, fit, batch):
+    def _freeze_prototypes(self, fit, batch):
         if fit.epoch < self.freeze_epochs and not fit.plan.continues:
             fit.module.prototypes.grad = None
 
     @torch.no_grad()
-    def _to_unit_length(self, fit, batch):
+    def _normalize_prototypes(self, fit, batch):
         fit.module.prototypes.copy_(F.normalize(fit.module.prototypes, dim=1))
 
     def _attributes(self, fit):

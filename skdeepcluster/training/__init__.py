@@ -1,7 +1,7 @@
 """The torch side of fit: rows, stages, the loop, devices, checkpoints, several processes.
 
-A method hands over a module and a list of stages; everything that all methods share happens here,
-once. Nothing in this room knows scikit-learn's estimators.
+A method provides a module and a list of stages; everything that all methods share is done here,
+once. Nothing in this package depends on scikit-learn's estimators.
 """
 
 from skdeepcluster.training._batches import (

@@ -1,6 +1,6 @@
-"""What the batches of a stage are made of: rows, pairs of rows, edges, sets, or all rows at once.
+"""Batches of a stage: of rows, pairs of rows, edges, sets, or all rows at once.
 
-Each function is, or makes, a stage's `batches`: a callable (fit) that lists the batches of an
+Each function is, or returns, a stage's `batches`: a callable (fit) that lists the batches of an
 epoch.
 """
 
@@ -18,7 +18,7 @@ class Items:
     index : LongTensor of shape (n_items,) or (n_items, n_rows)
         Rows of each item.
     known : dict of str to Tensor, default={}
-        What is known of each item, first dimension n_items: weights, labels of pairs, times.
+        Side information on each item, first dimension n_items: weights, labels of pairs, times.
         Batches hold it as ``batch.side.<name>``.
     """
 
@@ -30,12 +30,11 @@ class Items:
 
     def take(self, chosen):
         """Some of the items, by their positions."""
-        return Items(self.index[chosen], {name: part[chosen] for name, part in self.known.items()})
+        return Items(self.index[chosen], {name: x[chosen] for name, x in self.known.items()})
 
     def split(self, size):
         """Batches of so many items, in order."""
-        parts = torch.arange(len(self)).split(size)
-        return [self.take(part) for part in parts]
+        return [self.take(chosen) for chosen in torch.arange(len(self)).split(size)]
 
 
 def shuffled(items, batch_size, generator):
@@ -50,9 +49,9 @@ def pairs_of(name, *known):
     Parameters
     ----------
     name : str
-        Of the pairs, an array of shape (n_pairs, 2), among the arrays of the fit's side.
+        Name of the pairs, of shape (n_pairs, 2), among the arrays of the fit's side information.
     *known : str
-        Of what is known of each pair.
+        Names of the arrays with information on each pair.
 
     Returns
     -------
@@ -86,7 +85,7 @@ def edges_of(name):
     Parameters
     ----------
     name : str
-        Of the graph, a sparse tensor among the arrays of the fit's side.
+        Name of the graph, a sparse tensor among the arrays of the fit's side information.
 
     Returns
     -------
@@ -104,12 +103,13 @@ def edges_of(name):
 
 
 def rows_with_neighbors(name):
-    """Batches of all rows in random order, each with one of its neighbors, drawn anew each epoch.
+    """Batches of all rows in random order, each with a neighbor that is drawn in each epoch.
 
     Parameters
     ----------
     name : str
-        Of the neighbors, (n_samples, n_neighbors), among the rows of the fit's side.
+        Name of the neighbors, of shape (n_samples, n_neighbors), among the rows of the fit's side
+        information.
 
     Returns
     -------
@@ -132,14 +132,14 @@ def sets_of(name):
     Parameters
     ----------
     name : str
-        Of the number of each row's set, (n_samples,), among the rows of the fit's side; rows with
-        a negative one are in no set.
+        Name of the number of each row's set, of shape (n_samples,), among the rows of the fit's
+        side information; rows with a negative number are in no set.
 
     Returns
     -------
     batches : callable (fit) -> list of Items
         Of index (n, size of the largest set), with ``batch.side.inside``, of the same shape: False
-        where a smaller set is filled up by its first row.
+        where a smaller set is padded by its first row.
     """
 
     def batches(fit):

@@ -12,7 +12,7 @@ import torch
 
 from skdeepcluster.training._samples import _ranges, _statistics_rows
 
-# A checkpoint is written when the time since the last one exceeds this many times its cost.
+# A checkpoint is written when the time since the last one exceeds this multiple of its cost.
 COST_RATIO = 20
 _SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 
@@ -24,11 +24,11 @@ def fingerprint(rows, settings, module=None, side=None):
     ----------
     rows : row access as `source` gives it
     settings : dict
-        Everything beside the data that decides the result.
+        Everything besides the data that determines the result.
     module : torch.nn.Module or None
-        With weights that the caller chose.
+        The user's modules, with their weights.
     side : Side or None
-        What is known beside the rows.
+        Side information on the rows.
     """
     digest = hashlib.sha256()
     for name, value in sorted(settings.items()):
@@ -51,39 +51,39 @@ def fingerprint(rows, settings, module=None, side=None):
 
 
 class Checkpoint:
-    """A file that always holds one whole state: it is replaced in a single step, or not at all.
+    """A file that always holds one complete state: it is replaced atomically.
 
     Parameters
     ----------
     path : str or path-like
-        A folder, which is there or whose name ends with a separator, holds a file for each fit,
-        named by its fingerprint. "~" is the user's home.
+        A folder, which exists or whose name ends with a separator, holds a file for each fit, named
+        by its fingerprint. "~" is the user's home.
     fingerprint : str
-        Marks the fit that the file belongs to.
+        Identifies the fit that the file belongs to.
     writes : bool, default=True
-        False for all processes of a fit but the first.
+        Whether this process writes: only the first one of a fit.
     """
 
     def __init__(self, path, fingerprint, *, writes=True):
         path = os.path.expanduser(os.fspath(path))
         # The same fit may run twice at once, as that of a pipeline's first step does in a search.
-        self.part = f"{path}.part"
+        self.temporary = f"{path}.part"
         if path.endswith(_SEPARATORS) or os.path.isdir(path):
             os.makedirs(path, exist_ok=True)
             path = os.path.join(path, f"{fingerprint}.pt")
-            self.part = f"{path}.{os.getpid()}-{threading.get_ident()}.part"
+            self.temporary = f"{path}.{os.getpid()}-{threading.get_ident()}.part"
         self.path, self.fingerprint, self.writes = path, fingerprint, writes
         self.cost = 0.0
         self.last = time.monotonic()
         self.failed = False
 
     def load(self):
-        """The saved state, or None where nothing was saved.
+        """The saved state, or None if there is none.
 
         Raises
         ------
         ValueError
-            If the file is no checkpoint, or one of other data or parameters.
+            If the file is not a checkpoint, or one of other data or parameters.
         """
         folder = os.path.dirname(self.path) or "."
         if not os.path.isdir(folder):
@@ -101,33 +101,33 @@ class Checkpoint:
         if found != self.fingerprint:
             raise ValueError(
                 f"checkpoint={self.path!r} belongs to a fit with other data or parameters; remove "
-                "the file to start anew, choose another path, or give a folder, which holds a file "
+                "the file to start over, choose another path, or give a folder, which holds a file "
                 "for each fit (a search has many)"
             )
         return saved
 
     def due(self):
-        """Whether enough time has passed for another file."""
+        """Whether enough time has passed to write the next checkpoint."""
         return time.monotonic() - self.last >= COST_RATIO * self.cost
 
     def save(self, state):
-        """Replace the file. Where the disk refuses, the fit goes on with the file before."""
+        """Replace the file. If writing fails, the fit continues and the previous file remains."""
         if not self.writes:
             return
         begin = time.monotonic()
         try:
-            with open(self.part, "wb") as file:
+            with open(self.temporary, "wb") as file:
                 torch.save({"fingerprint": self.fingerprint, **state}, file)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(self.part, self.path)
+            os.replace(self.temporary, self.path)
         except (OSError, RuntimeError) as error:
             # torch reports a failed write of its archive as a RuntimeError.
-            if os.path.exists(self.part):
-                os.remove(self.part)
+            if os.path.exists(self.temporary):
+                os.remove(self.temporary)
             if not self.failed:
                 warnings.warn(
-                    f"checkpoint={self.path!r} could not be written ({error}); the fit goes on",
+                    f"checkpoint={self.path!r} could not be written ({error}); the fit continues",
                     RuntimeWarning,
                     stacklevel=2,
                 )

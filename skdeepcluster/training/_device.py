@@ -1,4 +1,4 @@
-"""Where and how precisely a network computes."""
+"""Device and precision of a network's computations."""
 
 import contextlib
 
@@ -29,7 +29,7 @@ def resolve_device(device):
 
 
 def exact_convolutions(device):
-    """A context in which convolutions on a GPU give the same again, and of full float32."""
+    """A context in which convolutions on a GPU are reproducible and in full float32."""
     if device.type != "cuda":
         return contextlib.nullcontext()
     return torch.backends.cudnn.flags(

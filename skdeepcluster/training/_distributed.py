@@ -1,4 +1,4 @@
-"""One fit by several processes, as torchrun starts them; alone, every operation is the identity."""
+"""A fit by several processes, as torchrun starts them; for one, every operation is the identity."""
 
 import atexit
 import multiprocessing
@@ -8,7 +8,7 @@ import torch.distributed as dist
 
 
 class Processes:
-    """What the processes of one fit say to each other.
+    """Communication between the processes of one fit.
 
     Every process draws the same random numbers and holds the same model. Of each batch, and of each
     pass over all rows, it computes its own share; sums over rows are sums over processes.
@@ -17,27 +17,27 @@ class Processes:
     rank, size = 0, 1
 
     def share(self, index):
-        """This process's consecutive part of a batch."""
+        """This process's consecutive share of a batch."""
         return index
 
     def share_of_rows(self, n_rows):
-        """The range of rows that this process passes over."""
+        """The range of rows that this process computes on."""
         return 0, n_rows
 
     def sum(self, tensor):
         """Sum over the processes, in place."""
         return tensor
 
-    def join_rows(self, part, n_rows):
+    def join_rows(self, own, n_rows):
         """All rows from each process's `share_of_rows`."""
-        return part
+        return own
 
     def agree(self, number):
-        """The first process's word, an integer or a flag."""
+        """The first process's value of an integer or a flag."""
         return number
 
     def wait(self):
-        """Return when all processes have come here."""
+        """Return when all processes have reached this point."""
 
 
 class _Group(Processes):
@@ -55,26 +55,27 @@ class _Group(Processes):
         dist.all_reduce(tensor)
         return tensor
 
-    def join_rows(self, part, n_rows):
-        whole = part.new_empty((n_rows, *part.shape[1:]))
+    def join_rows(self, own, n_rows):
+        whole = own.new_empty((n_rows, *own.shape[1:]))
         for rank in range(self.size):
             begin, end = self.share_of_rows(n_rows, rank)
             if rank == self.rank:
-                whole[begin:end] = part
+                whole[begin:end] = own
             dist.broadcast(whole[begin:end], src=rank)
         return whole
 
     def agree(self, number):
-        word = torch.tensor([int(number)], device="cuda" if dist.get_backend() == "nccl" else "cpu")
-        dist.broadcast(word, src=0)
-        return type(number)(word.item())
+        device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+        agreed = torch.tensor([int(number)], device=device)
+        dist.broadcast(agreed, src=0)
+        return type(number)(agreed.item())
 
     def wait(self):
         dist.barrier()
 
 
 def processes(device):
-    """The processes of this fit: those of torchrun or of the caller's process group, or just this.
+    """The processes of this fit: of torchrun, of the caller's process group, or only this one.
 
     Worker processes that a library starts inside a torchrun job fit alone.
     """

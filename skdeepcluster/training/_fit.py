@@ -1,4 +1,4 @@
-"""One run through the stages, as a method's hooks see it."""
+"""A fit in progress, as the hooks of a method see it."""
 
 import math
 from types import SimpleNamespace
@@ -10,21 +10,21 @@ import torch
 from skdeepcluster.training._samples import map_blocks
 from skdeepcluster.training._stage import NonFiniteLossError
 
-# Rows at a time in a pass over the training set, where rows may depend on each other.
+# Block size of passes over the training set in which rows may depend on each other.
 PASS_ROWS = 2048
 
 
 class ReadOut(NamedTuple):
-    """What a fit ends with.
+    """The result of a fit.
 
     Attributes
     ----------
     loss : float
         The objective, a mean over the training rows.
     labels : ndarray of shape (n_samples,) or None
-        Of the training rows; None for what is no clusterer.
+        Of the training rows; None for estimators that are not clusterers.
     attributes : dict of str to object
-        Fitted attributes beside those that all estimators have.
+        Fitted attributes besides those that all estimators have.
     """
 
     loss: float
@@ -33,25 +33,25 @@ class ReadOut(NamedTuple):
 
 
 class Fit:
-    """One run through the stages: what a method's hooks see.
+    """One run through the stages, as the hooks of a method see it.
 
     Attributes
     ----------
     module : torch.nn.Module
     samples : Samples
     state : SimpleNamespace
-        What the method remembers between steps: tensors, numbers, strings. Saved with checkpoints.
+        State of the method between steps: tensors, numbers, strings. Saved in checkpoints.
     history : dict of str to dict of str to list of float
         One value per epoch for each term of each stage.
     generator : torch.Generator
         On the CPU; the source of all randomness.
     processes : Processes
     side : Side
-        What is known beside the rows.
-    plan : object
-        What the method decided before the network was made.
+        Side information on the rows.
+    plan : SimpleNamespace
+        What the method decided before the network was built.
     usable : bool
-        Whether the model can predict yet; a stage that makes it so sets it.
+        Whether the model can predict; set by the stage from which on it can.
     read_out : ReadOut or None
         After the last stage.
     epoch, step : int
@@ -78,15 +78,15 @@ class Fit:
         return self.samples.device
 
     def seed(self):
-        """A fresh seed for a library that draws by itself."""
+        """A seed, drawn from the generator, for other libraries."""
         return int(torch.randint(2**31 - 1, (), generator=self.generator))
 
     def uniform(self, batch, *shape):
-        """Numbers in [0, 1) for each row of a batch, however many processes share it."""
+        """Numbers in [0, 1) for each row of a batch, whatever the number of processes."""
         return self._drawn(torch.rand, batch, shape)
 
     def normal(self, batch, *shape):
-        """Standard normal numbers for each row of a batch, however many processes share it."""
+        """Standard normal numbers for each row of a batch, whatever the number of processes."""
         return self._drawn(torch.randn, batch, shape)
 
     def _drawn(self, draw, batch, shape):
@@ -94,27 +94,27 @@ class Fit:
         drawn = draw(shape, generator=self.generator, dtype=torch.float32)
         return self.processes.share(drawn).to(batch.x.device)
 
-    def whole_batch(self, batch, part):
-        """Row numbers and values of a whole batch, from each process's share of the values."""
+    def whole_batch(self, batch, own):
+        """Row numbers and values of a whole batch, from each process's values of its own rows."""
         if self.processes.size == 1:
-            return batch.index, part
-        positions = torch.arange(len(self._batch_index), device=part.device)
-        whole = part.new_zeros((len(positions), *part.shape[1:]))
-        whole[self.processes.share(positions)] = part
-        return self._batch_index.to(part.device), self.processes.sum(whole)
+            return batch.index, own
+        positions = torch.arange(len(self._batch_index), device=own.device)
+        whole = own.new_zeros((len(positions), *own.shape[1:]))
+        whole[self.processes.share(positions)] = own
+        return self._batch_index.to(own.device), self.processes.sum(whole)
 
-    def whole_batch_to_train(self, batch, part):
-        """As `whole_batch`, for losses of several rows: gradients come back to one's own share."""
+    def whole_batch_to_train(self, batch, own):
+        """As `whole_batch`, for losses of several rows, with gradients for a process's own rows."""
         if self.processes.size == 1:
-            return batch.index, part
-        index, whole = self.whole_batch(batch, part.detach())
-        own = self.processes.share(torch.arange(len(index), device=part.device))
+            return batch.index, own
+        index, whole = self.whole_batch(batch, own.detach())
+        places = self.processes.share(torch.arange(len(index), device=own.device))
         # The loop takes the mean of the processes' gradients, weighted by shares.
-        weighted = part.detach() + (part - part.detach()) * (len(index) / max(1, len(own)))
-        return index, whole.index_copy(0, own, weighted)
+        weighted = own.detach() + (own - own.detach()) * (len(index) / max(1, len(places)))
+        return index, whole.index_copy(0, places, weighted)
 
     def batch_rows(self, batch):
-        """All rows of a batch, and where among them are those of this process."""
+        """All rows of a batch, and the positions among them of this process's rows."""
         _, whole = self.whole_batch(batch, batch.x)
         places = torch.arange(len(whole), device=whole.device)
         return whole, self.processes.share(places)
@@ -126,21 +126,21 @@ class Fit:
         share = self.processes.share_of_rows(len(self.samples))
         whole = None
         with self.precision():
-            # Written in place: the parts and the whole never stand in memory together.
+            # Written in place: blocks and result are never in memory together.
             begin = 0
-            blocks = {"block_rows": PASS_ROWS, "independent": False}
-            for part in map_blocks(function, self.samples, *share, **blocks):
+            options = {"block_rows": PASS_ROWS, "independent": False}
+            for block in map_blocks(function, self.samples, *share, **options):
                 if whole is None:
-                    whole = part.new_empty((share[1] - share[0], *part.shape[1:]))
-                whole[begin : begin + len(part)] = part
-                begin += len(part)
+                    whole = block.new_empty((share[1] - share[0], *block.shape[1:]))
+                whole[begin : begin + len(block)] = block
+                begin += len(block)
         self.module.train(was_training)
         whole = self.processes.join_rows(whole, len(self.samples))
         self.require_finite(whole.sum(dtype=torch.float64).item())
         return whole
 
     def require_finite(self, value):
-        """Raise unless what the network gave is finite."""
+        """Raise unless a value from the network is finite."""
         if not math.isfinite(value):
             raise NonFiniteLossError(
                 f"The network's output after stage {list(self.history)[-1]!r} is not finite. Lower "
@@ -160,7 +160,7 @@ class Fit:
         return {"share": slice(*self.processes.share_of_rows(len(self.samples))), "total": total}
 
     def reset_parameters(self, layer):
-        """Give a layer of matrices and biases fresh weights, and its optimizer no memory of it."""
+        """Draw new weights for a layer of matrices and biases, and reset its optimizer state."""
         with torch.no_grad():
             for p in layer.parameters():
                 bound = p[0].numel() ** -0.5 if p.ndim > 1 else 0.0
@@ -169,7 +169,7 @@ class Fit:
                     optimizer.state.pop(p, None)
 
     def label_change(self, labels):
-        """Share of the rows whose label differs from the last call's; 1 at the first call."""
+        """Fraction of the rows whose label changed since the last call; 1 at the first call."""
         before = getattr(self.state, "labels", None)
         self.state.labels = labels
         return 1.0 if before is None else (labels != before).float().mean().item()

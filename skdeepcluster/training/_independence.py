@@ -1,10 +1,10 @@
-"""Inference on the CPU in which what a row yields depends on that row alone.
+"""Inference on the CPU in which the result of a row depends on that row alone.
 
-torch leaves products of matrices to libraries that round an entry differently at different places
-of a block. A mode of torch's dispatcher sends them to a kernel that does not, whoever asks for
-them: layers, the package's own formulas, or the user's modules. Functions of single entries round
-differently in a vector and behind the last one of a thread's share: the mode has them computed in
-pieces that end with a vector.
+torch delegates matrix products to libraries that round an entry differently depending on its
+position in a block. A mode of torch's dispatcher redirects them to a kernel that does not, wherever
+they are called: in layers, in the package's own formulas, or in the user's modules. Elementwise
+functions round differently in SIMD vectors and in the remainder after the last vector of a thread's
+chunk: the mode computes them in pieces that are multiples of a vector.
 """
 
 import contextlib
@@ -20,9 +20,9 @@ from skdeepcluster._kernels._products import add_products
 
 aten = torch.ops.aten
 
-# Entries that torch leaves to one thread, and a multiple of those that it takes at once.
+# Number of entries that torch computes in one thread, a multiple of its vectors' lengths.
 PIECE = 2**14
-# Functions of single entries that round to the nearest number, or not at all.
+# Elementwise functions that round correctly, or not at all.
 _EXACT = {
     *(
         "abs",
@@ -57,9 +57,9 @@ _EXACT = {
 
 @contextlib.contextmanager
 def independent_rows():
-    """A context in which no row's result depends on its place among others, on the CPU."""
-    # While a mode for functions is there, layers of attention take their usual steps, whose
-    # products are seen, and not one call for all.
+    """A context in which the result of a row does not depend on other rows, on the CPU."""
+    # With an active function mode, attention layers take their usual steps, whose products the
+    # dispatcher sees, instead of one fused call.
     compiler_is_loaded = "torch._dynamo" in sys.modules
     mode = _UncompiledIndependentRows if compiler_is_loaded else _IndependentRows
     with BaseTorchFunctionMode(), mode():
@@ -98,7 +98,7 @@ class _UncompiledIndependentRows(_IndependentRows):
 
 @functools.cache
 def _is_composite(func):
-    """Whether an operator is made of others: only in inference mode does it come in one piece."""
+    """Whether an operator is composed of others, which dispatch as one in inference mode."""
     key = torch._C.DispatchKey.CompositeImplicitAutograd
     return torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), key)
 
@@ -112,7 +112,7 @@ def _are_dense(tensors):
 
 
 def _are_factors(args):
-    """Whether tensors are dense, of one type of real numbers, and fit together."""
+    """Whether tensors are dense, of one real type, and of matching shapes."""
     tensors = _tensors(args)
     *_, a, b = tensors
     return (
@@ -178,7 +178,7 @@ def _is_inexact(func):
 
 
 def _has_tails(func, args, kwargs):
-    """Whether a function of single entries may end a thread's share, or a row, within a vector."""
+    """Whether an elementwise function may end a thread's chunk, or a row, within a vector."""
     if not _is_inexact(func):
         return False
     tensors = _tensors(args)
@@ -192,11 +192,11 @@ def _has_tails(func, args, kwargs):
 
 
 def _in_pieces(func, args, kwargs):
-    """A function of single entries, on one thread."""
+    """An elementwise function, computed piece by piece on one thread."""
     shape = torch.broadcast_shapes(*(x.shape for x in _tensors(args)))
     pieces = [
         x.expand(shape).reshape(-1).split(PIECE)
-        # What has no dimension is a number to torch, and gives the result no type.
+        # torch treats tensors without dimensions as numbers, which do not set the result's type.
         if isinstance(x, torch.Tensor) and x.ndim
         else itertools.repeat(x)
         for x in args
@@ -231,7 +231,7 @@ def _trilinear(x, y, z, absent_x, absent_y, absent_z, summed, unrolled=1):
     return torch.einsum(*factors, [dim for dim in dims if dim not in summed])
 
 
-# What does such things by itself, in steps.
+# Fused operators, replaced by their steps.
 _STEPS = {
     aten.glu.default: _glu,
     aten._scaled_dot_product_flash_attention_for_cpu.default: _attention,

@@ -11,7 +11,7 @@ from skdeepcluster.training._stage_run import StageRun
 
 
 class Training:
-    """Runs fits: restarts, stages, epochs, steps, and what surrounds them.
+    """Runs fits: restarts, stages, epochs and steps, with checkpoints and progress.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ class Training:
     generator : torch.Generator
         On the CPU.
     global_generators : sequence of torch.Generator
-        Torch's own, where a module or function of the user's may draw from them.
+        Torch's own, if the user's modules or functions may draw from them.
     processes : Processes
     precision_of : callable (module) -> Precision
     batch_size : int
@@ -29,8 +29,8 @@ class Training:
     max_time : float or None
         Seconds.
     side : Side or None
-    plan : object
-        Whatever the method has decided before the network is made.
+    plan : SimpleNamespace
+        What the method has decided before the network is built.
     checkpoint : Checkpoint or None
     log : callable (str) or None
         Receives a line per stage.
@@ -57,7 +57,7 @@ class Training:
         ----------
         n_init : int
         build : callable () -> torch.nn.Module
-            A module with fresh weights from the generator.
+            A module with new weights from the generator.
         stages : list of Stage
         read_out : callable (fit) -> ReadOut
             Once for each fit, after its last stage.
@@ -85,13 +85,13 @@ class Training:
                 run.go(task)
                 task.end(fit)
             new = read_out(fit)
-            # A run that time cut short only counts where there is no other.
+            # A run that max_time cut short counts only if there is no other.
             if best is None or (new.loss < best["loss"] and not fit.out_of_time):
                 best, found = {"loss": new.loss, **run.result()}, new
             if fit.out_of_time:
                 break
         _restore(fit, best)
-        # That of a fit before an interruption is not in the file.
+        # A checkpoint has no read-out: that of a fit before an interruption is computed again.
         fit.read_out = found or read_out(fit)
         return fit
 
@@ -111,7 +111,7 @@ def _restore(fit, saved):
 
 
 class _Run:
-    """One fit's walk through its stages."""
+    """One fit's run through its stages."""
 
     def __init__(self, training, fit, stages, saved, restart, best):
         self.training, self.fit, self.stages = training, fit, stages

@@ -1,16 +1,16 @@
-"""One step on a batch: a loss, its gradients, and what they move."""
+"""One step on a batch: a loss, its gradients, and the update of the parameters."""
 
 import torch
 
 
 class Mover:
-    """A stage's `Step` at work.
+    """Runs a stage's `Step`.
 
     Parameters
     ----------
     step : Step
     name : str
-        Of the stage, and of a loss that is a single term.
+        Name of the stage, and of a loss that is a single term.
     fit : Fit
     training : Training
     """
@@ -45,7 +45,7 @@ class Mover:
         return kind(chosen, lr=lr, **fused)
 
     def slow_down(self, factor):
-        """Set the learning rates to a factor of what they began with."""
+        """Set the learning rates to a multiple of their initial values."""
         for group, rate in zip(
             self.optimizer.param_groups if self.optimizer else (), self.rates, strict=True
         ):
@@ -65,7 +65,7 @@ class Mover:
         return sum(weights.get(name, 1.0) * term for name, term in terms.items())
 
     def move(self, batch, share, progress):
-        """Move the parameters; the detached terms of the loss."""
+        """Update the parameters; returns the detached terms of the loss."""
         fit = self.fit
         with fit.precision():
             terms = self.terms(batch)
@@ -95,9 +95,9 @@ class Mover:
         tensors = [*(p.grad for p in self.parameters), *buffers]
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
         processes.sum(flat.mul_(share))
-        parts = flat.split([tensor.numel() for tensor in tensors])
-        for tensor, part in zip(tensors, parts, strict=True):
-            tensor.copy_(part.view_as(tensor))
+        sums = flat.split([tensor.numel() for tensor in tensors])
+        for tensor, total in zip(tensors, sums, strict=True):
+            tensor.copy_(total.view_as(tensor))
 
 
 def _trained(group):

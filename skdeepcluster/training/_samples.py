@@ -1,4 +1,4 @@
-"""Rows on their way to the network: any input becomes standardized float32 batches on a device."""
+"""Rows for the network: any input becomes standardized float32 batches on a device."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,18 +14,18 @@ from skdeepcluster.training._device import exact_convolutions
 from skdeepcluster.training._independence import independent_rows
 from skdeepcluster.validation._inputs import as_item, is_on_disk, stacked
 
-# What is on disk, sparse or a Dataset is made dense in memory up to this size, and read batch by
+# Data on disk, sparse matrices and Datasets are loaded densely up to this size, and read batch by
 # batch above it.
 MAX_LOADED_BYTES = 2**28
-# Rows of every forward pass without gradient. The last block is padded to it: the libraries that
-# torch computes with choose their algorithms, and with them the rounding, by the shape of a block.
+# Rows of each forward pass without gradient. The last block is padded to it: torch's libraries
+# choose their algorithms, and with them the rounding, by the shape of a block.
 BLOCK_ROWS = 256
 # Batches read ahead of the one that trains.
 READ_AHEAD = 3
 
 
 def is_dataset(X):
-    """Whether X is a torch Dataset, read item by item, or what may be mistaken for one."""
+    """Whether X is a torch Dataset, read item by item, or a DataLoader, which is refused later."""
     return isinstance(X, (Dataset, DataLoader))
 
 
@@ -136,18 +136,18 @@ class Standardizer:
     def fit(cls, rows, n_means=None):
         """Means and root mean variance, in one pass over blocks.
 
-        Each feature has its own mean, or `n_means` parts of equal size of a row have one each, as
-        the channels of images do.
+        Each feature has its own mean, or each of `n_means` blocks of equal size of a row, such as
+        the channels of images.
         """
         n, d = rows.shape
         origin = None
         total, squares = np.zeros(d), 0.0
         with np.errstate(over="ignore", invalid="ignore"):
             for begin, end in _ranges(0, n, _statistics_rows(d)):
-                # The order of sums is that of the memory.
+                # Contiguous: the order of summation depends on the memory layout.
                 block = np.ascontiguousarray(rows.block(begin, end), dtype=np.float64)
                 if origin is None:
-                    # Exact where a feature is constant, however large it is.
+                    # Exact for constant features, however large they are.
                     origin = block[0] + (block - block[0]).mean(axis=0)
                 block = block - origin
                 sums = block.sum(axis=0)
@@ -164,7 +164,7 @@ class Standardizer:
                 mean = common
         if not (np.isfinite(variance).all() and np.abs(mean).max(initial=0.0) < 1e150):
             raise ValueError("Input X contains values too large for float32; rescale the features.")
-        # Below the rounding of a feature's own values there is nothing to scale up.
+        # A variance below the rounding error of a feature's values is 0.
         varies = variance > (np.finfo(np.float64).eps * mean) ** 2
         variance = np.where(varies, variance, 0.0).mean()
         return cls(mean, 1.0 / np.sqrt(variance) if variance > 0 else 1.0)
@@ -173,7 +173,7 @@ class Standardizer:
         with np.errstate(over="ignore", invalid="ignore"):
             standardized = np.subtract(raw, self.mean, dtype=np.float64)
             standardized *= self.scale
-            # Random numbers like these rows are drawn in the order of the memory.
+            # C order: random numbers of the rows' shape are drawn in memory order.
             standardized = standardized.astype(np.float32, order="C")
             if not np.isfinite(standardized.sum(dtype=np.float64)):
                 assert_all_finite(raw, input_name="X")
@@ -200,7 +200,7 @@ def check_finite(rows):
 
 
 class Samples:
-    """Standardized float32 rows on a device, loaded once or read as they are needed.
+    """Standardized float32 rows on a device, loaded once or read when they are needed.
 
     Parameters
     ----------
@@ -263,8 +263,8 @@ class Samples:
 def map_blocks(function, samples, begin=0, end=None, *, block_rows=BLOCK_ROWS, independent=True):
     """Yield function(rows) for consecutive blocks of rows, without gradient.
 
-    If `independent`, what a row yields depends on no other: each block has `block_rows` rows, the
-    last one padded, and products are those of `independent_rows`.
+    If `independent`, the result of a row does not depend on other rows: all blocks have the same
+    shape, of `block_rows` rows, the last one padded, and products are those of `independent_rows`.
     """
     end = len(samples) if end is None else end
     for start, stop in _ranges(begin, end, block_rows):
@@ -275,8 +275,8 @@ def map_blocks(function, samples, begin=0, end=None, *, block_rows=BLOCK_ROWS, i
             x = padded
         on_cpu = independent and samples.device.type == "cpu"
         with independent_rows() if on_cpu else exact_convolutions(samples.device):
-            part = function(x)[: stop - start]
-        yield part
+            block = function(x)[: stop - start]
+        yield block
 
 
 def map_rows(function, samples):

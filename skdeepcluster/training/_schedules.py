@@ -1,37 +1,37 @@
-"""Factors that change in the course of a stage, by its share that is over, from 0 to 1."""
+"""Factors that change in the course of a stage, as functions of its progress from 0 to 1."""
 
 import math
 
 
-def cosine_decay(share):
+def cosine_decay(progress):
     """From 1 to 0 along half a cosine."""
-    return 0.5 * (1 + math.cos(math.pi * share))
+    return 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def ramp(first, last, until=1.0, shape="linear"):
-    """A factor that goes from one value to another and then stays.
+    """A factor that changes from one value to another and then stays constant.
 
     Parameters
     ----------
     first, last : float
     until : float, default=1.0
-        Share of the stage in which it gets there; at 0 it is there at once.
+        Progress at which the last value is reached; with 0 it holds from the start.
     shape : {"linear", "cosine", "sigmoid"}, default="linear"
-        "sigmoid" is exp(-5 (1 - t)^2) at the share t of the way, as in mean teachers.
+        "sigmoid" is exp(-5 (1 - t)^2) at the fraction t of the ramp, as in mean teachers.
 
     Returns
     -------
     factor : callable (float) -> float
     """
-    ways = {
+    shapes = {
         "linear": lambda t: t,
         "cosine": lambda t: 1 - cosine_decay(t),
         "sigmoid": lambda t: math.exp(-5 * (1 - t) ** 2),
     }
-    way = ways[shape]
+    rise = shapes[shape]
 
-    def factor(share):
-        t = 1.0 if share >= until else share / until
-        return first + (last - first) * way(t)
+    def factor(progress):
+        t = 1.0 if progress >= until else progress / until
+        return first + (last - first) * rise(t)
 
     return factor

@@ -1,4 +1,4 @@
-"""Side information of a fit: what is known beside the rows."""
+"""Side information on the rows of a fit."""
 
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -10,18 +10,18 @@ from scipy.sparse import csr_array
 
 @dataclass
 class Side:
-    """What a fit knows beside its rows, as tensors.
+    """Side information of a fit, as tensors.
 
-    It belongs to the fit as its rows do: an interrupted fit goes on only with the same.
+    It belongs to the fit as its rows do: an interrupted fit resumes only with the same.
 
     Parameters
     ----------
     rows : dict of str to Tensor, default={}
-        Of each training row, first dimension n_samples: partial labels, groups, domains, features.
-        Batches hold those of their rows as ``batch.side.<name>``.
+        Information on each training row, first dimension n_samples: partial labels, groups,
+        domains, features. Batches hold those of their rows as ``batch.side.<name>``.
     arrays : dict of str to Tensor, default={}
-        Anything else: pairs of rows and their weights, events, a graph as a sparse tensor. Stages
-        make batches of them.
+        Anything else: pairs of rows and their weights, events, a graph as a sparse tensor, from
+        which stages form batches.
     """
 
     rows: dict = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Side:
         )
 
     def take(self, index, **known):
-        """What is known of some rows, and of the items that they make up."""
+        """Side information on some rows, and on the items that consist of them."""
         return SimpleNamespace(
             **{name: tensor[index] for name, tensor in self.rows.items()}, **known
         )
@@ -44,11 +44,11 @@ class Side:
         """Pairs of a name and the bytes of its tensor."""
         for kind, tensors in (("rows", self.rows), ("arrays", self.arrays)):
             for name, tensor in sorted(tensors.items()):
-                for part, values in _dense_parts(tensor):
-                    yield f"{kind} {name}{part} {values.dtype} {values.shape}", values.tobytes()
+                for suffix, values in _dense_arrays(tensor):
+                    yield f"{kind} {name}{suffix} {values.dtype} {values.shape}", values.tobytes()
 
 
-def _dense_parts(tensor):
+def _dense_arrays(tensor):
     tensor = tensor.detach().cpu()
     if tensor.is_sparse:
         yield " indices", tensor.indices().numpy()

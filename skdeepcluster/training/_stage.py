@@ -1,4 +1,4 @@
-"""What a method hands to the loop: stages, and the batches that their losses see."""
+"""What a method provides to the loop: stages, and the batches that their losses receive."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class NonFiniteLossError(ValueError):
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's rows: their numbers in the training set, their values, what else is known of them.
+    """One step's rows: their numbers in the training set, their values, their side information.
 
     Where a stage's items have several rows each, `index` has shape (n_items, n_rows) and `x`
     (n_items, n_rows, ...).
@@ -33,22 +33,22 @@ class Batch:
 
 @dataclass
 class Step:
-    """A loss and what it moves.
+    """A loss and the parameters that it trains.
 
     Parameters
     ----------
     loss : callable (fit, batch) -> Tensor or dict of str to Tensor
         The mean over the batch's items, or its named terms.
     parameters : callable (module) -> iterable of Parameter or of dict, optional
-        What the optimizer moves; by default everything that has a gradient. Dictionaries are
-        groups, of "params" and what differs for them, as "lr".
+        The trained parameters; by default all that require gradients. Dictionaries are groups, of
+        "params" and options of their own, such as "lr".
     weights : dict of str to float or callable (float) -> float, default={}
-        Weight of each term in the sum; 1 where none is given. A callable takes the share of the
-        stage that is over.
+        Weight of each term in the sum; by default 1. A callable takes the progress of the stage,
+        from 0 to 1.
     learning_rate : float, optional
         Instead of the fit's.
     after_backward : callable (fit, batch), optional
-        Between gradients and step: what is frozen, projected or rescaled.
+        Called between gradients and update: freezes, projects or rescales.
     """
 
     loss: Callable
@@ -71,23 +71,23 @@ class Stage:
         As in `Step`.
     epochs : int
     further : sequence of Step, default=()
-        Steps that follow in each batch, as of heads that take turns or of an adversary.
+        Further steps on each batch, such as those of alternating heads or of an adversary.
     schedule : callable (float) -> float, optional
-        Factor of the learning rates at a share of the stage between 0 and 1.
+        Factor of the learning rates as a function of the stage's progress, from 0 to 1.
     begin : callable (fit), optional
-        Before the first step, and also when time is up: initializes what predictions need.
+        Called before the first step, also when time is up: initializes what predictions need.
     refresh : callable (fit) -> bool or None, optional
-        Before the first step and after every `every` steps; True ends the stage.
+        Called before the first step and after every `every` steps; True ends the stage.
     every : int, optional
         Steps between two refreshes; by default one epoch.
     batches : callable (fit) -> LongTensor, or list of LongTensor or of Items, optional
         Rows of an epoch, in order, or its batches; by default a random permutation of all rows.
     after_step : callable (fit, batch), optional
-        State kept for each row, steps that follow no gradient.
+        Called after each step: updates without gradients, and per-row state.
     end_epoch : callable (fit) -> bool or None, optional
-        True ends the stage.
+        Called after each epoch; True ends the stage.
     validation_fraction : float, default=0
-        Share of the rows held out to choose the best epoch by.
+        Fraction of the rows that are held out to choose the best epoch.
     patience : int, default=10
         Epochs without a better held-out loss after which the stage ends.
     """

@@ -68,7 +68,7 @@ class StageRun:
             stop |= fit.epoch == stage.epochs
             if stop:
                 self._end()
-            if not fit.out_of_time:  # else within an epoch, where no fit could go on
+            if not fit.out_of_time:  # else within an epoch, from which no fit could resume
                 self.run.save(self)
             if stop:
                 break
@@ -138,10 +138,10 @@ class StageRun:
         return indices
 
     def _batches(self, indices):
-        """The batches, with this process's share of each batch's items."""
+        """The batches, each with the fraction of its items that this process has."""
         fit = self.fit
-        items = [part if isinstance(part, Items) else Items(part) for part in indices]
-        shares = [part.take(fit.processes.share(torch.arange(len(part)))) for part in items]
+        items = [index if isinstance(index, Items) else Items(index) for index in indices]
+        shares = [whole.take(fit.processes.share(torch.arange(len(whole)))) for whole in items]
         read = fit.samples.batches([share.index.flatten() for share in shares])
         for whole, share, x in zip(items, shares, read, strict=True):
             fit._batch_index = whole.index
@@ -149,7 +149,7 @@ class StageRun:
 
     def _batch(self, items, x):
         index = items.index.to(self.fit.device)
-        known = {name: part.to(self.fit.device) for name, part in items.known.items()}
+        known = {name: values.to(self.fit.device) for name, values in items.known.items()}
         side = self.fit.side.take(index, **known)
         return Batch(index, x.unflatten(0, index.shape) if index.ndim > 1 else x, side)
 
@@ -174,7 +174,7 @@ class StageRun:
 
     @torch.no_grad()
     def _validate(self):
-        """Keep the best epoch by the held-out loss; True when patience is at its end."""
+        """Keep the best epoch by the held-out loss; True when patience is exhausted."""
         fit, stage, mover = self.fit, self.stage, self.movers[0]
         fit.module.eval()
         total = 0.0
@@ -193,7 +193,7 @@ class StageRun:
         return self.stale >= stage.patience
 
     def checkpointed(self):
-        """What a checkpoint needs to go on within the stage."""
+        """State that a checkpoint needs to resume within the stage."""
         return {
             "finished": self.finished,
             "epoch": self.fit.epoch,

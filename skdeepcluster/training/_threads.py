@@ -1,4 +1,4 @@
-"""How many threads torch takes, and what it costs when other processes want the same cores."""
+"""The number of torch's threads, and a warning if other processes compete for the cores."""
 
 import contextlib
 import math
@@ -9,8 +9,8 @@ import torch
 from joblib import cpu_count
 from sklearn.exceptions import EfficiencyWarning
 
-# An epoch this many times as slow as the fastest of its stage, and this many seconds long, is more
-# than the noise of a machine.
+# An epoch this many times as slow as the fastest one of its stage, and longer than this many
+# seconds, exceeds the usual variation.
 SLOWER, SECONDS = 5, 10
 
 
@@ -18,8 +18,8 @@ SLOWER, SECONDS = 5, 10
 def available_threads():
     """A context in which torch has no more threads than the process has processors.
 
-    torch counts those of the machine. The process may have fewer, by its affinity or by the quota
-    of its container: threads beyond these wait for each other.
+    torch counts the processors of the machine. The process may have fewer, by its affinity or by
+    the quota of its container: threads beyond these wait for each other.
     """
     before = torch.get_num_threads()
     allowed = min(before, cpu_count())
@@ -34,9 +34,9 @@ def available_threads():
 
 
 class Pace:
-    """Watches the epochs of a stage, and says once in a process that others slow them down."""
+    """Times the epochs of a stage, and warns once per process if others slow them down."""
 
-    said = False
+    warned = False
 
     def __init__(self):
         self.fastest = math.inf
@@ -46,8 +46,8 @@ class Pace:
         if not n_rows:
             return
         pace = seconds / n_rows
-        if seconds > SECONDS and pace > SLOWER * self.fastest and not Pace.said:
-            Pace.said = True
+        if seconds > SECONDS and pace > SLOWER * self.fastest and not Pace.warned:
+            Pace.warned = True
             passive = os.environ.get("OMP_WAIT_POLICY", "").upper() == "PASSIVE"
             remedy = "" if passive else "set OMP_WAIT_POLICY=PASSIVE before Python starts, or "
             warnings.warn(

@@ -1,4 +1,4 @@
-"""What may come in: rows, distances and sizes of values, each checked in one place and wording."""
+"""Checks of input: rows, distances and ranges of values, each in one place and wording."""
 
 from skdeepcluster.validation._distances import check_distance_matrix, check_distances
 from skdeepcluster.validation._fitted import as_table, embed, last_step

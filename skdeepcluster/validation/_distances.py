@@ -1,16 +1,16 @@
-"""Distances that users give, or their metrics."""
+"""Checks of distances from users or from their metrics."""
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
 from skdeepcluster._kernels import _medoids
 
-# Rows of a matrix that are looked at together.
+# Rows of a matrix that are checked at a time.
 _BLOCK_ROWS = 512
 
 
 def check_distances(D, name="Distances", *, infinite=False, remedy=""):
-    """Refuse entries that are no distances.
+    """Raise if entries are not distances.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def check_distances(D, name="Distances", *, infinite=False, remedy=""):
     infinite : bool, default=False
         Whether distances may be infinite.
     remedy : str, default=""
-        What to do about it: a sentence that ends the message.
+        Remedy, a sentence at the end of the message.
 
     Raises
     ------
@@ -28,7 +28,7 @@ def check_distances(D, name="Distances", *, infinite=False, remedy=""):
         If an entry is negative, NaN, or infinite.
     """
     entries = D.data if issparse(D) else D
-    # NaN is neither.
+    # NaN is not >= 0.
     least, largest = entries.min(initial=0), entries.max(initial=0)
     if not least >= 0:
         problem = f"negative or nan; found {least:.3g}"
@@ -40,12 +40,12 @@ def check_distances(D, name="Distances", *, infinite=False, remedy=""):
 
 
 def check_distance_matrix(D, name="Distances", *, infinite=False, n_threads=1):
-    """Refuse a matrix that cannot be one of the distances among some objects.
+    """Raise if a matrix cannot be a distance matrix.
 
     Parameters
     ----------
     D : ndarray or sparse matrix of shape (n_samples, n_samples)
-        What a sparse one does not store is not looked at.
+        Entries that a sparse matrix does not store are not checked.
     name : str, default="Distances"
         What they are called, at the beginning of a sentence.
     infinite : bool, default=False
@@ -61,7 +61,7 @@ def check_distance_matrix(D, name="Distances", *, infinite=False, n_threads=1):
     if D.ndim != 2 or D.shape[0] != D.shape[1]:
         raise ValueError(f"{name} must be square; got shape {D.shape}.")
     largest, asymmetry, diagonal = _sizes(D, n_threads)
-    # There are entries that need another look.
+    # Some entries are negative, NaN or infinite.
     if not largest < np.inf:
         check_distances(D, name, infinite=infinite)
         entries = D.data if issparse(D) else D
@@ -78,7 +78,7 @@ def check_distance_matrix(D, name="Distances", *, infinite=False, n_threads=1):
 
 
 def _sizes(D, n_threads):
-    """The largest entry, or nan if not all are distances; the asymmetry; the largest of i to i."""
+    """The largest entry, or nan if not all are distances; the asymmetry; the largest diagonal."""
     if not issparse(D):
         return _medoids.inspect(np.ascontiguousarray(D), n_threads)
     largest = D.data.max(initial=0) if D.data.min(initial=0) >= 0 else np.nan
@@ -94,7 +94,7 @@ def _asymmetry(D):
         )
         with np.errstate(invalid="ignore"):
             differences = np.abs(rows - columns.T)
-        # Infinity minus itself; elsewhere nothing is nan any more.
+        # NaN is infinity minus infinity: other NaN are refused before.
         largest = max(largest, np.nanmax(differences, initial=0))
     return largest
 

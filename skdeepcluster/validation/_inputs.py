@@ -1,4 +1,4 @@
-"""What data may look like before it is checked."""
+"""Forms that input may have before it is checked."""
 
 import mmap
 import sys
@@ -20,7 +20,7 @@ def as_item(item):
 
 
 def stacked(items, name):
-    """One array of items, which all have the same shape."""
+    """One array of items, which must all have the same shape."""
     shapes = {item.shape for item in items}
     if len(shapes) > 1:
         raise ValueError(
@@ -31,7 +31,7 @@ def stacked(items, name):
 
 
 def flat_rows(X):
-    """Two-dimensional X, and the shape of an item where it had more dimensions."""
+    """Two-dimensional X, and the shape of an item if X had more dimensions."""
     X = as_array(X)
     if isinstance(X, (list, tuple)) and len(X):
         X = stacked([as_item(item) for item in X], "X")
@@ -47,7 +47,7 @@ def flat_rows(X):
 
 
 def check_columns(X):
-    """Raise for columns of a data frame that are not numbers, by name."""
+    """Raise for columns of a data frame that are not numeric, with their name."""
     if not all(hasattr(X, name) for name in ("columns", "dtypes", "shape")):
         return
     for name, dtype in zip(X.columns, X.dtypes, strict=True):
@@ -68,7 +68,7 @@ def check_columns(X):
 
 
 def has_channels_last(shape):
-    """Whether images of a shape (C, H, W) look as if they were (H, W, C)."""
+    """Whether a shape (C, H, W) looks like (H, W, C)."""
     return len(shape) == 3 and shape[2] in (1, 3, 4) and not {1, 3, 4} & set(shape[:2])
 
 
@@ -90,7 +90,7 @@ def output_dtype(dtype):
 
 
 def file_mapping(X):
-    """The memory-mapped file that an array, or the array that it is a view of, lies in, if any."""
+    """The memory-mapped file of an array, or of the array that it is a view of, if any."""
     while X is not None:
         if isinstance(X, mmap.mmap):
             return X

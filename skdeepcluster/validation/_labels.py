@@ -5,7 +5,7 @@ from sklearn.utils import check_array
 
 
 def check_labels(y, name):
-    """Labels of samples, one-dimensional and discrete, whose name in errors is given."""
+    """Checked labels of samples, one-dimensional and discrete; `name` is used in errors."""
     y = check_array(y, ensure_2d=False, dtype=None, input_name=name)
     if y.ndim != 1:
         raise ValueError(f"{name} must be one-dimensional, got shape {y.shape}.")

@@ -1,4 +1,4 @@
-"""Metrics that users choose: what they need to be computed, and distances that are checked."""
+"""Metrics that users choose: their parameters, and checked distances."""
 
 import warnings
 from numbers import Real
@@ -13,10 +13,10 @@ from skdeepcluster._sklearn import VALID_METRICS
 from skdeepcluster.validation._distances import check_distances
 from skdeepcluster.validation._ranges import in_range, largest_value, rows_of_size_one
 
-# SciPy has dropped wminkowski, which is minkowski with the parameter w.
+# SciPy has removed wminkowski, which is minkowski with the parameter w.
 METRICS = frozenset(VALID_METRICS) - {"wminkowski"}
-# Those that take sparse rows, beside functions. Scikit-learn's haversine would take the values that
-# happen to be stored for latitude and longitude.
+# Those that take sparse rows, besides functions. Scikit-learn's haversine would take the stored
+# values for latitude and longitude.
 SPARSE_METRICS = frozenset(
     {"cityblock", "cosine", "euclidean", "l1", "l2", "manhattan", "sqeuclidean"}
 )
@@ -26,14 +26,14 @@ _SQUARES |= {"minkowski", "seuclidean", "mahalanobis"}
 
 
 def complete_metric(metric, metric_params, X):
-    """Keyword arguments of a metric, with those that have to come from the rows.
+    """Keyword arguments of a metric, including those that are computed from the rows.
 
     Parameters
     ----------
     metric : str or callable
         One of `METRICS`, or a function of two rows.
     metric_params : dict or None
-        Those that the user gives.
+        Keyword arguments from the user.
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
         The rows of `fit`.
 
@@ -41,7 +41,7 @@ def complete_metric(metric, metric_params, X):
     -------
     params : dict
         Also the variances `V` for "seuclidean" and the inverse `VI` of the covariances for
-        "mahalanobis". Keep them: distances of other rows are to be those of the rows of `fit`.
+        "mahalanobis". Store them: distances of other rows need the same ones.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def complete_metric(metric, metric_params, X):
     Warns
     -----
     DataConversionWarning
-        If the metric is one of truth values and X has others.
+        If the metric is for booleans and X has other values.
     """
     params = dict(metric_params or {})
     if callable(metric):
@@ -65,7 +65,7 @@ def complete_metric(metric, metric_params, X):
         )
     if metric in PAIRWISE_BOOLEAN_FUNCTIONS and not ((X == 0) | (X == 1)).all():
         warnings.warn(
-            f"{name} is one of truth values: all of X that is not 0 counts as true.",
+            f"{name} is for booleans: all values of X that are not 0 count as True.",
             DataConversionWarning,
             stacklevel=3,
         )
@@ -104,7 +104,7 @@ def _inverse(V, name):
     """Inverse of a matrix of covariances."""
     deviations = np.sqrt(np.diag(V))
     scale = np.outer(deviations, deviations)
-    # That features are of different sizes takes nothing from the rank.
+    # Scaled, since scales of features do not affect the rank.
     if not (deviations > 0).all() or np.linalg.matrix_rank(V / scale, hermitian=True) < len(V):
         raise ValueError(
             f"{name} inverts the covariances of the features, and these are singular: features are "
@@ -115,14 +115,14 @@ def _inverse(V, name):
 
 
 def metric_rows(X, metric, fitted=None):
-    """Rows in a type in which the metric can be computed.
+    """Rows in a dtype in which the metric can be computed.
 
     Parameters
     ----------
     X : {ndarray, sparse matrix} of shape (n_samples, n_features), float32 or float64
     metric : str or callable
     fitted : {ndarray, sparse matrix} of shape (n_fitted, n_features), optional
-        What they are compared with, if it is not themselves.
+        Rows that they are compared with, if not themselves.
 
     Returns
     -------
@@ -140,18 +140,18 @@ def metric_rows(X, metric, fitted=None):
 
 
 def metric_distances(X, Y, metric, params, *, n_jobs=None, dtype=None, infinite=False):
-    """Distances by a metric, none of them negative or NaN.
+    """Distances by a metric, checked not to be negative or NaN.
 
     Parameters
     ----------
     X : {ndarray, sparse matrix} of shape (n_samples_X, n_features)
     Y : {ndarray, sparse matrix} of shape (n_samples_Y, n_features)
-        Rows of `fit`: where only one of both is sparse, functions get such rows as these.
+        Rows of `fit`: if only one of both is sparse, functions get rows of the kind of Y.
     metric : str or callable
     params : dict
-        What `complete_metric` returned in `fit`.
+        Result of `complete_metric` in `fit`.
     n_jobs : int, default=None
-        The number of threads; functions are called by one.
+        Number of threads; functions are called in a single one.
     dtype : dtype, optional
         Of the distances.
     infinite : bool, default=False
@@ -164,7 +164,7 @@ def metric_distances(X, Y, metric, params, *, n_jobs=None, dtype=None, infinite=
     Raises
     ------
     ValueError
-        If the metric gives something else for some pair of rows.
+        If the metric gives anything else for a pair of rows.
     """
     same = Y is X
     X, Y = _alike(X, Y, metric)
@@ -185,7 +185,7 @@ def metric_distances(X, Y, metric, params, *, n_jobs=None, dtype=None, infinite=
         D = np.ascontiguousarray(D, dtype)
     least = D.min(initial=0)
     if least < 0:
-        # What should be 0 may be less by rounding.
+        # A distance of 0 may be negative by rounding.
         rounding = 16 * np.finfo(D.dtype).eps * D.max()
         D[(D < 0) & (D >= -rounding)] = 0
     check_distances(
@@ -198,7 +198,7 @@ def metric_distances(X, Y, metric, params, *, n_jobs=None, dtype=None, infinite=
 
 
 def _alike(X, Y, metric):
-    """Both dense or both sparse, whichever the metric takes and costs less memory."""
+    """Both dense or both sparse: what the metric supports and takes less memory."""
     if issparse(X) and not issparse(Y):
         if isinstance(metric, str) and metric in SPARSE_METRICS:
             return X, type(X)(Y)

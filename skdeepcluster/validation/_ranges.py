@@ -1,17 +1,17 @@
-"""Sizes of values: squares of their differences shall neither overflow nor vanish."""
+"""Ranges of values in which squared differences neither overflow nor underflow."""
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
 from sklearn.utils.extmath import row_norms
 
-# Squares of differences between values of these sizes fit float32.
+# Squared differences of values in this range fit float32.
 FLOAT32_RANGE = 1e-15, 1e15
 # The same for float64.
 FLOAT64_RANGE = 1e-140, 1e140
 
 
 def largest_value(X):
-    """The largest absolute value of an array or sparse matrix, NaN left out."""
+    """The largest absolute value of an array or sparse matrix, ignoring NaN."""
     values = X.data if issparse(X) else X
     return float(
         max(
@@ -22,13 +22,13 @@ def largest_value(X):
 
 
 def in_range(X, *, scale=None):
-    """X in a type that holds the squares of its differences.
+    """X in a dtype that can hold its squared differences.
 
     Parameters
     ----------
     X : {ndarray, sparse matrix} of shape (n_samples, n_features), float32 or float64
     scale : float, optional
-        The largest absolute value, if it is known, or of X and what it is compared with.
+        The largest absolute value, if it is known, of X and of what it is compared with.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def in_range(X, *, scale=None):
 
 
 def dtype_in_range(dtype, scale, n_features):
-    """The type in which squared distances of rows with values up to `scale` can be computed.
+    """The dtype in which squared distances of rows with values up to `scale` can be computed.
 
     See `in_range`, which casts to it.
     """
@@ -65,9 +65,9 @@ def dtype_in_range(dtype, scale, n_features):
 
 
 def scaled_to_range(X):
-    """X divided by a power of two where squares of its differences would overflow or vanish.
+    """X divided by a power of two if its squared differences would overflow or underflow.
 
-    The division is exact, so distances that are homogeneous in X are only multiplied by the factor.
+    The division is exact, so distances that are homogeneous in X are only scaled by the factor.
 
     Parameters
     ----------
@@ -76,22 +76,22 @@ def scaled_to_range(X):
     Returns
     -------
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        Itself where nothing is to be done; always of its own dtype.
+        X itself if no scaling is needed; always of its own dtype.
     factor : float
-        What the result is to be multiplied by to be X again.
+        The factor that scales the result back to X.
     """
     scale = largest_value(X)
     low, high = FLOAT32_RANGE if X.dtype == np.float32 else FLOAT64_RANGE
     high = min(high, float(np.sqrt(np.finfo(X.dtype).max / max(1, X.shape[1])) / 4))
     if scale == 0 or low < scale < high:
         return X, 1.0
-    # The factor itself is a number, too, that both types can hold.
+    # Both dtypes can represent the factor.
     exponent = int(np.frexp(scale)[1]) - 1
     return times_power_of_two(X, -exponent), float(np.ldexp(1.0, exponent))
 
 
 def times_power_of_two(X, exponent):
-    """A dense or sparse array times two to some power, exact where the type can hold it."""
+    """A dense or sparse array times a power of two, exact if the dtype can hold the result."""
     if not issparse(X):
         return np.ldexp(X, exponent)
     X = X.copy()
@@ -100,9 +100,9 @@ def times_power_of_two(X, exponent):
 
 
 def rows_of_size_one(X):
-    """Rows divided by powers of two that make their largest values 1/2 to 1.
+    """Rows divided by powers of two, such that their largest values are between 1/2 and 1.
 
-    Their directions stay exactly, and squares of long and short ones neither overflow nor vanish.
+    Directions do not change, and squares of long and short rows neither overflow nor underflow.
     """
     largest = abs(X).max(axis=1)
     exponents = np.frexp(largest.toarray().ravel() if issparse(X) else largest)[1]

@@ -1,4 +1,4 @@
-"""Rows of features, from whatever holds them to the arrays that kernels take."""
+"""Rows of features: any input becomes arrays that kernels can take."""
 
 import sys
 from contextlib import contextmanager
@@ -11,18 +11,18 @@ FLOATS = [np.float64, np.float32]
 
 
 def as_array(X):
-    """X as a NumPy array if it is a torch tensor, on any device and of any type; else X itself."""
+    """X as a NumPy array if it is a torch tensor, on any device and of any dtype; else X itself."""
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(X, torch.Tensor):
         return X
     X = X.detach().cpu()
-    # NumPy has no such type.
+    # NumPy has no bfloat16.
     return (X.float() if X.dtype == torch.bfloat16 else X).numpy()
 
 
 @contextmanager
 def numbers_within_floats():
-    """What is larger than any float, as Python's integers may be, is a wrong value like others."""
+    """Raise a ValueError for numbers larger than any float, which Python's integers can be."""
     try:
         yield
     except OverflowError as error:
@@ -30,7 +30,7 @@ def numbers_within_floats():
 
 
 def check_rows(estimator, X, *, reset, dtype=FLOATS, order="C", accept_sparse="csr", **kwargs):
-    """Rows in a type and layout that kernels take.
+    """Rows in a dtype and memory layout that kernels can take.
 
     Parameters
     ----------
@@ -38,9 +38,9 @@ def check_rows(estimator, X, *, reset, dtype=FLOATS, order="C", accept_sparse="c
         Its `n_features_in_` and `feature_names_in_` are set, or compared with X.
     X : array-like, data frame, sparse matrix or tensor of shape (n_samples, n_features)
     reset : bool
-        True in `fit`. Otherwise pass the dtype that was fitted, so that new rows are cast to it.
+        True in `fit`. Otherwise pass the dtype of the fit, so that new rows are cast to it.
     dtype : dtype or list of dtypes, default=[float64, float32]
-        Those that stay as they are; any other becomes the first.
+        Dtypes that are kept; any other is cast to the first.
     order : {"C", "F"} or None, default="C"
     accept_sparse : str, list of str or bool, default="csr"
     **kwargs : dict
@@ -49,10 +49,10 @@ def check_rows(estimator, X, *, reset, dtype=FLOATS, order="C", accept_sparse="c
     Returns
     -------
     X : ndarray or sparse matrix
-        Indices of sparse rows are sorted, without duplicates, and of 32 bits where that is enough.
+        Indices of sparse rows are sorted, without duplicates, and of 32 bits if that is enough.
     """
-    # What is too large for the type is infinite, and said to be too large; and the sum by which
-    # infinite values are looked for may be infinity less infinity.
+    # Values too large for the dtype become infinite and are then reported; and the sum that detects
+    # infinite values may be infinity minus infinity.
     with np.errstate(over="ignore", invalid="ignore"), numbers_within_floats():
         X = validate_data(
             estimator,
@@ -67,12 +67,12 @@ def check_rows(estimator, X, *, reset, dtype=FLOATS, order="C", accept_sparse="c
 
 
 def _canonical(X):
-    """A CSR matrix as compiled code expects it; the user's own is left as it is.
+    """A CSR matrix as compiled code expects it; the user's own is not changed.
 
-    SciPy keeps what it once found of the indices, which may have been changed since, and looks at
-    their range only when asked.
+    SciPy caches what it knows of the indices, which may have changed since, and checks their range
+    only on request.
     """
-    # A new object over the same arrays: nothing is known of it.
+    # A new object over the same arrays has no such cache.
     try:
         X = type(X)((X.data, X.indices, X.indptr), shape=X.shape)
         X.check_format(full_check=True)

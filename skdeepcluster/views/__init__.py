@@ -1,4 +1,4 @@
-"""Random views of a batch of rows: of images in one resampling, of tables by noise and swapping."""
+"""Random views (augmentations) of a batch: of images in one resampling, of tables by noise."""
 
 import lazy_loader as _lazy
 

@@ -1,4 +1,4 @@
-"""Where views have their random numbers from."""
+"""Base of the views, and the source of their random numbers."""
 
 import torch
 
@@ -26,12 +26,12 @@ class Draws:
         return torch.randn(len(self.x), *shape, generator=self.generator).to(self.x.device)
 
     def batch_rows(self):
-        """All rows of the batch, and where among them are those that have views here."""
+        """All rows of the batch, and the positions among them of the rows that have views here."""
         return self.x, torch.arange(len(self.x), device=self.x.device)
 
 
 class Views:
-    """Base of the views that know where to draw from."""
+    """Base of the views that take their random numbers from a given source."""
 
     def __call__(self, x, draws=None):
         """A view of each row.
@@ -40,8 +40,9 @@ class Views:
         ----------
         x : Tensor of shape (n, ...)
             Standardized rows or images.
-        draws : object with `uniform`, `normal` and `batch_rows`, optional
-            As `Draws`, by default from torch's global generator.
+        draws : Draws, optional
+            Or anything else with `uniform`, `normal` and `batch_rows`; by default from torch's
+            global generator.
 
         Returns
         -------

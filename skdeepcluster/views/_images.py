@@ -11,32 +11,33 @@ from skdeepcluster.views._draws import Views
 
 @dataclass(frozen=True)
 class ImageViews(Views):
-    """A random crop, turned and stretched, in other light: all in one resampling of the batch.
+    """A random crop, rotated, sheared and with other colors, in one resampling of the batch.
 
     Parameters
     ----------
     scale : tuple of two floats, default=(0.6, 1.1)
-        Range of the share of the image's area that a view shows. Above 1 the border goes on.
+        Range of the fraction of the image's area that a view shows. Above 1 the border is
+        replicated.
     ratio : float, default=1.2
-        Most that one side is stretched against the other.
+        Maximum ratio by which one side is stretched relative to the other.
     rotation : float, default=15
-        Most degrees, either way.
+        Maximum angle in degrees, in either direction.
     shear : float, default=0.2
-        Most that the top is moved against the bottom, in widths, either way.
+        Maximum shift of the top relative to the bottom, in widths, in either direction.
     shift : float, default=0.05
-        Most that a view leaves the image by, as a share of a side.
+        Maximum distance by which a view leaves the image, as a fraction of a side.
     flip : bool, default=None
-        Whether half of the views are mirrored left to right; by default where there is color.
+        Whether half of the views are mirrored left to right; by default for color images.
     blur : float, default=0.5
-        Chance of a view to be blurred.
+        Probability that a view is blurred.
     contrast : float, default=0.4
-        Most that differences in light grow or shrink, as a share.
+        Maximum relative change of contrast, up or down.
     brightness : float, default=0.2
-        Most that light is moved, in standard deviations of the data.
+        Maximum change of brightness, in standard deviations of the data.
     saturation : float, default=0.4
-        Most that differences between colors grow or shrink, as a share; for three channels.
+        Maximum relative change of saturation, up or down; for three channels.
     gray : float, default=0.2
-        Chance of a view to lose its colors.
+        Probability that a view becomes gray.
 
     Examples
     --------
@@ -70,7 +71,7 @@ class ImageViews(Views):
         return self._colored(view, u) if x.shape[1] == 3 else view
 
     def _crop(self, x, u):
-        """Where each pixel of a view is in its image, by one matrix each."""
+        """Resampled images: crop, rotation, shear and flip of a view are one affine map."""
         n, color = len(x), x.shape[1] == 3
         least, most = self.scale
         side = (least + (most - least) * u[:, 0]).sqrt()
@@ -95,7 +96,7 @@ class ImageViews(Views):
         return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
     def _blurred(self, x, chance, strength):
-        """Some images between themselves and the means of their pixels' neighborhoods."""
+        """Some images blended with the means over 3 x 3 pixels."""
         chosen = (chance < self.blur).nonzero()[:, 0]
         sharp = x[chosen]
         blurred = F.avg_pool2d(F.pad(sharp, (1, 1, 1, 1), mode="replicate"), 3, stride=1)

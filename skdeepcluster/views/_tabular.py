@@ -6,25 +6,25 @@ import torch
 
 from skdeepcluster.views._draws import Views
 
-# Most features by which the nearest of some rows is found.
+# Maximum number of features by which rows are compared.
 _COMPARED = 64
 
 
 @dataclass(frozen=True)
 class TabularViews(Views):
-    """Noise on all entries, and some of them swapped for those of another row.
+    """Gaussian noise on all entries, some of which are swapped for those of another row.
 
     Parameters
     ----------
     noise_std : float, default=0.1
         Standard deviation of the noise, for standardized rows.
     swap : float, default=0.2
-        Chance of an entry to have the value of another row of the batch: a row's entries all come
-        from the same one. Rows of 4 features or fewer keep theirs.
+        Probability that an entry is replaced by that of another row of the batch, the same one for
+        all entries of a row. Rows of 4 features or fewer are not changed.
     n_candidates : int, default=8
-        The other row is the nearest of so many random ones: from a row of its own group, more
-        often than not, it takes nothing that tells groups apart. Of more than 64 features some 64
-        are compared.
+        The other row is the nearest of so many random ones: it is usually of the same group, so
+        that swaps do not remove what separates groups. Of more than 64 features about 64 are
+        compared.
 
     Examples
     --------
@@ -49,7 +49,7 @@ class TabularViews(Views):
             # A mask of 0 and 1 is quicker than one of booleans, and as exact.
             swapped = draws.uniform(*shape).lt_(self.swap)
             view = torch.lerp(x.float(), other.float(), swapped, out=swapped)
-        # In place: rooms for large batches cost more than the sums.
+        # In place: allocating memory for large batches costs more than the sums.
         return draws.normal(*shape).mul_(self.noise_std).add_(view)
 
     def _other(self, x, draws):
@@ -58,9 +58,10 @@ class TabularViews(Views):
         n = len(rows)
         steps = 1 + (draws.uniform(self.n_candidates) * (n - 1)).long()
         candidates = (places[:, None] + steps) % n
-        # A part of many features tells near from far, and takes less than a step of training.
-        apart = -(-x[0].numel() // _COMPARED)
-        flat, own = (part.flatten(1)[:, ::apart] for part in (rows, x))
+        # A subset of many features is enough to find near rows, and keeps this cheaper than a
+        # step of training.
+        stride = -(-x[0].numel() // _COMPARED)
+        flat, own = (values.flatten(1)[:, ::stride] for values in (rows, x))
         distances = flat.square().sum(dim=1) - 2 * own @ flat.T
         nearest = distances.gather(1, candidates).argmin(dim=1, keepdim=True)
         return rows.index_select(0, candidates.gather(1, nearest)[:, 0])

@@ -37,6 +37,21 @@ def fit(**params):
     return ClAM(params.pop("n_clusters", 4), **params).fit(X)
 
 
+def test_without_an_encoder_its_parameters_do_nothing():
+    of_an_encoder = {
+        "decoder": torch.nn.Identity(),
+        "hidden_layer_sizes": (7,),
+        "init_epochs": 3,
+        "layerwise_epochs": 1,
+        "n_components": 2,
+        "noise": 0.5,
+        "pretrain_epochs": 1,
+    }
+    plain, other = fit(), fit(**of_an_encoder)
+    assert_array_equal(plain.cluster_centers_, other.cluster_centers_)
+    assert list(other.history_) == ["refine"]
+
+
 @given(seeds, st.floats(0.1, 5))
 @settings(max_examples=25)
 def test_a_step_follows_the_gradient_of_the_energy(seed, beta):

@@ -99,7 +99,7 @@ class Layer:
         self.module = nn.Module()
         self.module.centers = nn.Parameter(torch.tensor(centers))
         self.epoch = epoch
-        self.state = SimpleNamespace(met=torch.zeros(len(centers), dtype=torch.bool))
+        self.state = SimpleNamespace(used=torch.zeros(len(centers), dtype=torch.bool))
 
     def step(self, model, H):
         cosine = _cosine(torch.tensor(H), self.module.centers).amax(dim=1)
@@ -132,7 +132,7 @@ def test_steps_of_one_length_on_the_sphere(seed, n, k, center_step):
             np.testing.assert_allclose(moved[j], expected / np.linalg.norm(expected), atol=1e-10)
         else:
             np.testing.assert_allclose(moved[j], centers[j], atol=1e-15)
-        assert fit.state.met[j] == (labels == j).any()
+        assert fit.state.used[j] == (labels == j).any()
 
 
 @given(st.integers(0, 10**6))
@@ -182,7 +182,7 @@ def test_in_even_epochs_the_network_does_not_see_the_clusters(X):
     batch = SimpleNamespace(x=rows)
     module = model.module_.train()
     for epoch, moves_network in ((0, False), (1, True)):
-        terms = model._in_turn(SimpleNamespace(module=module, epoch=epoch), batch)
+        terms = model._alternate(SimpleNamespace(module=module, epoch=epoch), batch)
         module.zero_grad(set_to_none=True)
         terms["clustering"].backward()
         gradients = [p.grad is not None for p in module.encoder.parameters()]

@@ -230,12 +230,12 @@ def test_disk_that_refuses_after_a_while(broken, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(module, name, full)
-        with pytest.warns(RuntimeWarning, match="could not be written.*the fit goes on") as caught:
+        with pytest.warns(RuntimeWarning, match="not be written.*the fit continues") as caught:
             model = build("dec", path).fit(data())
     assert len([w for w in caught if w.category is RuntimeWarning]) == 1
     assert_same_fit(model, expected)
     assert sorted(os.listdir(tmp_path)) == ["state"]
-    # The file of before is whole, and the fit goes on from it.
+    # The file of before is whole, and the fit resumes from it.
     assert torch.load(path, weights_only=True)["stage"] < 3
     assert_same_fit(build("dec", path).fit(data()), expected)
 

@@ -21,8 +21,8 @@ BRIEF = {"max_epochs": 2, "batch_size": 32, "random_state": 0}
 
 
 @pytest.fixture(autouse=True)
-def nothing_said(monkeypatch):
-    monkeypatch.setattr(Pace, "said", False)
+def nothing_warned(monkeypatch):
+    monkeypatch.setattr(Pace, "warned", False)
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
 
 

@@ -125,7 +125,7 @@ def test_mahalanobis_does_not_depend_on_units():
 
 def test_other_values_than_truth_values_are_told_of_once():
     X = rows()
-    with pytest.warns(DataConversionWarning, match="all of X that is not 0 counts as true"):
+    with pytest.warns(DataConversionWarning, match="all values of X that are not 0 count as True"):
         complete_metric("jaccard", None, X)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
