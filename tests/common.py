@@ -41,6 +41,12 @@ def each_class(classes):
     return pytest.mark.parametrize("Estimator", classes, ids=lambda Estimator: Estimator.__name__)
 
 
+def torch_generator(seed=0):
+    import torch  # classical methods are tested without it
+
+    return torch.Generator().manual_seed(seed)
+
+
 # -- data by tag ---------------------------------------------------------------------------------
 
 
