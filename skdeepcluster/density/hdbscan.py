@@ -72,6 +72,16 @@ def _complete(X, *, missing):
     return np.asarray(bad.sum(axis=1)).ravel() == 0
 
 
+def _all_distances(X):
+    """Distances as an array; those that a sparse matrix does not store are infinite."""
+    if not issparse(X):
+        return X
+    X = X.tocoo()
+    distances = np.full(X.shape, np.inf, X.dtype)
+    distances[X.coords] = X.data
+    return distances
+
+
 class HDBSCAN(ThreadsMixin, Clusterer):
     r"""Hierarchical density-based clustering, exact and accelerated by space trees.
 
@@ -540,8 +550,7 @@ class HDBSCAN(ThreadsMixin, Clusterer):
         X, complete = self._select_rows(X)
         if not complete.any():
             return None, complete, cluster, lam
-        if self.metric != "precomputed":
-            X = self._as_fitted(X)
+        X = _all_distances(X) if self.metric == "precomputed" else self._as_fitted(X)
         tree = self._tree
         queries = self._reach.queries(X, n_threads)
         neighbor, distance = self._reach.attach(queries, n_threads)
