@@ -64,9 +64,9 @@ def column(estimator):
 
 
 def pairs_of_rows(estimator):
-    """Distances, or similarities for an estimator that does not say `metric`."""
-    X = rows(estimator)
-    return pairwise_distances(X) if hasattr(estimator, "metric") else rbf_kernel(X, gamma=0.1)
+    """Distances for `metric="precomputed"`, else similarities."""
+    distances = getattr(estimator, "metric", None) == "precomputed"
+    return (pairwise_distances if distances else rbf_kernel)(rows(estimator))
 
 
 # The first tag that an estimator has decides. Another kind of data (texts, graphs, pairs of rows)
@@ -84,7 +84,12 @@ def data(estimator):
     return next(maker for tag, maker in MAKERS.items() if getattr(tags, tag))(estimator)
 
 
-def sparse_data(estimator):
-    """The same with zeros, as a dense array."""
+def sparse_data(estimator, container):
+    """The same, dense and sparse; of pairs all are stored, as others may count as no pair."""
     X = data(estimator)
-    return np.where(np.abs(X) < 1, 0, X) if not get_tags(estimator).input_tags.pairwise else X
+    if not get_tags(estimator).input_tags.pairwise:
+        X = np.where(np.abs(X) < 2, 0, X)  # a third
+        return X, container(X)
+    stored = container(np.ones_like(X))
+    stored.data[:] = X.ravel()  # the order matters not: X is symmetric
+    return X, stored
