@@ -1,8 +1,8 @@
 """What every public estimator must do, whatever its method."""
 
 # For every estimator, on data that its tags ask for (tests/common.py), and again on a matrix of
-# distances or similarities where it takes one: scikit-learn's checks, labels, determinism, the state
-# of the process, pickles, pipelines and searches, precision, sparse data, docstrings, signatures.
+# distances or similarities where it takes one: scikit-learn's checks, labels, determinism, the
+# state of the process, pickles, pipelines and searches, precision, sparse data, docstrings.
 #
 # Once per family (tests/<family>/test_family.py): what its methods find, restarts, time limits,
 # images, given modules. On one estimator for all: the contract of deep ones (tests/deep) and kinds
