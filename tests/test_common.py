@@ -1,5 +1,17 @@
 """What every public estimator must do, whatever its method."""
 
+# For every estimator, on data that its tags ask for (tests/common.py), and again on a matrix of
+# distances or similarities where it takes one: scikit-learn's checks, labels, determinism, the
+# state of the process, pickles, pipelines and searches, precision, sparse data, docstrings.
+#
+# Once per family (tests/<family>/test_family.py): what its methods find, restarts, time limits,
+# images, given modules. On one estimator for all: the contract of deep ones (tests/deep) and kinds
+# of input (tests/validation). On cases drawn over all estimators: rows of another kind than those
+# of the fit (tests/test_fuzz.py).
+#
+# Time budget: 10 seconds of one core for a deep method and 2 for a classical one, three quarters of
+# which are scikit-learn's checks.
+
 import ast
 import inspect
 import pickle
@@ -8,6 +20,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from numpydoc.docscrape import ClassDoc
 from sklearn.base import clone, is_clusterer
 from sklearn.datasets import make_blobs
@@ -21,45 +34,60 @@ from threadpoolctl import threadpool_info
 
 from skdeepcluster._discovery import all_estimators
 from skdeepcluster.deep import DeepClusterer
+from tests.common import brief, data, known, sparse_data
 
 # Two epochs are no convergence, and are not meant to be.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-# Where the defaults train for minutes; an estimator takes those that it has.
-BRIEF = {"pretrain_epochs": 2, "max_epochs": 2, "hidden_layer_sizes": (16,), "random_state": 0}
+# scikit-learn's checks fit a hundred times: one batch in an epoch, and two epochs.
+ONE_BATCH = {"pretrain_epochs": 2, "max_epochs": 2, "batch_size": 256}
+PLAIN = [brief(Estimator, **known(Estimator, ONE_BATCH)) for _, Estimator in all_estimators()]
 
 
-def brief(Estimator):
-    names = inspect.signature(Estimator).parameters.keys() & BRIEF.keys()
-    return Estimator(**{name: BRIEF[name] for name in names})
+def on_pairs(estimator):
+    """The same for distances or similarities, where it takes these in the place of rows."""
+    for name in estimator.get_params(deep=False).keys() & {"metric", "affinity"}:
+        variant = clone(estimator).set_params(**{name: "precomputed"})
+        if get_tags(variant).input_tags.pairwise:
+            yield variant
 
 
-ESTIMATORS = [brief(Estimator) for _, Estimator in all_estimators()]
+ESTIMATORS = [*PLAIN, *(variant for estimator in PLAIN for variant in on_pairs(estimator))]
 
 
 def each(estimators):
-    return pytest.mark.parametrize(
-        "estimator", estimators, ids=lambda estimator: type(estimator).__name__
-    )
+    def name(estimator):
+        pairwise = get_tags(estimator).input_tags.pairwise
+        return type(estimator).__name__ + pairwise * "-precomputed"
+
+    return pytest.mark.parametrize("estimator", estimators, ids=name)
 
 
 every_estimator = each(ESTIMATORS)
-every_deep_clusterer = each([e for e in ESTIMATORS if isinstance(e, DeepClusterer)])
+every_class = each(PLAIN)
+every_deep_clusterer = each([e for e in PLAIN if isinstance(e, DeepClusterer)])
 every_clusterer = each([estimator for estimator in ESTIMATORS if is_clusterer(estimator)])
 
 
 @pytest.fixture
 def X(estimator):
-    X = make_blobs(120, n_features=6, centers=3, random_state=0)[0]
-    tags = estimator.__sklearn_tags__().input_tags
-    if tags.positive_only:
-        X -= X.min()
-    return X[:, :1] if tags.one_d_array else X
+    return data(estimator)
 
 
 def expected_failed_checks(estimator):
     failures = {}
     tags = estimator.__sklearn_tags__()
+    if tags.input_tags.pairwise:
+        failures |= dict.fromkeys(
+            (
+                "check_clustering",
+                "check_positive_only_tag_during_fit",
+                "check_sample_weights_not_an_array",
+                "check_transformer_data_not_an_array",
+                *(["check_estimators_nan_inf"] if not tags.input_tags.positive_only else []),
+            ),
+            "gives rows in the place of pairs",
+        )
     if tags.input_tags.sparse and hasattr(estimator, "predict_proba"):
         # They look up `tags.classifier_tags.multi_class`, which a clusterer does not have.
         failures |= dict.fromkeys(
@@ -77,12 +105,12 @@ def expected_failed_checks(estimator):
     return failures
 
 
-# scikit-learn has checks for rows of several features only; an estimator of one column runs them in
-# tests of its own.
-OF_ROWS = [estimator for estimator in ESTIMATORS if get_tags(estimator).input_tags.two_d_array]
+# scikit-learn has checks for rows of several features and for pairs only; an estimator of one
+# column runs them in tests of its own.
+CHECKED = [estimator for estimator in ESTIMATORS if get_tags(estimator).input_tags.two_d_array]
 
 
-@parametrize_with_checks(OF_ROWS, expected_failed_checks=expected_failed_checks)
+@parametrize_with_checks(CHECKED, expected_failed_checks=expected_failed_checks)
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
@@ -104,6 +132,24 @@ def test_same_random_state_same_labels(estimator, X):
         sys.modules["torch"].rand(7)
     second = clone(estimator).fit(X)
     np.testing.assert_array_equal(first.labels_, second.labels_)
+
+
+@each([estimator for estimator in ESTIMATORS if get_tags(estimator).input_tags.sparse])
+@pytest.mark.parametrize("container", [sp.csr_matrix, sp.csr_array, sp.csc_array])
+def test_sparse_data_are_those_that_are_dense(estimator, container):
+    X, stored = sparse_data(estimator, container)
+    dense, sparse = clone(estimator).fit(X), clone(estimator).fit(stored)
+    np.testing.assert_array_equal(sparse.labels_, dense.labels_)
+    for name in ("predict", "predict_proba", "transform", "score_samples", "score"):
+        # After a fit on sparse distances HDBSCAN cannot place new samples.
+        for model in [model for model in (dense, sparse) if hasattr(model, name)]:
+            expected = getattr(dense, name)(X)
+            for found in (getattr(model, name)(X), getattr(model, name)(stored)):
+                if name == "predict" or isinstance(estimator, DeepClusterer):
+                    np.testing.assert_array_equal(found, expected)
+                else:
+                    # Sums over the entries of sparse rows take them in another order.
+                    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
 
 
 @every_deep_clusterer
@@ -162,16 +208,18 @@ def test_pickle_round_trip(estimator, X):
 
 @every_clusterer
 def test_pipeline_and_grid_search(estimator, X):
-    pipeline = make_pipeline(StandardScaler(), clone(estimator))
+    tags = get_tags(estimator).input_tags
+    if tags.pairwise or tags.positive_only:
+        pipeline, grid = make_pipeline(clone(estimator)), {}
+    else:
+        pipeline = make_pipeline(StandardScaler(), clone(estimator))
+        grid = {"standardscaler__with_std": [False, True]}
     step = pipeline.steps[-1][0]
     names = estimator.get_params(deep=False)
     assert {f"{step}__{name}" for name in names} <= pipeline.get_params().keys()
     assert pipeline.fit_predict(X).shape == (len(X),)
     if hasattr(estimator, "score"):
-        search = GridSearchCV(
-            pipeline, {"standardscaler__with_std": [False, True]}, cv=2, error_score="raise"
-        )
-        search.fit(X)
+        search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(X)
         assert np.isfinite(search.cv_results_["mean_test_score"]).all()
         assert search.predict(X).shape == (len(X),)
 
@@ -183,11 +231,11 @@ def test_results_keep_the_precision_of_the_data(estimator, X, dtype):
     for method in ("predict_proba", "transform"):
         if hasattr(fitted, method):
             assert getattr(fitted, method)(X.astype(dtype)).dtype == dtype
-    if hasattr(fitted, "cluster_centers_"):
+    if getattr(fitted, "cluster_centers_", None) is not None:  # of distances there are none
         assert fitted.cluster_centers_.dtype == dtype
 
 
-@every_estimator
+@every_class
 def test_docstring_tells_what_fit_learns(estimator, X):
     doc = ClassDoc(type(estimator))
     documented = {attribute.name: " ".join(attribute.desc) for attribute in doc["Attributes"]}
@@ -199,7 +247,7 @@ def test_docstring_tells_what_fit_learns(estimator, X):
     assert doc["Examples"]
 
 
-@every_estimator
+@every_class
 def test_documented_defaults_are_those_of_the_signature(estimator):
     signature = inspect.signature(type(estimator))
     documented = {
@@ -216,7 +264,7 @@ def test_documented_defaults_are_those_of_the_signature(estimator):
         assert default == parameter.default, name
 
 
-@every_estimator
+@every_class
 def test_parameters_come_in_the_order_that_users_meet_elsewhere(estimator):
     names = list(inspect.signature(type(estimator)).parameters)
     if "n_clusters" in names:
@@ -227,7 +275,7 @@ def test_parameters_come_in_the_order_that_users_meet_elsewhere(estimator):
     assert all(kind is inspect.Parameter.KEYWORD_ONLY for kind in kinds[1:])
 
 
-@every_estimator
+@every_class
 def test_the_chain_of_bases_is_short(estimator):
     def depth(cls):
         ours = [base for base in cls.__bases__ if base.__module__.startswith("skdeepcluster.")]

@@ -16,21 +16,15 @@ import polars as pl
 import pytest
 import scipy.sparse as sp
 import torch
-from sklearn.datasets import make_blobs
 
 from skdeepcluster._discovery import all_estimators
+from tests.common import brief, data, known
 
 ESTIMATORS = dict(all_estimators())
-BRIEF = {
-    "n_clusters": 3,
-    "n_components": 3,
-    "n_prototypes": 4,
-    "pretrain_epochs": 1,
-    "max_epochs": 1,
-    "batch_size": 32,
+SMALL = {
+    "n_components": 3, "n_prototypes": 4, "pretrain_epochs": 1, "max_epochs": 1,
     "hidden_layer_sizes": (4,),
-    "random_state": 0,
-}
+}  # fmt: skip
 FLOATS = ["f4", "f8"]
 DTYPES = [*FLOATS, "f2", "i1", "u1", "i4", "i8", "u8", "?", "O", "c16", "U", "g"]
 LAYOUTS = ["C", "F", "strided", "reversed", "read-only", "unaligned", "byte-swapped", "broadcast"]
@@ -62,7 +56,7 @@ def methods(Estimator):
         for name, function in inspect.getmembers(Estimator, inspect.isroutine)
         if not name.startswith("_")
         and "X" in inspect.signature(function).parameters
-        and hasattr(brief(Estimator), name)
+        and hasattr(small(Estimator), name)
     ]
     # What `fit` refuses, those refuse that call it.
     redundant = {"fit", "fit_transform" if "fit_predict" in names else ""}
@@ -99,16 +93,13 @@ def case(number):
 
 
 def training_rows(name, dtype="f8"):
-    X = make_blobs(60, n_features=6, centers=3, random_state=0)[0].round(3)
-    if tags(name).positive_only:
-        X -= X.min()
+    X = data(ESTIMATORS[name]())[:60].round(3)
     X[np.abs(X) < 1] = 0
-    return (X[:, :1] if tags(name).one_d_array else X).astype(dtype)
+    return X.astype(dtype)
 
 
-def brief(Estimator):
-    names = inspect.signature(Estimator).parameters.keys() & BRIEF.keys()
-    return Estimator(**{name: BRIEF[name] for name in names})
+def small(Estimator):
+    return brief(Estimator, **known(Estimator, SMALL))
 
 
 @functools.cache
@@ -116,7 +107,7 @@ def fitted(name, dtype, form):
     X = training_rows(name, dtype)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return brief(ESTIMATORS[name]).fit(sp.csr_array(X) if form == "sparse" else X)
+        return small(ESTIMATORS[name]).fit(sp.csr_array(X) if form == "sparse" else X)
 
 
 def values(kind, n, X, rng):
@@ -342,7 +333,7 @@ def check(number):
 
 def check_fit(chosen, X, plain):
     method = chosen["method"]
-    answer, error = call(brief(ESTIMATORS[chosen["name"]]), method, X)
+    answer, error = call(small(ESTIMATORS[chosen["name"]]), method, X)
     if plain is None:
         assert error is not None, "took what is not a table of numbers"
     if error is not None:
@@ -350,7 +341,7 @@ def check_fit(chosen, X, plain):
     if chosen["container"] in SPARSE:
         assert len(answer) == X.shape[0]
         return "answered"
-    expected = [call(brief(ESTIMATORS[chosen["name"]]), method, plain.astype(f))[0] for f in FLOATS]
+    expected = [call(small(ESTIMATORS[chosen["name"]]), method, plain.astype(f))[0] for f in FLOATS]
     expected = [one for one in expected if one is not None]
     assert expected, "fitted what is refused as an array"
     for one in expected[:-1]:

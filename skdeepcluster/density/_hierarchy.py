@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._kernels._trees import attach, merge_lambdas
 from skdeepcluster._sklearn import validate_parameter_constraints
-from skdeepcluster.density._rows import as_fitted, scaled, with_distances
+from skdeepcluster.density._rows import all_distances, as_fitted, scaled, with_distances
 from skdeepcluster.trees import condensed_tree, exemplars, flat_clusters, persistence
 
 
@@ -266,7 +266,9 @@ class HierarchyMixin:
         X, complete = with_distances(X, self.metric)
         if not complete.any():
             return None, complete, cluster, lam
-        if self.metric != "precomputed":
+        if self.metric == "precomputed":
+            X = all_distances(X)
+        else:
             X = as_fitted(X, self._sparse, self._dtype, self._row_exponent)
         tree = self._tree
         queries = self._reach.queries(X, n_threads)

@@ -41,3 +41,13 @@ def as_fitted(X, sparse, dtype, exponent):
     values = X.data if issparse(X) else X
     values = np.clip(values, -largest, largest).astype(dtype, copy=False)
     return csr_array((values, X.indices, X.indptr), X.shape) if issparse(X) else values
+
+
+def all_distances(X):
+    """Distances as an array; those that a sparse matrix does not store are infinite."""
+    if not issparse(X):
+        return X
+    X = X.tocoo()
+    distances = np.full(X.shape, np.inf, X.dtype)
+    distances[X.coords] = X.data
+    return distances

@@ -6,43 +6,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits, make_blobs
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
-from sklearn.preprocessing import StandardScaler
-from torch import nn
 
 from skdeepcluster import DEPICT
 from skdeepcluster.assignment import sharpen
+from tests.common import brief
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-BRIEF = {
-    "hidden_layer_sizes": (16, 8), "pretrain_epochs": 3, "max_epochs": 3, "batch_size": 64,
-    "random_state": 0,
-}  # fmt: skip
-
-
-def brief(n_clusters=3, **params):
-    return DEPICT(n_clusters, **{**BRIEF, **params})
-
-
-@pytest.fixture(scope="module")
-def X():
-    return make_blobs(260, n_features=12, centers=3, center_box=(-9, 9), random_state=0)[0]
-
 
 # -- what it finds -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("init", ["spectral", "linkage", "k-means"])
-@pytest.mark.parametrize("target", ["sqrt", "square"])
-def test_separated_groups(init, target):
-    X, y = make_blobs(1200, centers=4, n_features=20, center_box=(-8, 8), random_state=0)
-    X = StandardScaler().fit_transform(X)
-    model = DEPICT(
-        4, hidden_layer_sizes=(64,), pretrain_epochs=15, init=init, target=target, random_state=0
-    ).fit(X)
-    assert adjusted_rand_score(y, model.labels_) == 1
 
 
 def test_digits_better_than_k_means():
@@ -53,17 +26,6 @@ def test_digits_better_than_k_means():
     assert np.mean([normalized_mutual_info_score(y, labels) for labels in found]) > 0.76
 
 
-@pytest.mark.parametrize("n", [64, 65, 260])
-def test_labels_are_predictions(n, X):
-    model = brief().fit(X[:n])
-    np.testing.assert_array_equal(model.labels_, model.predict(X[:n]))
-    np.testing.assert_array_equal(model.labels_, model.predict_proba(X[:n]).argmax(axis=1))
-    np.testing.assert_allclose(model.predict_proba(X[:n]).sum(axis=1), 1, rtol=1e-6)
-    assert model.score(X[:n]) == -model.loss_
-    assert set(model.history_["pretrain"]) == {"reconstruction", "hidden"}
-    assert set(model.history_["refine"]) == {"kl", "reconstruction", "hidden"}
-
-
 def numpy_target(p, power, prior):
     q = (p * np.sqrt(prior / p.sum(axis=0))) ** power
     return q / q.sum(axis=1, keepdims=True)
@@ -72,7 +34,9 @@ def numpy_target(p, power, prior):
 @pytest.mark.parametrize("target, power", [("sqrt", 1), ("square", 2)])
 def test_loss_against_numpy(target, power, X):
     prior = np.array([0.5, 0.3, 0.2])
-    model = brief(target=target, prior=prior, hidden_weight=0.3).fit(X)
+    model = brief(
+        DEPICT, hidden_layer_sizes=(16, 8), target=target, prior=prior, hidden_weight=0.3
+    ).fit(X)
     Z = model.transform(X)
     assert np.abs(Z).max() < 1
     logits = Z @ model.cluster_centers_.T + model.intercept_
@@ -93,6 +57,8 @@ def test_loss_against_numpy(target, power, X):
     clean = [(outputs[0], back, 1.0), (one, back_one, 0.3), (two, back_two, 0.3)]
     loss += sum(weight * np.square(a - b).mean() for a, b, weight in clean)
     assert model.loss_ == pytest.approx(loss, rel=1e-3)
+    assert set(model.history_["pretrain"]) == {"reconstruction", "hidden"}
+    assert set(model.history_["refine"]) == {"kl", "reconstruction", "hidden"}
 
 
 # -- targets -------------------------------------------------------------------------------------
@@ -157,7 +123,11 @@ def test_targets_against_numpy(seed, k):
 
 def test_square_is_surer_than_sqrt(X):
     soft, sharp = (
-        brief(target=target, max_epochs=15, tol=0).fit(X).predict_proba(X).max(axis=1).mean()
+        brief(DEPICT, target=target, max_epochs=15, tol=0)
+        .fit(X)
+        .predict_proba(X)
+        .max(axis=1)
+        .mean()
         for target in ("sqrt", "square")
     )
     assert sharp > soft
@@ -169,7 +139,7 @@ def test_square_is_surer_than_sqrt(X):
 def test_the_largest_share_is_the_largest_cluster():
     X, y = make_blobs([300, 100, 50], n_features=12, center_box=(-9, 9), random_state=0)
     for prior in ([0.2, 0.7, 0.1], [7, 1, 2]):
-        model = brief(prior=prior, pretrain_epochs=15).fit(X)
+        model = brief(DEPICT, prior=prior, pretrain_epochs=15).fit(X)
         assert (np.argsort(np.bincount(model.labels_)) == np.argsort(prior)).all()
         assert adjusted_rand_score(y, model.labels_) == 1
 
@@ -181,7 +151,7 @@ def test_a_prior_moves_the_sizes():
     params |= {"target": "sqrt"}
     sizes = {}
     for name, prior in (("even", None), ("uneven", [0.8, 0.1, 0.1])):
-        proba = brief(prior=prior, **params).fit(X).predict_proba(X)
+        proba = brief(DEPICT, prior=prior, **params).fit(X).predict_proba(X)
         sizes[name] = proba.mean(axis=0)
     assert np.abs(sizes["even"] - 1 / 3).max() < 0.1
     assert sizes["uneven"][0] > 0.55
@@ -190,14 +160,14 @@ def test_a_prior_moves_the_sizes():
 @pytest.mark.parametrize("prior", [[1, 2], [1, 1, 0], [1, 1, -1], [[1, 1, 1]], [1, 1, np.nan]])
 def test_priors_that_are_none(prior, X):
     with pytest.raises(ValueError, match="prior"):
-        brief(prior=prior).fit(X)
+        brief(DEPICT, prior=prior).fit(X)
 
 
 # -- the pathways --------------------------------------------------------------------------------
 
 
 def test_the_noisy_pathway_loses_entries_of_every_layer_but_the_last():
-    model = brief().fit(np.random.RandomState(0).randn(100, 12))
+    model = brief(DEPICT, hidden_layer_sizes=(16, 8)).fit(np.random.RandomState(0).randn(100, 12))
     seen = []
 
     def corrupt(h):
@@ -213,76 +183,22 @@ def test_the_noisy_pathway_loses_entries_of_every_layer_but_the_last():
 
 
 def test_without_noise_both_pathways_are_one(X):
-    one, other = brief(noise=0).fit(X), brief(noise=0.3).fit(X)
+    one, other = brief(DEPICT, noise=0).fit(X), brief(DEPICT, noise=0.3).fit(X)
     assert not np.array_equal(one.transform(X), other.transform(X))
     first = [model.history_["pretrain"]["reconstruction"][0] for model in (one, other)]
     assert first[0] < first[1]
     np.testing.assert_array_equal(other.transform(X), other.transform(X))
 
 
+def test_hidden_layers_of_convolutions_are_restored_too():
+    X = np.random.RandomState(0).randn(150, 8, 6)
+    model = brief(DEPICT, encoder="conv", hidden_layer_sizes=(4, 6)).fit(X)
+    assert model.history_["pretrain"]["hidden"][0] > 0
+
+
 def test_the_head_begins_with_the_first_clusters(X):
-    model = brief(init_epochs=0, max_epochs=0, pretrain_epochs=15, init="k-means").fit(X)
+    model = brief(DEPICT, init_epochs=0, max_epochs=0, pretrain_epochs=15, init="k-means").fit(X)
     np.testing.assert_allclose(np.linalg.norm(model.cluster_centers_, axis=1), 1, rtol=1e-5)
     assert (model.intercept_ == 0).all()
-    taught = brief(init_epochs=5, max_epochs=0, pretrain_epochs=15, init="k-means").fit(X)
+    taught = brief(DEPICT, init_epochs=5, max_epochs=0, pretrain_epochs=15, init="k-means").fit(X)
     assert adjusted_rand_score(taught.labels_, model.labels_) > 0.8
-
-
-def test_tol_ends_the_training(X):
-    assert brief(tol=1.5).fit(X).n_epochs_ == 0
-    assert brief(tol=0, max_epochs=7).fit(X).n_epochs_ == 7
-
-
-def test_n_init_keeps_the_lowest_objective(X):
-    losses = []
-
-    class Watched(DEPICT):
-        def _evaluate(self, module, samples):
-            found = super()._evaluate(module, samples)
-            losses.append(found[0])
-            return found
-
-    model = Watched(3, n_init=3, **BRIEF).fit(X)
-    assert len(set(losses[:3])) == 3 and model.loss_ == min(losses)
-
-
-def test_images():
-    X = np.random.RandomState(0).randn(150, 8, 6)
-    X[:75, 2:5] += 3
-    model = DEPICT(
-        2, encoder="conv", hidden_layer_sizes=(4, 6), pretrain_epochs=10, max_epochs=5,
-        batch_size=32, random_state=0,
-    ).fit(X)  # fmt: skip
-    assert adjusted_rand_score(np.repeat([0, 1], 75), model.labels_) == 1
-    assert model.history_["pretrain"]["hidden"][0] > 0
-    np.testing.assert_array_equal(model.predict(X), model.labels_)
-
-
-@pytest.mark.parametrize(
-    "encoder, decoder",
-    [
-        (nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 4)), nn.Linear(4, 12)),
-        (nn.Linear(12, 4), nn.Sequential(nn.Linear(4, 9), nn.ReLU(), nn.Linear(9, 12))),
-        (nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 4)),
-         nn.Sequential(nn.Linear(4, 9), nn.ReLU(), nn.Linear(9, 12))),
-    ],
-)  # fmt: skip
-def test_given_modules(encoder, decoder, X):
-    model = DEPICT(3, encoder=encoder, decoder=decoder, pretrain_epochs=2, max_epochs=2,
-                   random_state=0).fit(X)  # fmt: skip
-    np.testing.assert_array_equal(model.predict(X), model.labels_)
-
-
-@pytest.mark.parametrize(
-    "params",
-    [{"target": "cubic"}, {"hidden_weight": -1}, {"tol": -1}, {"noise": 1}, {"init": "random"}],
-)
-def test_malformed_parameters(params, X):
-    with pytest.raises(ValueError, match=next(iter(params))):
-        brief(**params).fit(X)
-
-
-def test_no_time_at_all(X):
-    with pytest.warns(ConvergenceWarning, match="max_time"):
-        model = brief(max_time=1e-9).fit(X)
-    np.testing.assert_array_equal(model.predict(X), model.labels_)

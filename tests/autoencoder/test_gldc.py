@@ -5,24 +5,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.datasets import load_digits, make_blobs
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
-from sklearn.preprocessing import StandardScaler
+from sklearn.datasets import make_blobs
 
 from skdeepcluster import GLDC, IDEC
 from skdeepcluster.autoencoder.gldc import pair_loss, pair_targets
+from tests.common import brief
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-BRIEF = {
-    "hidden_layer_sizes": (16,), "pretrain_epochs": 3, "max_epochs": 3, "tol": 0,
-    "batch_size": 64, "random_state": 0,
-}  # fmt: skip
 seeds = st.integers(0, 10**6)
-
-
-def brief(n_clusters=3, **params):
-    return GLDC(n_clusters, **{**BRIEF, **params})
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +121,7 @@ def captured(X, **params):
                 seen["gradients"] = dict(zip(names, gradients, strict=True))
             return terms
 
-    model = Watched(3, **{**BRIEF, "max_epochs": 1, **params})
+    model = brief(Watched, **{"max_epochs": 1} | params)
     refine = model._stages()[-1]
     model.fit(X)
     seen["module"] = model.module_
@@ -173,7 +164,7 @@ def test_the_objective_of_a_step_and_its_gradient(X):
 
 def test_loss_is_the_objective(X):
     """Without pairs and noise that of IDEC; the pairs are those of batches."""
-    model = brief(batch_size=260, kl_weight=0.5, n_neighbors=20).fit(X)
+    model = brief(GLDC, batch_size=260, kl_weight=0.5, n_neighbors=20).fit(X)
     q = model.predict_proba(X)
     Z = model.transform(X)
     p = q**2 / q.sum(axis=0)
@@ -189,37 +180,11 @@ def test_loss_is_the_objective(X):
     )
     assert model.loss_ == pytest.approx(expected, rel=1e-3)
     assert model.score(X) == -model.loss_
-
-
-# -- what it finds -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("init", ["spectral", "linkage", "k-means"])
-def test_separated_groups(init):
-    X, y = make_blobs(1200, centers=4, n_features=20, center_box=(-8, 8), random_state=0)
-    X = StandardScaler().fit_transform(X)
-    model = GLDC(4, hidden_layer_sizes=(64,), pretrain_epochs=15, init=init, random_state=0).fit(X)
-    assert adjusted_rand_score(y, model.labels_) == 1
-
-
-def test_digits_better_than_k_means():
-    X, y = load_digits(return_X_y=True)
-    labels = GLDC(10, hidden_layer_sizes=(256,), pretrain_epochs=25, random_state=0).fit_predict(X)
-    assert normalized_mutual_info_score(y, labels) > 0.76
-
-
-@pytest.mark.parametrize("n", [64, 65, 260])
-def test_labels_are_predictions(n, X):
-    model = brief().fit(X[:n])
-    proba = model.predict_proba(X[:n])
-    np.testing.assert_array_equal(model.labels_, model.predict(X[:n]))
-    np.testing.assert_array_equal(model.labels_, proba.argmax(axis=1))
-    np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-6)
     assert set(model.history_["refine"]) == {"reconstruction", "kl", "pair", "consistency"}
 
 
 def test_probabilities_do_not_depend_on_company(X):
-    model = brief().fit(X)
+    model = brief(GLDC).fit(X)
     alone = np.vstack([model.predict_proba(row[None]) for row in X[:9]])
     np.testing.assert_array_equal(alone, model.predict_proba(X)[:9])
 
@@ -229,93 +194,63 @@ def test_probabilities_do_not_depend_on_company(X):
 
 def test_weights_of_zero_leave_terms_out(X):
     """What has no weight moves nothing: other settings of it give the same model."""
-    one = brief(pair_weight=0, consistency_weight=0).fit(X)
+    one = brief(GLDC, pair_weight=0, consistency_weight=0).fit(X)
     other = brief(
-        pair_weight=0, consistency_weight=0, n_neighbors=3, similarity_decay=1, noise_std=0.1
+        GLDC, pair_weight=0, consistency_weight=0, n_neighbors=3, similarity_decay=1, noise_std=0.1
     ).fit(X)
     np.testing.assert_array_equal(one.transform(X), other.transform(X))
-    assert not np.array_equal(one.transform(X), brief(consistency_weight=0).fit(X).transform(X))
+    assert not np.array_equal(
+        one.transform(X), brief(GLDC, consistency_weight=0).fit(X).transform(X)
+    )
 
 
 def test_the_weight_of_pairs_falls_to_its_floor(X):
     """Of a network that stands still the term is the same in each epoch but for its weight."""
     model = brief(
-        max_epochs=6, pair_decay=0.5, pair_floor=0.1, learning_rate=1e-12, batch_size=260
+        GLDC, max_epochs=6, pair_decay=0.5, pair_floor=0.1, learning_rate=1e-12, batch_size=260
     ).fit(X)
     pair = np.array(model.history_["refine"]["pair"])
     np.testing.assert_allclose(pair / pair[0], [1, 0.5, 0.25, 0.125, 0.1, 0.1], rtol=1e-3)
 
 
 def test_without_noise_the_consistency_is_none(X):
-    assert brief(noise_std=0).fit(X).history_["refine"]["consistency"] == [0, 0, 0]
-    assert brief(noise_std=0.5).fit(X).history_["refine"]["consistency"][0] > 0
+    assert brief(GLDC, noise_std=0).fit(X).history_["refine"]["consistency"] == [0, 0, 0]
+    assert brief(GLDC, noise_std=0.5).fit(X).history_["refine"]["consistency"][0] > 0
 
 
 def test_consistency_makes_memberships_robust(X):
     random = np.random.RandomState(0)
-    noisy = X + random.randn(*X.shape) / brief().fit(X).scale_
+    noisy = X + random.randn(*X.shape) / brief(GLDC).fit(X).scale_
     moved = [
         np.square(m.predict_proba(noisy) - m.predict_proba(X)).mean()
         for w in (0, 30)
-        for m in [brief(consistency_weight=w, max_epochs=20, pretrain_epochs=15).fit(X)]
+        for m in [brief(GLDC, consistency_weight=w, max_epochs=20, pretrain_epochs=15).fit(X)]
     ]
     assert moved[1] < moved[0]
 
 
 def test_neighbors_by_default_are_those_of_equal_clusters(X):
     params = {"batch_size": 60, "max_epochs": 2}
-    model = brief(4, **params).fit(X[:240])
-    other = brief(4, n_neighbors=15, **params).fit(X[:240])
+    model = brief(GLDC, 4, **params).fit(X[:240])
+    other = brief(GLDC, 4, n_neighbors=15, **params).fit(X[:240])
     np.testing.assert_array_equal(model.transform(X), other.transform(X))
     assert model.loss_ == other.loss_
 
 
 def test_more_neighbors_than_rows_of_a_batch(X):
-    model = brief(n_neighbors=1000).fit(X)
+    model = brief(GLDC, n_neighbors=1000).fit(X)
     np.testing.assert_array_equal(model.predict(X), model.labels_)
 
 
 def test_without_pairs_and_noise_the_objective_is_that_of_idec(X):
     model = brief(
-        pair_weight=0, consistency_weight=0, kl_weight=1, reconstruction_weight=0.3, max_epochs=1
+        GLDC,
+        pair_weight=0,
+        consistency_weight=0,
+        kl_weight=1,
+        reconstruction_weight=0.3,
+        max_epochs=1,
     ).fit(X)
     loss, labels = IDEC._evaluate(model, model.module_, model._new_samples(X))
     assert model.loss_ == pytest.approx(loss, rel=1e-6)
     np.testing.assert_array_equal(model.labels_, labels)
-
-
-def test_n_init_keeps_the_lowest_objective(X):
-    losses = []
-
-    class Watched(GLDC):
-        def _evaluate(self, module, samples):
-            found = super()._evaluate(module, samples)
-            losses.append(found[0])
-            return found
-
-    model = Watched(3, n_init=3, **BRIEF).fit(X)
-    assert len(set(losses[:3])) == 3 and model.loss_ == min(losses)
-
-
-def test_images():
-    X = np.random.RandomState(0).randn(150, 8, 6)
-    X[:75, 2:5] += 3
-    model = GLDC(
-        2, encoder="conv", hidden_layer_sizes=(4, 6), pretrain_epochs=10, max_epochs=5,
-        batch_size=32, random_state=0,
-    ).fit(X)  # fmt: skip
-    assert adjusted_rand_score(np.repeat([0, 1], 75), model.labels_) == 1
-    np.testing.assert_array_equal(model.predict(X), model.labels_)
-
-
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"pair_weight": -1}, {"pair_decay": 1.5}, {"pair_floor": -0.1}, {"n_neighbors": 0},
-        {"similarity_decay": -1}, {"consistency_weight": -1}, {"noise_std": -1},
-        {"kl_weight": -1}, {"init": "random"},
-    ],
-)  # fmt: skip
-def test_malformed_parameters(params, X):
-    with pytest.raises(ValueError, match=next(iter(params))):
-        brief(**params).fit(X)

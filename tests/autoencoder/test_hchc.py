@@ -14,17 +14,9 @@ from sklearn.metrics import adjusted_rand_score
 
 from skdeepcluster import GLDC, HCHC, HamiltonianCycleMap
 from skdeepcluster.displays import CircleMapDisplay
+from tests.common import brief
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-BRIEF = {
-    "hidden_layer_sizes": (16,), "pretrain_epochs": 3, "max_epochs": 3, "tol": 0,
-    "batch_size": 64, "random_state": 0,
-}  # fmt: skip
-
-
-def brief(n_clusters=3, Estimator=HCHC, **params):
-    return Estimator(n_clusters, **{**BRIEF, **params})
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +27,8 @@ def X():
 @pytest.mark.parametrize("dtype, atol", [(np.float32, 1e-6), (np.float64, 1e-12)])
 def test_it_is_gldc_and_the_map_of_its_memberships(dtype, atol, X):
     X = X.astype(dtype)
-    model = brief(5).fit(X)
-    gldc = brief(5, Estimator=GLDC).fit(X)
+    model = brief(HCHC, 5).fit(X)
+    gldc = brief(GLDC, 5).fit(X)
     np.testing.assert_array_equal(model.labels_, gldc.labels_)
     np.testing.assert_array_equal(model.transform(X), gldc.transform(X))
     assert model.loss_ == gldc.loss_ and model.score(X) == gldc.score(X)
@@ -57,7 +49,7 @@ def test_it_is_gldc_and_the_map_of_its_memberships(dtype, atol, X):
 @settings(max_examples=15)
 def test_properties_of_the_circle(n_clusters, seed):
     X = np.random.RandomState(seed).randn(40, 4)
-    model = brief(n_clusters, random_state=seed, pretrain_epochs=1, max_epochs=1).fit(X)
+    model = brief(HCHC, n_clusters, random_state=seed, pretrain_epochs=1, max_epochs=1).fit(X)
     np.testing.assert_array_equal(np.sort(model.order_), np.arange(n_clusters))
     np.testing.assert_allclose(np.linalg.norm(model.anchors_, axis=1), 1)
     assert (np.linalg.norm(model.to_circle(10 * X), axis=1) <= 1 + 1e-6).all()
@@ -85,7 +77,7 @@ def test_neighbors_on_the_circle_are_neighbors_in_space():
 
 
 def test_new_rows_are_drawn_in_the_circle_of_the_fit(X):
-    model = brief(5).fit(X)
+    model = brief(HCHC, 5).fit(X)
     display = CircleMapDisplay.from_estimator(model, X[:20])
     np.testing.assert_array_equal(display.angles, model.angles_)
     np.testing.assert_allclose(display.coordinates, model.to_circle(X[:20]), atol=1e-12)
@@ -94,7 +86,7 @@ def test_new_rows_are_drawn_in_the_circle_of_the_fit(X):
 
 
 def test_pickle_keeps_the_circle(X):
-    model = brief().fit(X)
+    model = brief(HCHC).fit(X)
     copy = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(copy.to_circle(X), model.to_circle(X))
     np.testing.assert_array_equal(copy.embedding_, model.embedding_)
@@ -102,15 +94,15 @@ def test_pickle_keeps_the_circle(X):
 
 def test_rows_on_disk(X, tmp_path):
     np.save(tmp_path / "X.npy", X)
-    model = brief().fit(np.load(tmp_path / "X.npy", mmap_mode="r"))
-    np.testing.assert_array_equal(model.embedding_, brief().fit(X).embedding_)
+    model = brief(HCHC).fit(np.load(tmp_path / "X.npy", mmap_mode="r"))
+    np.testing.assert_array_equal(model.embedding_, brief(HCHC).fit(X).embedding_)
 
 
 def test_callbacks_and_time(X):
     """While there is no circle yet, everything else is there."""
-    model = brief().set_callbacks(ScoringMonitor(scoring=None)).fit(X)
-    np.testing.assert_array_equal(model.embedding_, brief().fit(X).embedding_)
-    model = brief(max_time=1e-9)
+    model = brief(HCHC).set_callbacks(ScoringMonitor(scoring=None)).fit(X)
+    np.testing.assert_array_equal(model.embedding_, brief(HCHC).fit(X).embedding_)
+    model = brief(HCHC, max_time=1e-9)
     with pytest.warns(ConvergenceWarning, match="max_time"):
         model.fit(X)
     np.testing.assert_allclose(model.to_circle(X), model.embedding_, atol=1e-12)
@@ -129,18 +121,18 @@ def test_an_interrupted_fit_goes_on(X, tmp_path, monkeypatch):
             raise InterruptedError
 
     monkeypatch.setattr(Checkpoint, "save", interrupted)
-    model = brief(checkpoint=tmp_path / "state")
+    model = brief(HCHC, checkpoint=tmp_path / "state")
     with pytest.raises(InterruptedError):
         model.fit(X)
-    np.testing.assert_array_equal(model.fit(X).embedding_, brief().fit(X).embedding_)
+    np.testing.assert_array_equal(model.fit(X).embedding_, brief(HCHC).fit(X).embedding_)
 
 
 def test_rows_that_repeat():
     with pytest.warns(ConvergenceWarning, match="found 1 clusters"):
-        model = brief().fit(np.ones((50, 3)))
+        model = brief(HCHC).fit(np.ones((50, 3)))
     assert np.isfinite(model.embedding_).all()
 
 
 def test_not_fitted(X):
     with pytest.raises(NotFittedError):
-        brief().to_circle(X)
+        brief(HCHC).to_circle(X)

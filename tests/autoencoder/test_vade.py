@@ -7,47 +7,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import logsumexp
 from scipy.stats import norm
-from sklearn.datasets import load_digits, make_blobs
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.mixture import GaussianMixture
-from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from skdeepcluster import AutoencoderClusterer, VaDE
+from tests.common import brief
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-BRIEF = {
-    "hidden_layer_sizes": (16,), "pretrain_epochs": 3, "max_epochs": 3, "batch_size": 64,
-    "random_state": 0,
-}  # fmt: skip
-
-
-def brief(n_clusters=3, **params):
-    return VaDE(n_clusters, **{**BRIEF, **params})
-
-
-@pytest.fixture(scope="module")
-def X():
-    return make_blobs(260, n_features=12, centers=3, center_box=(-9, 9), random_state=0)[0]
 
 
 @pytest.fixture(scope="module")
 def model(X):
-    return brief().fit(X)
+    return brief(VaDE).fit(X)
 
 
 # -- what it finds -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("init", ["spectral", "linkage", "mixture", "k-means"])
-def test_separated_groups(init):
-    X, y = make_blobs(1200, centers=4, n_features=20, center_box=(-8, 8), random_state=0)
-    X = StandardScaler().fit_transform(X)
-    model = VaDE(4, hidden_layer_sizes=(64,), pretrain_epochs=15, init=init, random_state=0).fit(X)
-    assert adjusted_rand_score(y, model.labels_) == 1
-    np.testing.assert_allclose(model.weights_, 0.25, atol=0.05)
 
 
 def test_groups_of_other_sizes_keep_them():
@@ -69,16 +45,6 @@ def test_digits_better_than_a_mixture_of_the_code():
     found = VaDE(10, init="mixture", pretrain_epochs=25, **params).fit_predict(X)
     start = normalized_mutual_info_score(y, before)
     assert normalized_mutual_info_score(y, found) > start + 0.02
-
-
-@pytest.mark.parametrize("n", [64, 65, 260])
-def test_labels_are_predictions(n, X):
-    model = brief().fit(X[:n])
-    np.testing.assert_array_equal(model.labels_, model.predict(X[:n]))
-    np.testing.assert_array_equal(model.labels_, model.predict_proba(X[:n]).argmax(axis=1))
-    assert model.score(X[:n]) == -model.loss_
-    assert model.score_samples(X[:n]).mean() == pytest.approx(-model.loss_, rel=1e-5)
-    assert set(model.history_["refine"]) == {"reconstruction", "divergence"}
 
 
 # -- the bound -----------------------------------------------------------------------------------
@@ -107,7 +73,7 @@ def test_posterior_against_a_mixture_of_scikit_learn(model, X):
 def test_bound_against_numpy(likelihood, X):
     if likelihood == "bernoulli":
         X = (X - X.min()) / np.ptp(X)
-    model = brief(likelihood=likelihood, reconstruction_weight=1.7).fit(X)
+    model = brief(VaDE, likelihood=likelihood, reconstruction_weight=1.7).fit(X)
     m, back = model.transform(X), model.inverse_transform(model.transform(X))
     rows = torch.as_tensor((X - model.mean_) * model.scale_, dtype=torch.float32)
     with torch.no_grad():
@@ -131,6 +97,7 @@ def test_bound_against_numpy(likelihood, X):
         bound[i] += 0.5 * (1 + np.log(2 * np.pi) + log_s2[i]).sum()
     np.testing.assert_allclose(model.score_samples(X), bound, rtol=1e-3, atol=1e-3)
     assert model.loss_ == pytest.approx(-bound.mean(), rel=1e-4)
+    assert set(model.history_["refine"]) == {"reconstruction", "divergence"}
 
 
 def bare(k, d, seed):
@@ -181,7 +148,7 @@ def test_a_posterior_far_from_all_components_is_one(model):
 
 
 def test_the_bound_rises(X):
-    history = brief(max_epochs=60, init="mixture").fit(X).history_["refine"]
+    history = brief(VaDE, max_epochs=60, init="mixture").fit(X).history_["refine"]
     loss = np.sum(list(history.values()), axis=0).reshape(-1, 10).mean(axis=1)
     assert (np.diff(loss) < 0.02 * abs(loss[0])).all() and loss[-1] < loss[0]
 
@@ -190,7 +157,7 @@ def test_the_bound_rises(X):
 
 
 def test_it_begins_with_the_mixture_of_the_code(X):
-    model = brief(init="mixture", max_epochs=0, pretrain_epochs=10).fit(X)
+    model = brief(VaDE, init="mixture", max_epochs=0, pretrain_epochs=10).fit(X)
     mixture = GaussianMixture(3, covariance_type="diag", n_init=10, random_state=0)
     mixture.fit(model.transform(X))
     np.testing.assert_allclose(np.sort(model.weights_), np.sort(mixture.weights_), atol=0.02)
@@ -206,11 +173,11 @@ def test_it_begins_with_the_mixture_of_the_code(X):
 
 
 def test_init_by_centers(X):
-    start = brief(init="k-means", max_epochs=0).fit(X)
-    model = brief(init=start.cluster_centers_, max_epochs=0).fit(X)
+    start = brief(VaDE, init="k-means", max_epochs=0).fit(X)
+    model = brief(VaDE, init=start.cluster_centers_, max_epochs=0).fit(X)
     np.testing.assert_allclose(model.cluster_centers_, start.cluster_centers_, rtol=1e-3, atol=1e-4)
     with pytest.raises(ValueError, match=r"\(3, 10\)"):
-        brief(init=start.cluster_centers_[:2]).fit(X)
+        brief(VaDE, init=start.cluster_centers_[:2]).fit(X)
 
 
 # -- new rows ------------------------------------------------------------------------------------
@@ -233,7 +200,7 @@ def test_sample(X):
 
 
 def test_sample_is_reproducible_and_in_the_precision_of_the_data(X):
-    model = brief().fit(X.astype(np.float32))
+    model = brief(VaDE).fit(X.astype(np.float32))
     first, second = model.sample(7), model.sample(7)
     assert first[0].dtype == np.float32
     for one, other in zip(first, second, strict=True):
@@ -250,52 +217,16 @@ def test_strange_rows_have_a_low_bound(model, X):
 
 def test_bernoulli_is_for_the_unit_interval(X):
     X = (X - X.min()) / np.ptp(X)
-    model = brief(likelihood="bernoulli").fit(X)
+    model = brief(VaDE, likelihood="bernoulli").fit(X)
     assert model.scale_ == 1 and (model.mean_ == 0).all()
     new = model.sample(20)[0]
     assert new.min() > 0 and new.max() < 1
     with pytest.raises(ValueError, match="likelihood='bernoulli' needs entries"):
-        brief(likelihood="bernoulli").fit(X + 0.5)
-
-
-@pytest.mark.parametrize(
-    "encoder, decoder",
-    [
-        (nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 4)), nn.Linear(4, 12)),
-        (nn.Sequential(nn.Sequential(nn.Linear(12, 4)), nn.Tanh()), nn.Linear(4, 12)),
-        (nn.Linear(12, 4), nn.Linear(4, 12)),
-    ],
-)
-def test_given_modules(encoder, decoder, X):
-    model = VaDE(3, encoder=encoder, decoder=decoder, pretrain_epochs=2, max_epochs=2,
-                 random_state=0).fit(X)  # fmt: skip
-    assert model.covariances_.shape == (3, 4)
-    np.testing.assert_array_equal(model.predict(X), model.labels_)
-
-
-@pytest.mark.parametrize(
-    "params", [{"likelihood": "poisson"}, {"reconstruction_weight": 0}, {"init": "random"}]
-)
-def test_malformed_parameters(params, X):
-    with pytest.raises(ValueError, match=next(iter(params))):
-        brief(**params).fit(X)
-
-
-def test_no_time_at_all(X):
-    with pytest.warns(ConvergenceWarning, match="max_time"):
-        model = brief(max_time=1e-9).fit(X)
-    np.testing.assert_array_equal(model.predict(X), model.labels_)
-
-
-def test_fewer_distinct_rows_than_clusters():
-    X = np.repeat(np.eye(3), 20, axis=0)
-    with pytest.warns(ConvergenceWarning, match="fewer than n_clusters=5"):
-        model = brief(5).fit(X)
-    assert np.isfinite(model.loss_) and (model.covariances_ > 0).all()
+        brief(VaDE, likelihood="bernoulli").fit(X + 0.5)
 
 
 def test_convolutions():
     X = np.random.RandomState(0).rand(120, 6, 7)
-    model = brief(encoder="conv", hidden_layer_sizes=(4, 6), likelihood="bernoulli").fit(X)
+    model = brief(VaDE, encoder="conv", hidden_layer_sizes=(4, 6), likelihood="bernoulli").fit(X)
     np.testing.assert_array_equal(model.predict(X), model.labels_)
     assert model.sample(4)[0].shape == (4, 42)

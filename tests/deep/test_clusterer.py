@@ -6,6 +6,7 @@ import pickle
 import re
 import time
 import warnings
+from functools import partial
 
 import joblib
 import numpy as np
@@ -26,16 +27,10 @@ from skdeepcluster import DCN, DEC, DEPICT, HCHC, IDEC, JULE, TELL, AutoencoderC
 from skdeepcluster._discovery import all_estimators
 from skdeepcluster.deep import DeepClusterer
 from skdeepcluster.training import NonFiniteLossError
+from tests.common import BRIEF, brief, known
 
-BRIEF = {
-    "hidden_layer_sizes": (8,), "pretrain_epochs": 2, "max_epochs": 2, "batch_size": 32,
-    "random_state": 0,
-}  # fmt: skip
 quiet = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
-def brief(n_clusters=3, Estimator=DEC, **params):
-    return Estimator(n_clusters, **{**BRIEF, **params})
+dec = partial(brief, DEC)
 
 
 def with_dropout(seed=0, **params):
@@ -44,7 +39,7 @@ def with_dropout(seed=0, **params):
     encoder = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 3))
     decoder = nn.Linear(3, 6)
     torch.set_rng_state(state)
-    return brief(encoder=encoder, decoder=decoder, hidden_layer_sizes=None, **params)
+    return brief(DEC, encoder=encoder, decoder=decoder, hidden_layer_sizes=None, **params)
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +51,13 @@ def X():
 
 
 @quiet
-@pytest.mark.parametrize("make", [brief, with_dropout])
+@pytest.mark.parametrize("make", [dec, with_dropout])
 def test_nothing_that_ran_before_matters(make, X):
     expected = make().fit(X)
     torch.manual_seed(5)
     torch.rand(3)
     np.random.seed(7)  # noqa: NPY002
-    brief(random_state=3).fit(X)
+    brief(DEC, random_state=3).fit(X)
     torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
     found = make().fit(X)
     np.testing.assert_array_equal(found.transform(X), expected.transform(X))
@@ -74,7 +69,7 @@ def test_nothing_that_ran_before_matters(make, X):
 
 
 @quiet
-@pytest.mark.parametrize("make", [brief, with_dropout])
+@pytest.mark.parametrize("make", [dec, with_dropout])
 def test_state_of_torch_that_the_caller_set(make, X):
     expected, found = make().fit(X), make()
     torch.set_default_dtype(torch.float64)
@@ -99,7 +94,7 @@ def fit_labels(make, X, seed):
 
 
 @quiet
-@pytest.mark.parametrize("make", [brief, with_dropout])
+@pytest.mark.parametrize("make", [dec, with_dropout])
 def test_fits_in_threads(make, X):
     models = [make(random_state=seed) for seed in range(4)]
     expected = [clone(model).fit(X).transform(X) for model in models]
@@ -114,9 +109,9 @@ def test_fits_in_threads(make, X):
 
 @quiet
 def test_fits_in_processes(X):
-    expected = [fit_labels(brief, X, seed) for seed in range(2)]
+    expected = [fit_labels(dec, X, seed) for seed in range(2)]
     found = joblib.Parallel(n_jobs=2, backend="loky")(
-        joblib.delayed(brief(random_state=seed).fit)(X) for seed in range(2)
+        joblib.delayed(brief(DEC, random_state=seed).fit)(X) for seed in range(2)
     )
     for model, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(model.transform(X), other)
@@ -125,17 +120,17 @@ def test_fits_in_processes(X):
 @quiet
 def test_random_state_instance_moves_on(X):
     random_state = np.random.RandomState(0)
-    first, second = (brief(random_state=random_state).fit(X).transform(X) for _ in range(2))
+    first, second = (brief(DEC, random_state=random_state).fit(X).transform(X) for _ in range(2))
     assert not np.array_equal(first, second)
-    again = brief(random_state=np.random.RandomState(0)).fit(X).transform(X)
+    again = brief(DEC, random_state=np.random.RandomState(0)).fit(X).transform(X)
     np.testing.assert_array_equal(first, again)
 
 
 @quiet
 def test_fitting_again_forgets(X):
-    model = brief().fit(X[:50, :4])
+    model = brief(DEC).fit(X[:50, :4])
     model.fit(X)
-    np.testing.assert_array_equal(model.transform(X), brief().fit(X).transform(X))
+    np.testing.assert_array_equal(model.transform(X), brief(DEC).fit(X).transform(X))
     assert model.n_features_in_ == 6
 
 
@@ -145,7 +140,7 @@ def test_input_is_not_changed(Estimator, X):
     before = X.copy()
     X.flags.writeable = False
     try:
-        brief(Estimator=Estimator).fit(X).predict(X)
+        brief(Estimator).fit(X).predict(X)
     finally:
         X.flags.writeable = True
     np.testing.assert_array_equal(X, before)
@@ -154,7 +149,7 @@ def test_input_is_not_changed(Estimator, X):
 def test_not_fitted(X):
     for method in ("predict", "predict_proba", "transform", "score", "inverse_transform"):
         with pytest.raises(NotFittedError):
-            getattr(brief(), method)(X)
+            getattr(brief(DEC), method)(X)
 
 
 DEEP = [Estimator() for _, Estimator in all_estimators() if issubclass(Estimator, DeepClusterer)]
@@ -193,7 +188,7 @@ def test_arrays_that_cannot_be_written(estimator, every_warning_of_torch, X, tmp
     X.flags.writeable = False
     model = clone(estimator)
     params = {**BRIEF, "n_clusters": 3, "n_components": 3}
-    model.set_params(**{name: params[name] for name in params.keys() & model.get_params().keys()})
+    model.set_params(**known(type(model), params))
     if "init" in model.get_params():
         model.set_params(init=np.broadcast_to(X[0, :1], (3, 6 if isinstance(model, ClAM) else 3)))
     if "teacher" in model.get_params():
@@ -230,7 +225,7 @@ def test_clusterer_of_another_kind_after_the_fit(X):
 @pytest.mark.parametrize("epochs", ["pretrain_epochs", "max_epochs"])
 @pytest.mark.parametrize("Estimator", [DEC, IDEC])
 def test_max_time(Estimator, epochs, X):
-    model = brief(Estimator=Estimator, tol=0, max_time=0.3, **{epochs: 10**9})
+    model = brief(Estimator, tol=0, max_time=0.3, **{epochs: 10**9})
     began = time.monotonic()
     with pytest.warns(ConvergenceWarning, match="stopped by max_time=0.3"):
         model.fit(X)
@@ -243,7 +238,7 @@ def test_max_time(Estimator, epochs, X):
 @quiet
 def test_no_time_at_all(X):
     for n_init in (1, 3):
-        model = brief(max_time=1e-9, n_init=n_init)
+        model = brief(DEC, max_time=1e-9, n_init=n_init)
         with pytest.warns(ConvergenceWarning, match="max_time"):
             model.fit(X)
         np.testing.assert_array_equal(model.predict(X), model.labels_)
@@ -256,7 +251,7 @@ def test_no_time_at_all(X):
 # -- losses that are not finite ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [brief, lambda **params: AutoencoderClusterer(
+@pytest.mark.parametrize("make", [dec, lambda **params: AutoencoderClusterer(
     3, hidden_layer_sizes=(8,), max_epochs=2, random_state=0, **params
 )])  # fmt: skip
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
@@ -278,12 +273,12 @@ def test_progress_bar_and_scores_inside_a_search(X, capsys):
     pytest.importorskip("rich")
     monitor = ScoringMonitor(scoring=None)
     search = GridSearchCV(
-        brief().set_callbacks(monitor), {"n_clusters": [2, 3]}, cv=2, error_score="raise"
+        brief(DEC).set_callbacks(monitor), {"n_clusters": [2, 3]}, cv=2, error_score="raise"
     ).set_callbacks(ProgressBar())
     search.fit(X)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert search.predict(X).shape == (100,)
-    plain = GridSearchCV(brief(), {"n_clusters": [2, 3]}, cv=2).fit(X)
+    plain = GridSearchCV(brief(DEC), {"n_clusters": [2, 3]}, cv=2).fit(X)
     np.testing.assert_array_equal(
         plain.cv_results_["mean_test_score"], search.cv_results_["mean_test_score"]
     )
@@ -293,8 +288,8 @@ def test_progress_bar_and_scores_inside_a_search(X, capsys):
 @pytest.mark.parametrize("n_init", [1, 2])
 def test_scores_of_each_epoch(n_init, X):
     monitor = ScoringMonitor(scoring=None)
-    model = brief(n_init=n_init).set_callbacks(monitor).fit(X)
-    alone = brief(n_init=n_init).fit(X)
+    model = brief(DEC, n_init=n_init).set_callbacks(monitor).fit(X)
+    alone = brief(DEC, n_init=n_init).fit(X)
     np.testing.assert_array_equal(model.transform(X), alone.transform(X))
     assert model.loss_ == alone.loss_
 
@@ -391,9 +386,7 @@ BAD_PARAMETERS = {
 def test_malformed_parameters(name, X):
     for value in BAD_PARAMETERS[name]:
         with pytest.raises((ValueError, TypeError)) as caught:
-            brief(Estimator=IDEC, **{name: value}).fit(X) if name != "n_clusters" else brief(
-                value, Estimator=IDEC
-            ).fit(X)
+            brief(IDEC, **{name: value}).fit(X)
         assert str(caught.value)
 
 
@@ -412,7 +405,7 @@ def test_every_parameter_is_tried_with_wrong_values():
     ],
 )  # fmt: skip
 def test_extreme_parameters_that_are_right(params, X):
-    model = brief().set_params(**params).fit(X)
+    model = brief(DEC).set_params(**params).fit(X)
     np.testing.assert_array_equal(model.predict(X), model.labels_)
     assert np.isfinite(model.loss_)
 
@@ -421,7 +414,7 @@ def test_extreme_parameters_that_are_right(params, X):
 @pytest.mark.parametrize("X", [np.full((50, 3), 0.1), np.zeros((50, 1)), np.full((50, 2), 1e140)])
 def test_constant_rows(X):
     with pytest.warns(ConvergenceWarning, match="found 1 clusters, fewer than n_clusters=3"):
-        model = brief().fit(X)
+        model = brief(DEC).fit(X)
     assert len(set(model.labels_)) == 1
 
 

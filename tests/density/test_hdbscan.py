@@ -528,6 +528,19 @@ def test_graph_of_neighbors():
     assert hasattr(full, "predict") and hasattr(HDBSCAN(metric="precomputed"), "predict")
 
 
+@pytest.mark.parametrize("container", [sp.csr_matrix, sp.csc_array])
+def test_new_samples_by_a_sparse_matrix_of_distances(container):
+    """What it does not store is infinite, as in `fit`."""
+    X, _ = make_blobs(90, centers=3, random_state=0)
+    model = HDBSCAN(metric="precomputed").fit(pairwise_distances(X[:60]))
+    distances = pairwise_distances(X[60:], X[:60])
+    assert_array_equal(model.predict(container(distances)), model.predict(distances))
+    near = distances < 3
+    sparse = container(np.where(near, distances, 0))
+    assert_array_equal(model.predict(sparse), model.predict(np.where(near, distances, inf)))
+    assert model.score(sparse) == model.score(np.where(near, distances, inf))
+
+
 def test_infinite_distances():
     distances = pairwise_distances(make_blobs(60, centers=2, random_state=0)[0])
     distances[:30, 30:] = distances[30:, :30] = inf

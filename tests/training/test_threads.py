@@ -15,9 +15,9 @@ from torch import nn
 from skdeepcluster import DEC, ClusterFit, SwAV
 from skdeepcluster.training import _stage_run, _threads, available_threads
 from skdeepcluster.training._threads import Pace
+from tests.common import brief
 
 X = np.random.RandomState(0).randn(60, 4)
-BRIEF = {"max_epochs": 2, "batch_size": 32, "random_state": 0}
 
 
 @pytest.fixture(autouse=True)
@@ -62,10 +62,9 @@ class Counting(nn.Linear):
 @pytest.mark.parametrize("Method", [DEC, SwAV])
 def test_fits_and_predictions_keep_to_them(Method, two_threads, monkeypatch):
     monkeypatch.setattr(_threads, "cpu_count", lambda: 1)
-    params = {"encoder": Counting(4, 3), **BRIEF}
+    model = brief(Method, 2, encoder=Counting(4, 3), hidden_layer_sizes=None)
     if Method is DEC:
-        params |= {"decoder": Counting(3, 4), "pretrain_epochs": 1}
-    model = Method(2, **params)
+        model.set_params(decoder=Counting(3, 4))
     calls = [
         lambda: model.fit(X),
         *(lambda n=n: getattr(model, n)(X) for n in ("predict", "score")),
@@ -85,7 +84,7 @@ def test_fits_and_predictions_keep_to_them(Method, two_threads, monkeypatch):
 def test_teachers_keep_to_them(two_threads, monkeypatch):
     monkeypatch.setattr(_threads, "cpu_count", lambda: 1)
     Counting.seen.clear()
-    ClusterFit(2, teacher=Counting(4, 3), hidden_layer_sizes=(4,), **BRIEF).fit(X)
+    brief(ClusterFit, 2, teacher=Counting(4, 3)).fit(X)
     assert Counting.seen == {1}
 
 
@@ -157,4 +156,4 @@ def test_a_fit_whose_steps_get_slow_says_so(monkeypatch):
     fake = SimpleNamespace(monotonic=_stage_run.time.monotonic, perf_counter=tick)
     monkeypatch.setattr(_stage_run, "time", fake)
     with pytest.warns(EfficiencyWarning, match="took 60 s, 30 times"):
-        DEC(2, hidden_layer_sizes=(4,), pretrain_epochs=3, **BRIEF).fit(X)
+        brief(DEC, 2, batch_size=32).fit(X)

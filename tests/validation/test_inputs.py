@@ -12,17 +12,9 @@ from sklearn.datasets import make_blobs
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from skdeepcluster import DEC, IDEC, JULE, ClusterFit
+from tests.common import brief
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-BRIEF = {
-    "hidden_layer_sizes": (4,), "pretrain_epochs": 1, "max_epochs": 1, "batch_size": 32,
-    "random_state": 0,
-}  # fmt: skip
-
-
-def brief(Estimator=DEC, **params):
-    return Estimator(2, **{**BRIEF, **params})
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +48,7 @@ def assert_same_fit(found, expected):
 
 
 def fitted(X, **params):
-    model = brief(**params).fit(X)
+    model = brief(DEC, 2, **params).fit(X)
     return model.transform(X), model.predict_proba(X), model.cluster_centers_, model.labels_
 
 
@@ -86,7 +78,7 @@ def test_type_of_the_output_is_that_of_the_values(dtype, X):
 def test_other_types_give_float64(X):
     whole = X.round()
     for given in [whole.astype(int), whole.astype(int).tolist(), torch.from_numpy(whole).long()]:
-        assert brief().fit(given).transform(given).dtype == np.float64
+        assert brief(DEC, 2).fit(given).transform(given).dtype == np.float64
 
 
 def test_bfloat16_is_as_its_float32(X):
@@ -110,7 +102,7 @@ def test_lists_of_images(channels, images):
         Items(lambda i: images[i]),
     ]:
         assert_same_fit(fitted(given), expected)
-    model = brief().fit(images.tolist())
+    model = brief(DEC, 2).fit(images.tolist())
     assert model.image_shape_ == (*(channels or (1,)), 8, 6)
     np.testing.assert_array_equal(model.labels_, expected[-1])
 
@@ -126,7 +118,7 @@ def test_pil_images(mode, n_channels, images):
     expected = fitted(array)
     for given in [pictures, Items(lambda i: pictures[i]), Items(lambda i: (pictures[i], 7))]:
         assert_same_fit(fitted(given), expected)
-        assert brief().fit(given).image_shape_ == (n_channels, 8, 6)
+        assert brief(DEC, 2).fit(given).image_shape_ == (n_channels, 8, 6)
 
 
 @pytest.mark.parametrize("n_channels", [1, 3, 4])
@@ -134,23 +126,23 @@ def test_channels_that_are_last_are_noticed(n_channels, images):
     last = np.stack([images] * n_channels, axis=-1)
     message = r"\(8, 6, .\) are taken as \(C, H, W\), of 8 channels.*transpose"
     with pytest.warns(UserWarning, match=message) as caught:
-        brief().fit(last)
+        brief(DEC, 2).fit(last)
     assert caught[0].filename == __file__
     with pytest.warns(UserWarning, match=message):
-        brief().fit(Items(lambda i: last[i]))
+        brief(DEC, 2).fit(Items(lambda i: last[i]))
     with pytest.warns(UserWarning, match=message):
-        brief(image_shape=(8, 6, n_channels)).fit(last.reshape(40, -1))
+        brief(DEC, 2, image_shape=(8, 6, n_channels)).fit(last.reshape(40, -1))
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "Images of shape")
-        model = brief(image_shape=(8, 6, n_channels)).fit(last)
-        brief().fit(last.transpose(0, 3, 1, 2))
+        model = brief(DEC, 2, image_shape=(8, 6, n_channels)).fit(last)
+        brief(DEC, 2).fit(last.transpose(0, 3, 1, 2))
     assert model.image_shape_ == (8, 6, n_channels)
 
 
 @pytest.mark.parametrize("shape", [(8, 4, 4), (16, 1, 1), (3, 6, 4), (1, 5, 3), (5, 6), (8, 3)])
 @pytest.mark.filterwarnings("error:Images of shape")
 def test_maps_of_features_are_no_images_with_channels_last(shape):
-    brief().fit(np.random.RandomState(0).rand(40, *shape))
+    brief(DEC, 2).fit(np.random.RandomState(0).rand(40, *shape))
 
 
 # -- what is refused -----------------------------------------------------------------------------
@@ -188,7 +180,7 @@ class WithoutLength(Dataset):
 )  # fmt: skip
 def test_what_cannot_be_read_is_named(given, error, message):
     with pytest.raises(error, match=message):
-        brief().fit(given)
+        brief(DEC, 2).fit(given)
 
 
 @pytest.mark.parametrize("Estimator", [IDEC, JULE, ClusterFit])
@@ -218,10 +210,10 @@ def test_a_list_of_numbers_is_a_row():
 )  # fmt: skip
 def test_columns_without_numbers_are_named(frame, values, X):
     columns = {f"x{i}": column for i, column in enumerate(X.T)}
-    model = brief().fit(frame({**columns, "last": np.ones(40)}))
+    model = brief(DEC, 2).fit(frame({**columns, "last": np.ones(40)}))
     for data in [{**columns, "last": list(values)}, {"last": list(values)}]:
         with pytest.raises(ValueError, match="column 'last' of X has dtype .*not numeric"):
-            brief().fit(frame(data))
+            brief(DEC, 2).fit(frame(data))
     with pytest.raises(ValueError, match="column 'last'"):
         model.predict(frame({**columns, "last": list(values)}))
 
@@ -230,7 +222,7 @@ def test_dates_with_a_zone(X):
     frame = pd.DataFrame(X, columns=list("abcde"))
     frame["day"] = pd.Timestamp("2020", tz="UTC")
     with pytest.raises(ValueError, match="column 'day'"):
-        brief().fit(frame)
+        brief(DEC, 2).fit(frame)
     assert_same_fit(fitted(frame.drop(columns="day")), fitted(X))
 
 
