@@ -11,16 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.cluster import KMeans
-from sklearn.datasets import load_digits, make_blobs
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.datasets import make_blobs
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import euclidean_distances
 from sklearn.preprocessing import normalize
 
 from skdeepcluster import HierarchicalKMeans
 from skdeepcluster.hierarchy._levels import numbers_of_clusters
-
-DIGITS, CLASSES = load_digits(return_X_y=True)
-FITTED = ("labels_per_level_", "centers_per_level_", "parents_", "inertia_per_level_", "n_iter_")
+from tests.hierarchy._fits import CLASSES, DIGITS, assert_same_fit
 
 
 def five_rings(seed):
@@ -38,17 +36,6 @@ def entropy(classes, n_classes):
     shares = np.bincount(classes, minlength=n_classes) / len(classes)
     shares = shares[shares > 0]
     return -np.sum(shares * np.log(shares)) / np.log(n_classes)
-
-
-def assert_same_fit(first, second):
-    for name in FITTED:
-        one, two = getattr(first, name), getattr(second, name)
-        if isinstance(one, list):
-            assert len(one) == len(two)
-            for a, b in zip(one, two, strict=True):
-                assert_array_equal(a, b)
-        else:
-            assert_array_equal(one, two)
 
 
 # -------------------------------------------------------------------- what is fitted
@@ -273,56 +260,6 @@ def test_samples_without_and_with_repetition():
     assert model.distances_[closest].mean() < model.distances_.mean()
 
 
-class Recorder:
-    """Follows the tasks of a fit, and can ask for its end."""
-
-    def __init__(self, stop_after=None):
-        self.tasks = []
-        self.scores = []
-        self.stop_after = stop_after
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context, *, X=None):
-        self.tasks.append(context.task_name)
-
-    def on_fit_task_end(self, estimator, context, *, X=None, fitted_estimator=None):
-        if fitted_estimator is not None:
-            self.scores.append(fitted_estimator.score(X))
-        return len(self.scores) == self.stop_after
-
-
-def test_callbacks_see_the_loss_fall():
-    recorder = Recorder()
-    model = HierarchicalKMeans(20, max_iter=300, random_state=0)
-    model.set_callbacks(recorder).fit(DIGITS)
-    # The last pass moves no center.
-    passes = ["pass"] * (model.n_iter_ - 1)
-    assert recorder.tasks == ["fit", "level", "k-means", *passes]
-    assert np.all(np.diff(recorder.scores) >= -1e-6)
-    assert recorder.scores[-1] == pytest.approx(-model.inertia_per_level_[0])
-
-
-def test_callbacks_see_every_level():
-    recorder = Recorder()
-    params = {"n_clusters": [60, 15], "n_resamples": 2, "random_state": 0}
-    model = HierarchicalKMeans(**params).set_callbacks(recorder).fit(DIGITS)
-    tasks = [task for task in recorder.tasks if task != "pass"]
-    assert tasks == ["fit", *2 * ["level", *3 * ["k-means"]]]
-    assert_same_fit(model, HierarchicalKMeans(**params).fit(DIGITS))
-
-
-def test_callbacks_can_end_a_fit():
-    recorder = Recorder(stop_after=3)
-    model = HierarchicalKMeans([60, 15], random_state=0).set_callbacks(recorder).fit(DIGITS)
-    assert model.n_iter_ == 3
-    assert model.predict(DIGITS).max() < 60
-
-
 @given(
     seed=st.integers(0, 2**32 - 1),
     n=st.integers(2, 120),
@@ -398,71 +335,6 @@ def test_tensors(dtype):
     assert_array_equal(model.predict(X), expected.labels_)
     assert_array_equal(model.transform(X), expected.transform(values))
     assert model.score(X) == expected.score(values)
-
-
-# -------------------------------------------------------------------- bad input
-
-
-def test_copies():
-    X = np.repeat(np.eye(4), 10, axis=0)
-    with pytest.warns(ConvergenceWarning, match="Level 0 has 4 clusters, fewer than the 6"):
-        model = HierarchicalKMeans([6, 2], random_state=0).fit(X)
-    assert model.inertia_per_level_[0] == 0
-    assert len(np.unique(model.labels_per_level_[0])) == 4
-
-
-def test_constant_rows():
-    with pytest.warns(ConvergenceWarning, match="Level 0 has 1 clusters"):
-        model = HierarchicalKMeans(3, random_state=0).fit(np.ones((20, 2)))
-    assert_array_equal(model.labels_, 0)
-
-
-@pytest.mark.parametrize("n", [1, 2, 50])
-def test_as_many_clusters_as_rows(n):
-    X = np.random.default_rng(0).normal(size=(n, 1))
-    model = HierarchicalKMeans(n, random_state=0).fit(X)
-    assert len(np.unique(model.labels_)) == n
-    assert model.inertia_per_level_[0] == 0
-
-
-@pytest.mark.parametrize(
-    "params, message",
-    [
-        ({"n_clusters": [20, 20]}, "decrease from level to level"),
-        ({"n_clusters": [5, 20]}, "decrease from level to level"),
-        ({"n_clusters": [20, 0]}, "must be positive integers"),
-        ({"n_clusters": [20.5]}, "must be positive integers"),
-        ({"n_clusters": []}, "must be positive integers"),
-        ({"n_clusters": 0}, "n_clusters"),
-        ({"n_clusters": [2000, 5]}, "n_samples=1797 should be >= n_clusters=2000"),
-        ({"n_clusters": [20, 5], "sample_size": [3]}, "each of the 2 levels"),
-        ({"n_clusters": [20, 5], "sample_size": [3, 0]}, "one positive integer or None"),
-        ({"n_clusters": 20, "init": DIGITS[:19]}, r"init has shape \(19, 64\)"),
-        ({"n_clusters": 20, "init": "random", "tol": -1}, "tol"),
-    ],
-)
-def test_bad_parameters(params, message):
-    with pytest.raises(ValueError, match=message):
-        HierarchicalKMeans(**params).fit(DIGITS)
-
-
-def test_bad_rows():
-    X = DIGITS.copy()
-    X[5, 5] = np.nan
-    with pytest.raises(ValueError, match="contains NaN"):
-        HierarchicalKMeans(10).fit(X)
-    model = HierarchicalKMeans(10, random_state=0)
-    with pytest.raises(NotFittedError):
-        model.balanced_sample(3)
-    model.fit(DIGITS)
-    with pytest.raises(ValueError, match="level=1 must be from 0 to 0"):
-        model.predict(DIGITS, level=1)
-    with pytest.raises(ValueError, match="method='best' must be"):
-        model.predict(DIGITS, method="best")
-    with pytest.raises(ValueError, match="contains NaN"):
-        model.predict(X)
-    with pytest.raises(ValueError, match="n_samples"):
-        model.balanced_sample(0)
 
 
 def test_torch_is_not_imported():
