@@ -17,6 +17,11 @@ BRIEF = {
     "batch_size": 64, "random_state": 0,
 }  # fmt: skip
 
+# Metrics of truth values; SciPy 1.17 has some of them no more.
+BOOLEAN = {
+    "dice", "jaccard", "rogerstanimoto", "russellrao", "sokalmichener", "sokalsneath", "yule",
+}  # fmt: skip
+
 
 def known(Estimator, params):
     """Those of the parameters that the class has."""

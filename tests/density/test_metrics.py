@@ -12,6 +12,7 @@ from sklearn.metrics.pairwise import nan_euclidean_distances
 
 from skdeepcluster import HDBSCAN
 from skdeepcluster.validation import METRICS, SPARSE_METRICS
+from tests.common import BOOLEAN
 from tests.density._samples import two_blobs
 
 
@@ -119,24 +120,11 @@ def test_zero_rows_under_cosine():
     assert model.core_distances_[3] == 1
 
 
-# SciPy 1.17 has some of them no more.
-BOOLEAN = {
-    "dice",
-    "jaccard",
-    "rogerstanimoto",
-    "russellrao",
-    "sokalmichener",
-    "sokalsneath",
-    "yule",
-}
-BOOLEAN |= {"matching"}
-
-
 @pytest.mark.parametrize("metric", sorted(METRICS))
 @pytest.mark.parametrize("sparse", [False, True])
 def test_every_metric_places_the_rows_that_it_was_fitted_on(metric, sparse):
     X = two_blobs(30, 2 if metric == "haversine" else 6).round(1) / 12 + 0.5
-    if metric in BOOLEAN:
+    if metric in BOOLEAN | {"matching"}:
         X = np.random.default_rng(0).integers(0, 2, X.shape).astype(float)
         X[:, 0] = 1
     rows = sp.csr_array(X) if sparse else X
@@ -154,7 +142,7 @@ def test_every_metric_places_the_rows_that_it_was_fitted_on(metric, sparse):
         params = {"V": X.var(axis=0, ddof=1)}
     elif metric == "mahalanobis":
         params = {"VI": np.linalg.inv(np.cov(X.T))}
-    if metric in BOOLEAN:
+    if metric in BOOLEAN | {"matching"}:
         X = X.astype(bool)
     distances = pairwise_distances(X, metric=metric, **params)
     assert_allclose(model.core_distances_, np.sort(distances, axis=1)[:, 7], atol=1e-7)

@@ -14,18 +14,8 @@ from sklearn.neighbors import NearestNeighbors
 from skdeepcluster import GraphDegreeLinkage
 from skdeepcluster.algorithms.neighbors import nearest_by_blocks, nearest_neighbors
 from skdeepcluster.validation import METRICS, SPARSE_METRICS
+from tests.common import BOOLEAN
 from tests.graph._samples import TOUCHING, X, quiet
-
-# SciPy 1.17 has some of them no more.
-BOOLEAN = {
-    "dice",
-    "jaccard",
-    "rogerstanimoto",
-    "russellrao",
-    "sokalmichener",
-    "sokalsneath",
-    "yule",
-}
 
 
 @given(st.integers(0, 2**32), st.integers(2, 300), st.integers(1, 12), st.booleans())

@@ -11,17 +11,8 @@ from scipy.spatial.distance import pdist, squareform
 
 from skdeepcluster import CLARA, CLARANS, DynMSC, FasterMSC, KMedoids
 from skdeepcluster.validation import METRICS, SPARSE_METRICS
+from tests.common import BOOLEAN
 
-# SciPy 1.17 has some of them no more.
-BOOLEAN = {
-    "dice",
-    "jaccard",
-    "rogerstanimoto",
-    "russellrao",
-    "sokalmichener",
-    "sokalsneath",
-    "yule",
-}
 MODELS = {
     "KMedoids": lambda **params: KMedoids(3, random_state=0, **params),
     "KMedoids-unstored": lambda **params: KMedoids(

@@ -9,17 +9,7 @@ from scipy.spatial.distance import cdist, pdist, squareform
 from sklearn.exceptions import DataConversionWarning
 
 from skdeepcluster.validation import METRICS, SPARSE_METRICS, complete_metric, metric_distances
-
-# SciPy 1.17 has some of them no more.
-BOOLEAN = {
-    "dice",
-    "jaccard",
-    "rogerstanimoto",
-    "russellrao",
-    "sokalmichener",
-    "sokalsneath",
-    "yule",
-}
+from tests.common import BOOLEAN
 
 
 def rows(metric="euclidean", n=12):
