@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include "_random.h"
 #include "_simd.h"
 
 /* Coordinates of a row, padded by zeros. */
@@ -21,14 +22,6 @@ typedef int32_t eight_ints __attribute__((vector_size(32), aligned(4)));
 #define LOWEST 0x2d800000u /* 2**-36 */
 #define SHIFT 17
 #define N_VALUES ((0x5d800000u - LOWEST) >> SHIFT) /* up to 2**60 */
-
-INLINED uint64_t mixed(uint64_t x)
-{
-    x += 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
 
 INLINED float looked_up(const float *table, float square)
 {
@@ -62,12 +55,10 @@ static void move_row(const float *Z, ptrdiff_t n_rows, int32_t row, const int32_
     const float *z = Z + (ptrdiff_t)row * WIDTH;
     const eight_floats first = *(const eight_floats *)z, second = *(const eight_floats *)(z + HALF);
     eight_floats total_first = {0}, total_second = {0};
-    uint64_t state = mixed(seed ^ mixed((uint64_t)epoch << 32 | (uint32_t)row));
+    uint64_t state = hash_bits(seed ^ hash_bits((uint64_t)epoch << 32 | (uint32_t)row));
     for (ptrdiff_t e = 0; e < n_neighbors; ++e) {
         int32_t other = neighbors[e];
-        /* The same for both ends. */
-        uint64_t low = row < other ? row : other, high = row < other ? other : row;
-        float phase = (float)(mixed(seed + 1 + (low << 32 | high)) >> 40) * 0x1p-24f;
+        float phase = (float)(hash_bits(seed + 1 + pair_of(row, other)) >> 40) * 0x1p-24f;
         float before = (float)epoch * weights[e] + phase;
         if ((int64_t)(before + weights[e]) == (int64_t)before)
             continue;
@@ -79,8 +70,8 @@ static void move_row(const float *Z, ptrdiff_t n_rows, int32_t row, const int32_
         total_first += 2 * rate * clipped(force * one);
         total_second += 2 * rate * clipped(force * two);
         for (int i = 0; i < n_negatives; ++i) {
-            state += 0x9e3779b97f4a7c15u;
-            int32_t far = (int32_t)(((mixed(state) >> 32) * (uint64_t)n_rows) >> 32);
+            state += GOLDEN;
+            int32_t far = (int32_t)(((hash_bits(state) >> 32) * (uint64_t)n_rows) >> 32);
             if (far == row)
                 continue;
             there = Z + (ptrdiff_t)far * WIDTH;

@@ -114,9 +114,8 @@ def table_places():
 def run_epochs(
     float[:, ::1] Z, const int64_t[::1] indptr, const int32_t[::1] indices,
     const float[::1] weights, const int32_t[::1] order, const int64_t[::1] blocks,
-    Py_ssize_t first_epoch, Py_ssize_t end_epoch, Py_ssize_t n_epochs, uint64_t seed,
-    int n_negatives, float learning_rate, const float[::1] attraction, const float[::1] repulsion,
-    int n_threads,
+    Py_ssize_t n_epochs, uint64_t seed, int n_negatives, float learning_rate,
+    const float[::1] attraction, const float[::1] repulsion, int n_threads,
 ):
     """Move rows along the edges that act in each epoch, and away from random rows.
 
@@ -130,8 +129,8 @@ def run_epochs(
         Rows that move, block after block. Rows that are not there stay where they are.
     blocks : (n_blocks + 1,) array
         Where blocks begin in `order`. The rows of a block see each other where they were before.
-    first_epoch, end_epoch, n_epochs : int
-        Epochs to run, of how many: the rate falls to 0 towards the last one.
+    n_epochs : int
+        The rate falls to 0 towards the last one.
     seed : int
     n_negatives : int
         Random rows for each edge that acts.
@@ -152,8 +151,7 @@ def run_epochs(
     check_range("order", order, 0, n)
     check_at_least("the number of blocks", n_blocks, 1)
     check_range("blocks", blocks, 0, n_moving + 1)
-    check_at_least("first_epoch", first_epoch, 0)
-    check_at_least("n_epochs - end_epoch", n_epochs - end_epoch, 0)
+    check_at_least("n_epochs", n_epochs, 0)
     check_at_least("n_negatives", n_negatives, 0)
     check_size("attraction", attraction.shape[0], n_values)
     check_size("repulsion", repulsion.shape[0], n_values)
@@ -167,7 +165,7 @@ def run_epochs(
         return
     cdef float[:, ::1] moved = np.empty((largest, WIDTH), np.float32)
     with nogil:
-        for epoch in range(first_epoch, end_epoch):
+        for epoch in range(n_epochs):
             rate = <float> (learning_rate * (1 - <double> epoch / n_epochs))
             for block in range(n_blocks):
                 begin, end = blocks[block], blocks[block + 1]

@@ -18,6 +18,7 @@
 #include <sched.h>
 #define give_way() sched_yield()
 #endif
+#include "_random.h"
 #include "_simd.h"
 
 /* Rows are padded by zeros to whole vectors of so many features. */
@@ -31,21 +32,6 @@ typedef struct {
     uint8_t *fresh; /* whether it came in the last pass */
     uint8_t *locks; /* (n,) */
 } neighbor_lists;
-
-INLINED uint64_t hash_bits(uint64_t x)
-{
-    x += 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
-
-/* The same for both orders of i and j. */
-INLINED uint32_t hash_of_pair(uint64_t seed, int32_t i, int32_t j)
-{
-    uint64_t low = i < j ? i : j, high = i < j ? j : i;
-    return (uint32_t)(hash_bits(seed ^ (low << 32 | high)) >> 32);
-}
 
 /* Squared, summed in one order. */
 INLINED float distance_of(const float *a, const float *b, ptrdiff_t n_features)
@@ -195,7 +181,7 @@ static ptrdiff_t candidates(neighbor_lists lists, const int64_t *starts, const i
         for (ptrdiff_t i = 0; i < size; ++i) {
             if (list[i] == INT32_MAX)
                 continue;
-            uint32_t priority = hash_of_pair(seed, row, list[i]);
+            uint32_t priority = (uint32_t)(hash_bits(seed ^ pair_of(row, list[i])) >> 32);
             if (marks[i])
                 n_fresh = choose(priorities, members, n_fresh, n_most, priority, list[i]);
             else

@@ -112,11 +112,15 @@ def neighbor_graph(Z, n_neighbors, n_threads=1):
     lengths : (n_samples,) array of float64
         How far it is.
     """
-    k = min(n_neighbors, len(Z) - 1)
-    lengths, neighbors = nearest_neighbors(Z, k, n_threads)
+    return _weighted(*nearest_neighbors(Z, min(n_neighbors, len(Z) - 1), n_threads))
+
+
+def _weighted(lengths, neighbors):
+    """What `neighbor_graph` returns, of neighbors that are known."""
+    n, k = neighbors.shape
     weights, _ = gaussian_weights(lengths.ravel())
-    rows = np.repeat(np.arange(len(Z)), k)
-    W = csr_array((weights, (rows, neighbors.ravel())), shape=(len(Z), len(Z)))
+    rows = np.repeat(np.arange(n), k)
+    W = csr_array((weights, (rows, neighbors.ravel())), shape=(n, n))
     return W, neighbors[:, 0].astype(np.int32), lengths[:, 0]
 
 
@@ -181,7 +185,24 @@ def linkage_labels(Z, n_clusters, n_neighbors=20, *criterion):
     """
     if n_clusters == 1:
         return np.zeros(len(Z), dtype=np.int32)
-    W, *nearest = neighbor_graph(Z, n_neighbors, effective_n_threads())
+    found = nearest_neighbors(Z, min(n_neighbors, len(Z) - 1), effective_n_threads())
+    return labels_of_neighbors(*found, n_clusters, Z, *criterion)
+
+
+def labels_of_neighbors(lengths, neighbors, n_clusters, Z, *criterion):
+    """The same, of neighbors that are known.
+
+    Parameters
+    ----------
+    lengths : (n_samples, n_neighbors) array of float64
+        Increasing.
+    neighbors : (n_samples, n_neighbors) array of int
+    n_clusters : int
+    Z : array of shape (n_samples, n_features)
+        Rows for distances where no edge connects clusters.
+    *criterion : n_nearest, weight
+    """
+    W, *nearest = _weighted(lengths, neighbors)
     labels = nearest_clusters(*nearest, n_clusters)
     return merge_to(W, labels, n_clusters, Z, *(criterion or (5, 1.0)))
 

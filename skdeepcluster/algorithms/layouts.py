@@ -124,7 +124,7 @@ def graph_layout(graph, start, *, n_epochs, min_dist, seed, n_threads):
 
     run_epochs(
         places, counts[graph.indptr].astype(np.int64), graph.indices[acts].astype(np.int32),
-        weights[acts].astype(np.float32), order, blocks, 0, n_epochs, n_epochs, seed, N_NEGATIVES,
-        1.0, attraction.astype(np.float32), repulsion.astype(np.float32), n_threads,
+        weights[acts].astype(np.float32), order, blocks, n_epochs, seed, N_NEGATIVES, 1.0,
+        attraction.astype(np.float32), repulsion.astype(np.float32), n_threads,
     )  # fmt: skip
     return places[:, :n_components].copy()

@@ -94,7 +94,8 @@ class NeighborSearch:
         Squares of distances neither overflow nor vanish.
     seed : int
     n_threads : int
-        The result is the same for any number, if libraries of linear algebra use one thread.
+        Here and in the methods; the result is the same for any number, if libraries of linear
+        algebra use one thread.
 
     References
     ----------
@@ -103,7 +104,7 @@ class NeighborSearch:
     """
 
     def __init__(self, X, seed, n_threads):
-        self.X, self.seed, self.n_threads = X, seed, n_threads
+        self.X, self.seed = X, seed
         rng = np.random.default_rng(seed)
         self.mean, self.axes = X.mean(axis=0, dtype=np.float64), None
         if X.shape[1] > FEW_FEATURES:
@@ -111,15 +112,15 @@ class NeighborSearch:
             n_needed = np.searchsorted(np.cumsum(variances), SHARE * total) + 1
             n_axes = min(-(-n_needed // PADDED_TO) * PADDED_TO, len(axes))
             self.axes = np.ascontiguousarray(axes[:n_axes].T, X.dtype)
-        self.Z = self._coordinates(X)
+        self.Z = self._coordinates(X, n_threads)
 
-    def _coordinates(self, X):
+    def _coordinates(self, X, n_threads):
         """Coordinates by which rows are compared, with zeros up to whole vectors."""
         centered = (X - self.mean).astype(X.dtype, copy=False)
         if self.axes is not None:
             # Products in which no row depends on another.
             out = np.zeros((1, len(X), self.axes.shape[1]), X.dtype)
-            add_products(np.ascontiguousarray(centered)[None], self.axes[None], out, self.n_threads)
+            add_products(np.ascontiguousarray(centered)[None], self.axes[None], out, n_threads)
             centered = out[0]
         padded = np.zeros((len(X), -(-centered.shape[1] // PADDED_TO) * PADDED_TO), np.float32)
         padded[:, : centered.shape[1]] = centered
@@ -130,13 +131,14 @@ class NeighborSearch:
         spare = SPARE if self.axes is None else max(SPARE, n_neighbors // 2)
         return min(n_neighbors + spare, n)
 
-    def neighbors(self, n_neighbors):
+    def neighbors(self, n_neighbors, n_threads):
         """Other rows that are nearest to each row.
 
         Parameters
         ----------
         n_neighbors : int
             Less than n.
+        n_threads : int
 
         Returns
         -------
@@ -147,21 +149,21 @@ class NeighborSearch:
         n = len(self.X)
         n_candidates = self._n_candidates(n_neighbors, n - 1)
         if n <= EXACT_ROWS:
-            found = nearest_in(self.Z, self.Z, n_candidates, True, self.n_threads)
+            found = nearest_in(self.Z, self.Z, n_candidates, True, n_threads)
         else:
-            found = self._descend(n_candidates)
-        squares, indices = rank(self.X, self.X, found, n_neighbors, self.n_threads)
+            found = self._descend(n_candidates, n_threads)
+        squares, indices = rank(self.X, self.X, found, n_neighbors, n_threads)
         return np.sqrt(squares), indices
 
-    def _descend(self, n_candidates):
+    def _descend(self, n_candidates, n_threads):
         n, seed = len(self.Z), self.seed
         n_trees = int(np.clip(2 * np.log10(n), 4, 12))
-        order = random_trees(self.Z, n_trees, LEAF_ROWS, seed, self.n_threads)
+        order = random_trees(self.Z, n_trees, LEAF_ROWS, seed, n_threads)
         # Rows of a leaf next to each other in memory.
         rows = order[0]
         place = np.empty(n, np.int32)
         place[rows] = np.arange(n, dtype=np.int32)
-        descent = Descent(np.ascontiguousarray(self.Z[rows]), n_candidates, self.n_threads)
+        descent = Descent(np.ascontiguousarray(self.Z[rows]), n_candidates, n_threads)
         starts = leaf_starts(n, LEAF_ROWS)
         for leaves in order:
             descent.join_leaves(place[leaves], starts)
@@ -174,7 +176,7 @@ class NeighborSearch:
         found[rows] = rows[descent.indices]
         return found
 
-    def query(self, Q, n_neighbors):
+    def query(self, Q, n_neighbors, n_threads):
         """Rows of X that are nearest to each of others.
 
         Parameters
@@ -182,6 +184,7 @@ class NeighborSearch:
         Q : C-contiguous array of shape (n_queries, n_features), of X's dtype
         n_neighbors : int
             At most n.
+        n_threads : int
 
         Returns
         -------
@@ -190,6 +193,7 @@ class NeighborSearch:
         indices : (n_queries, n_neighbors) array of int32
         """
         n_candidates = self._n_candidates(n_neighbors, len(self.X))
-        found = nearest_in(self.Z, self._coordinates(Q), n_candidates, False, self.n_threads)
-        squares, indices = rank(self.X, Q, found, n_neighbors, self.n_threads)
+        Z = self._coordinates(Q, n_threads)
+        found = nearest_in(self.Z, Z, n_candidates, False, n_threads)
+        squares, indices = rank(self.X, Q, found, n_neighbors, n_threads)
         return np.sqrt(squares), indices

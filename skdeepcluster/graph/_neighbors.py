@@ -4,7 +4,9 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
+from skdeepcluster._kernels._layout import fuzzy_weights
 from skdeepcluster._sklearn import Interval, StrOptions
 from skdeepcluster.algorithms.layouts import (
     MAX_COMPONENTS,
@@ -85,7 +87,7 @@ class NeighborGraphMixin(ThreadsMixin):
         n_neighbors = min(self.n_neighbors, len(X) - 1)
         n_threads = self._n_threads()
         self._search = NeighborSearch(X, int(rng.integers(2**31)), n_threads)
-        distances, self.indices_ = self._search.neighbors(n_neighbors)
+        distances, self.indices_ = self._search.neighbors(n_neighbors, n_threads)
         self.graph_ = fuzzy_graph(distances, self.indices_, n_threads)
         self.distances_ = distances * distances.dtype.type(self._unit)
         return rng
@@ -104,17 +106,32 @@ class NeighborGraphMixin(ThreadsMixin):
             n_threads=self._n_threads(),
         )
 
-    def _query(self, X):
-        """Distances, in the units of the search, and indices of the neighbors of new rows."""
-        search = self._search
-        X = check_rows(self, X, reset=False, accept_sparse=False, dtype=search.X.dtype)
+    def _neighbors_of(self, X):
+        """Training rows that are nearest to new rows, and their weights.
+
+        A row equal to a training row has this one as its only neighbor of any weight.
+
+        Returns
+        -------
+        weights : (n_queries, n_neighbors) array of float32
+        indices : (n_queries, n_neighbors) array of int32
+        """
+        check_is_fitted(self)
+        search, n_threads = self._search, self._n_threads()
+        dtype = search.X.dtype
+        X = check_rows(self, X, reset=False, accept_sparse=False, dtype=dtype)
         if self.metric == "cosine":
             X = unit_rows(X)
         else:
-            X = X / X.dtype.type(self._unit)
-            limit = FAR * max(largest_value(search.X), np.finfo(X.dtype).tiny)
+            X = X / dtype.type(self._unit)
+            limit = FAR * max(largest_value(search.X), np.finfo(dtype).tiny)
             size = np.abs(X).max(axis=1, keepdims=True)
             X = np.where(size > limit, X * (limit / np.maximum(size, limit)), X)
-        search.n_threads = self._n_threads()
-        n_neighbors = self.indices_.shape[1]
-        return search.query(np.ascontiguousarray(X, search.X.dtype), n_neighbors)
+        X = np.ascontiguousarray(X, dtype)
+        with self._limited_threads():
+            distances, indices = search.query(X, self.indices_.shape[1], n_threads)
+        weights = fuzzy_weights(distances.astype(np.float64), 0.0, n_threads)
+        equal = distances[:, 0] == 0
+        weights[equal] = 0
+        weights[equal, 0] = 1
+        return weights, indices

@@ -3,12 +3,9 @@
 from numbers import Integral
 
 import numpy as np
-from scipy.sparse import csr_array
-from sklearn.utils.validation import check_is_fitted
 
-from skdeepcluster._kernels._layout import fuzzy_weights
 from skdeepcluster._sklearn import Interval, StrOptions, fit_context
-from skdeepcluster.algorithms.degree_linkage import gaussian_weights, merge_to, nearest_clusters
+from skdeepcluster.algorithms.degree_linkage import labels_of_neighbors
 from skdeepcluster.algorithms.kmeans import kmeans
 from skdeepcluster.algorithms.spectral import landmark_spectral
 from skdeepcluster.base import Clusterer, param
@@ -21,13 +18,33 @@ OF_LAYOUT = {"k-means", "cut"}
 N_STARTS, N_STARTS_OF_ROWS = 10, 3
 
 
-def modularity(graph, labels):
+def weights_inside(edges, labels):
+    """The weight of each row's edges that lead into its own cluster.
+
+    Parameters
+    ----------
+    edges : coo_array of shape (n, n)
+        Symmetric weights.
+    labels : (n,) array of int
+
+    Returns
+    -------
+    inside : (n,) array
+    """
+    rows, columns = edges.coords
+    within = labels[rows] == labels[columns]
+    return np.bincount(rows, edges.data * within, minlength=len(labels))
+
+
+def modularity(inside, degrees, labels):
     """Share of the weights within clusters less what would be expected without clusters.
 
     Parameters
     ----------
-    graph : csr_array of shape (n, n)
-        Symmetric weights, not all zero.
+    inside : (n,) array
+        Weights within clusters, of each row.
+    degrees : (n,) array
+        All weights of each row, some of them positive.
     labels : (n,) array of int
 
     Returns
@@ -35,12 +52,9 @@ def modularity(graph, labels):
     modularity : float
         Less than 1.
     """
-    edges = graph.tocoo()
-    rows, columns = edges.coords
-    total = edges.data.sum(dtype=np.float64)
-    inside = edges.data[labels[rows] == labels[columns]].sum(dtype=np.float64)
-    volumes = np.bincount(labels[rows], edges.data)
-    return float(inside / total - np.square(volumes / total).sum())
+    total = degrees.sum()
+    volumes = np.bincount(labels, degrees)
+    return float(inside.sum() / total - np.square(volumes / total).sum())
 
 
 class NeighborClusterer(NeighborGraphMixin, Clusterer):
@@ -148,16 +162,15 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
             tried = READ_OUTS if self.read_out == "auto" else (self.read_out,)
             self.embedding_ = self._layout(rng) if OF_LAYOUT.intersection(tried) else None
             self.candidates_ = {name: self._read_out(name, seed) for name in tried}
+        edges = self.graph_.tocoo()
+        degrees = np.bincount(edges.coords[0], edges.data, minlength=n)
+        inside = {name: weights_inside(edges, c) for name, c in self.candidates_.items()}
         self.modularities_ = {
-            name: modularity(self.graph_, labels) for name, labels in self.candidates_.items()
+            name: modularity(inside[name], degrees, c) for name, c in self.candidates_.items()
         }
         self.read_out_ = max(self.modularities_, key=self.modularities_.get)
         self.labels_ = self.candidates_[self.read_out_]
-        edges = self.graph_.tocoo()
-        rows, columns = edges.coords
-        within = self.labels_[rows] == self.labels_[columns]
-        inside = np.bincount(rows, edges.data * within, minlength=n)
-        self.probabilities_ = inside / np.bincount(rows, edges.data, minlength=n)
+        self.probabilities_ = inside[self.read_out_] / degrees
         return self
 
     def _read_out(self, name, seed):
@@ -170,20 +183,9 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
         elif name == "rows":
             labels = kmeans(self._search.X, k, n_init=N_STARTS_OF_ROWS, seed=seed)[1]
         else:
-            labels = self._linkage(k)
+            lengths = self.distances_.astype(np.float64)
+            labels = labels_of_neighbors(lengths, self.indices_, k, self._search.X)
         return labels.astype(np.int32)
-
-    def _linkage(self, k):
-        """Labels by the degrees of the directed graph."""
-        if k == 1:
-            return np.zeros(len(self.indices_))
-        n, n_neighbors = self.indices_.shape
-        lengths = (self.distances_ / self._unit).astype(np.float64)
-        weights, _ = gaussian_weights(lengths.ravel())
-        starts = np.arange(0, n * n_neighbors + 1, n_neighbors)
-        W = csr_array((weights, self.indices_.ravel(), starts), shape=(n, n))
-        labels = nearest_clusters(np.ascontiguousarray(self.indices_[:, 0]), lengths[:, 0], k)
-        return merge_to(W, labels, k, self._search.X, 5, 1.0)
 
     def predict_proba(self, X):
         """Shares of the clusters among the neighbors of new rows, by the weights of these.
@@ -200,17 +202,11 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
         proba : ndarray of shape (n_samples, n_clusters)
             Each row sums to 1.
         """
-        check_is_fitted(self)
-        with self._limited_threads():
-            distances, indices = self._query(X)
-            weights = fuzzy_weights(distances.astype(np.float64), 0.0, self._n_threads())
-        equal = distances[:, 0] == 0
-        weights[equal] = 0
-        weights[equal, 0] = 1
+        weights, indices = self._neighbors_of(X)
         n, k = len(weights), self.n_clusters
         cells = np.arange(n)[:, np.newaxis] * k + self.labels_[indices]
         votes = np.bincount(cells.ravel(), weights.ravel(), minlength=n * k).reshape(n, k)
-        return (votes / votes.sum(axis=1, keepdims=True)).astype(distances.dtype)
+        return (votes / votes.sum(axis=1, keepdims=True)).astype(self.distances_.dtype)
 
     def predict(self, X):
         """The cluster with the largest share of the neighbors of each new row.

@@ -2,9 +2,7 @@
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
-from skdeepcluster._kernels._layout import fuzzy_weights
 from skdeepcluster._sklearn import fit_context
 from skdeepcluster.base import Estimator
 from skdeepcluster.graph._neighbors import NeighborGraphMixin
@@ -116,13 +114,7 @@ class NeighborLayout(
         Z : ndarray of shape (n_samples, n_components)
             Their places.
         """
-        check_is_fitted(self)
-        with self._limited_threads():
-            distances, indices = self._query(X)
-            weights = fuzzy_weights(distances.astype(np.float64), 0.0, self._n_threads())
-        equal = distances[:, 0] == 0
-        weights[equal] = 0
-        weights[equal, 0] = 1
+        weights, indices = self._neighbors_of(X)
         weights /= weights.sum(axis=1, keepdims=True)
         places = np.einsum("ij,ijk->ik", weights, self.embedding_[indices])
         return places.astype(self.embedding_.dtype, copy=False)

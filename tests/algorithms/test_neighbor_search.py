@@ -23,7 +23,7 @@ def recall(found, D):
 @pytest.mark.parametrize("d", [1, 7, 48, 200])
 def test_few_rows_are_searched_exactly(d, dtype):
     X = rows(300, d).astype(dtype)
-    distances, indices = NeighborSearch(X, 0, 2).neighbors(10)
+    distances, indices = NeighborSearch(X, 0, 2).neighbors(10, 2)
     D = cdist(X, X)
     np.fill_diagonal(D, np.inf)
     assert recall(indices, D) > 0.999
@@ -37,23 +37,23 @@ def test_few_rows_are_searched_exactly(d, dtype):
 @pytest.mark.parametrize("d", [10, 120])
 def test_many_rows_are_searched_well_on_any_number_of_threads(d):
     X = rows(6000, d).astype(np.float32)
-    distances, indices = NeighborSearch(X, 0, 1).neighbors(15)
+    distances, indices = NeighborSearch(X, 0, 1).neighbors(15, 1)
     D = cdist(X[:300], X)
     D[np.arange(300), np.arange(300)] = np.inf
     assert recall(indices[:300], D) > 0.95
     for n_threads in (2, 3):
-        others = NeighborSearch(X, 0, n_threads).neighbors(15)
+        others = NeighborSearch(X, 0, n_threads).neighbors(15, n_threads)
         assert np.array_equal(distances, others[0])
         assert np.array_equal(indices, others[1])
 
 
-def test_queries_depend_on_no_other(monkeypatch):
+def test_queries_depend_on_no_other():
     X, Q = np.split(rows(900, 100), [600])
     search = NeighborSearch(X, 0, 2)
-    distances, indices = search.query(Q, 5)
+    distances, indices = search.query(Q, 5, 2)
     assert recall(indices, cdist(Q, X)) > 0.999
     for some in (slice(1), slice(7, 24)):
-        alone = search.query(np.ascontiguousarray(Q[some]), 5)
+        alone = search.query(np.ascontiguousarray(Q[some]), 5, 1)
         assert np.array_equal(alone[0], distances[some])
         assert np.array_equal(alone[1], indices[some])
 

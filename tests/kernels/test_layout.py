@@ -47,7 +47,7 @@ def moved(Z, graph, n_threads=1, n_epochs=1, n_blocks=1, n_negatives=0, order=No
     run_epochs(
         places, graph.indptr.astype(np.int64), graph.indices.astype(np.int32),
         graph.data.astype(np.float32), order, np.linspace(0, len(order), n_blocks + 1).astype(int),
-        0, n_epochs, n_epochs, 5, n_negatives, rate, *forces(), n_threads,
+        n_epochs, 5, n_negatives, rate, *forces(), n_threads,
     )  # fmt: skip
     return places
 
