@@ -309,8 +309,6 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features), or images
             New rows.
-        y : Ignored
-            Not used, present for API consistency by convention.
 
         Returns
         -------

@@ -215,13 +215,6 @@ class GraphDegreeLinkage(ThreadsMixin, Clusterer):
         X : {array-like, sparse matrix} of shape (n_samples, n_features) or \
                 (n_samples, n_samples)
             Samples, or distances or weights of edges if `affinity` says so.
-        y : Ignored
-            Not used, present for API consistency by convention.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
         """
         if (self.n_clusters is None) == (self.affinity_threshold is None):
             raise ValueError(

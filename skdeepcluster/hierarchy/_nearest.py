@@ -6,10 +6,12 @@ import numpy as np
 from sklearn.metrics import pairwise_distances
 from sklearn.utils.validation import check_is_fitted
 
+from skdeepcluster._docstrings import documented
 from skdeepcluster.hierarchy._sampling import balanced_sample
 from skdeepcluster.validation import FLOATS
 
 
+@documented
 class NearestCentersMixin:
     """Predictions by the nearest centers of a fitted hierarchy."""
 
@@ -85,8 +87,6 @@ class NearestCentersMixin:
         ----------
         X : array-like of shape (n_samples, n_features)
             New data.
-        y : Ignored
-            Not used, present for API consistency by convention.
 
         Returns
         -------
