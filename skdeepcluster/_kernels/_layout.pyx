@@ -40,7 +40,9 @@ def fuzzy_weights(const double[:, ::1] distances, double local_connectivity, int
     .. math:: p_{ij} = \exp(-\max(0, d_{ij} - \rho_i) / \sigma_i), \quad
         \sum_j p_{ij} = \log_2(k + 1)
 
-    with :math:`\rho_i` the smallest positive distance.
+    with :math:`\rho_i` the smallest positive distance. The width :math:`\sigma_i` is at least a
+    thousandth of the mean distance, of the row or, where :math:`\rho_i = 0`, of all; then the sum is
+    larger.
 
     Parameters
     ----------

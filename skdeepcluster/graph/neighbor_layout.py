@@ -18,8 +18,9 @@ class NeighborLayout(
     .. math:: p_{ij} = e^{-\max(0, d_{ij} - \rho_i) / \sigma_i}, \quad
         \sum_j p_{ij} = \log_2(k + 1), \quad w_{ij} = p_{ij} + p_{ji} - p_{ij} p_{ji},
 
-    where :math:`\rho_i` is the distance to the nearest other row and :math:`k` is `n_neighbors`
-    [1]_. The layout :math:`z` minimizes
+    where :math:`\rho_i` is the distance to the nearest row that is no copy and :math:`k` is
+    `n_neighbors` [1]_. The sum is larger where :math:`\sigma_i` would be less than a thousandth of
+    the mean distance. The layout :math:`z` minimizes
 
     .. math:: -\sum_{ij} w_{ij} \log v_{ij} - \sum_{ij} (1 - w_{ij}) \log (1 - v_{ij}), \quad
         v_{ij} = \frac{1}{1 + a \|z_i - z_j\|^{2b}},
