@@ -2,7 +2,6 @@
 
 import numpy as np
 from scipy.sparse import csr_array
-from sklearn.neighbors import kneighbors_graph
 from sklearn.utils import gen_batches
 
 from skdeepcluster._kernels._kdtree import KDTree
@@ -51,25 +50,26 @@ def nearest_neighbors(X, n_neighbors, n_threads=1, metric="euclidean"):
     return (np.sqrt(distances) if metric == "euclidean" else distances) * unit, indices
 
 
-def connectivity_graph(X, n_neighbors):
+def connectivity_graph(X, n_neighbors, n_threads=1):
     """The undirected graph that joins each row to its nearest others.
-
-    By scikit-learn's search: among equally near rows it chooses differently from
-    `nearest_neighbors`, and fitted results depend on the choice.
 
     Parameters
     ----------
-    X : array of shape (n, n_features)
+    X : C-contiguous array of shape (n, n_features), float32 or float64
     n_neighbors : int
         Less than n.
+    n_threads : int
 
     Returns
     -------
-    graph : sparse matrix of shape (n, n)
+    graph : csr_array of shape (n, n), float64
         With entries 1.
     """
-    graph = kneighbors_graph(X, n_neighbors)
-    return graph.maximum(graph.T)
+    n = len(X)
+    _, indices = nearest_neighbors(X, n_neighbors, n_threads)
+    starts = np.arange(0, indices.size + 1, n_neighbors)
+    graph = csr_array((np.ones(indices.size), indices.ravel(), starts), shape=(n, n))
+    return csr_array(graph.maximum(graph.T))
 
 
 def nearest_by_blocks(distances, n, n_neighbors):

@@ -1,9 +1,12 @@
 """Spectral clustering of landmarks: clusters of any shape, in memory linear in the rows."""
 
 import itertools
+from contextlib import suppress
 
 import numpy as np
 from scipy.linalg import eigh
+from scipy.sparse import diags_array
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from skdeepcluster._sklearn import effective_n_threads
 from skdeepcluster.algorithms.kmeans import kmeans, lloyd, nearest_center
@@ -22,10 +25,13 @@ COMPARED_WITH = 0.1
 # many groups, with this number of k-means runs each.
 PARTS = (1, 2, 3, 6)
 STARTS = 3
+# From so many rows for each eigenvector on, Lanczos' method takes less time than a dense one.
+LANCZOS_SIZE = 20
+LANCZOS_TOLERANCE, LANCZOS_RESTARTS = 1e-8, 50
 
 
 def landmark_spectral(
-    Z, n_clusters, *, views=None, n_neighbors=5, max_landmarks=1000, n_graphs=None, seed=0
+    Z, n_clusters, *, views=None, n_neighbors=5, n_landmarks=None, n_graphs=None, seed=0
 ):
     r"""Labels by the normalized cut of neighborhood graphs over landmarks.
 
@@ -57,8 +63,9 @@ def landmark_spectral(
         Embeddings of views of each row.
     n_neighbors : int, default=5
         Neighbors of each landmark in its graph.
-    max_landmarks : int, default=1000
-        At most one landmark for four rows is used, but at least 500 where there are as many rows.
+    n_landmarks : int, optional
+        All rows, if there are fewer, and at least five for each cluster. By default one for four
+        rows, from 500 to 1,000.
     n_graphs : int, optional
         Draws of landmarks; by default 12, and fewer for more than 10 clusters, so that the
         embeddings side by side have about 120 columns.
@@ -78,7 +85,7 @@ def landmark_spectral(
     if n_clusters == 1:
         return np.zeros(n, dtype=np.int32)
     Z = np.ascontiguousarray(Z)
-    m = min(n, max(500, 5 * n_clusters, min(max_landmarks, n // 4)))
+    m = min(n, max(5 * n_clusters, n_landmarks or np.clip(n // 4, 500, 1000)))
     random_state = np.random.RandomState(seed)
     n_threads = effective_n_threads()
     n_graphs = (n_graphs or min(12, max(1, 120 // n_clusters))) if m < n else 1
@@ -89,13 +96,12 @@ def landmark_spectral(
             rows = Z[random_state.permutation(n)[: ROWS_PER_LANDMARK * m]]
             landmarks, _ = lloyd(rows, rows[:m].copy(), LANDMARK_ITERATIONS, 0.0, n_threads)
             place = nearest_center(Z, landmarks, n_threads)
-        graph = connectivity_graph(landmarks, min(n_neighbors, m - 1))
+        graph = connectivity_graph(landmarks, min(n_neighbors, m - 1), n_threads)
         places.append(place)
         covers.append(landmarks)
         graphs.append(graph)
-        dense = graph.toarray()
         for tau in REGULARIZATIONS:
-            tables[tau].append(_embed(dense, tau, n_clusters))
+            tables[tau].append(graph_coordinates(graph, tau, n_clusters))
     sample = random_state.permutation(n)[:SAMPLE_ROWS]
     if views is not None:
         views = views[:, sample].reshape(-1, Z.shape[1])
@@ -165,11 +171,49 @@ def _normalized_cut(graph, place, labels, n_clusters):
     return np.sum(1 - within / np.maximum(volume, 1e-12))
 
 
-def _embed(graph, tau, n_clusters):
+def graph_coordinates(graph, tau, n_clusters):
     """Coordinates of landmarks in the leading eigenvectors of their graph."""
-    m = len(graph)
-    graph = graph + tau * graph.sum() / m**2
-    scale = graph.sum(axis=1) ** -0.5
-    _, vectors = eigh(graph * scale * scale[:, None], subset_by_index=[m - n_clusters, m - 1])
+    m = graph.shape[0]
+    degree = graph.sum(axis=1)
+    added = tau * degree.sum() / m**2
+    scale = (degree + added * m) ** -0.5
+    _, vectors = leading_eigenvectors(
+        diags_array(scale) @ graph @ diags_array(scale), n_clusters, added, scale
+    )
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     return vectors.astype(np.float32)
+
+
+def leading_eigenvectors(A, n_vectors, added, scale):
+    """The largest eigenvalues of a sparse symmetric matrix and one of rank one, and their vectors.
+
+    Parameters
+    ----------
+    A : csr_array of shape (m, m)
+    n_vectors : int
+        At most m.
+    added : float
+    scale : (m,) array
+        The matrix is A + added * scale * scale^T.
+
+    Returns
+    -------
+    values : (n_vectors,) array
+        Increasing.
+    vectors : (m, n_vectors) array
+    """
+    m = len(scale)
+    if m >= LANCZOS_SIZE * n_vectors:
+
+        def product(x):
+            return A @ x + scale * (added * (scale @ x))
+
+        operator = LinearOperator(A.shape, matvec=product, dtype=np.float64)
+        # Where eigenvalues lie too near each other for this, all are computed.
+        with suppress(ArpackNoConvergence):
+            return eigsh(
+                operator, n_vectors, which="LA", v0=scale, tol=LANCZOS_TOLERANCE,
+                maxiter=LANCZOS_RESTARTS,
+            )  # fmt: skip
+    dense = A.toarray() + added * scale * scale[:, np.newaxis]
+    return eigh(dense, subset_by_index=[m - n_vectors, m - 1])

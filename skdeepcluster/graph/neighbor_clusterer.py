@@ -5,56 +5,17 @@ from numbers import Integral
 import numpy as np
 
 from skdeepcluster._sklearn import Interval, StrOptions, fit_context
-from skdeepcluster.algorithms.degree_linkage import labels_of_neighbors
-from skdeepcluster.algorithms.kmeans import kmeans
-from skdeepcluster.algorithms.spectral import landmark_spectral
+from skdeepcluster.algorithms.candidates import modularity, support, weights_to
 from skdeepcluster.base import Clusterer, param
 from skdeepcluster.graph._neighbors import NeighborGraphMixin
+from skdeepcluster.graph._read_outs import ReadOuts
 
-# In the order in which one of equal modularity is kept.
-READ_OUTS = ("k-means", "cut", "linkage", "rows")
-OF_LAYOUT = {"k-means", "cut"}
-# K-means starts, of which the best counts, in the layout and of the rows.
-N_STARTS, N_STARTS_OF_ROWS = 10, 3
-
-
-def weights_inside(edges, labels):
-    """The weight of each row's edges that lead into its own cluster.
-
-    Parameters
-    ----------
-    edges : coo_array of shape (n, n)
-        Symmetric weights.
-    labels : (n,) array of int
-
-    Returns
-    -------
-    inside : (n,) array
-    """
-    rows, columns = edges.coords
-    within = labels[rows] == labels[columns]
-    return np.bincount(rows, edges.data * within, minlength=len(labels))
-
-
-def modularity(inside, degrees, labels):
-    """Share of the weights within clusters less what would be expected without clusters.
-
-    Parameters
-    ----------
-    inside : (n,) array
-        Weights within clusters, of each row.
-    degrees : (n,) array
-        All weights of each row, some of them positive.
-    labels : (n,) array of int
-
-    Returns
-    -------
-    modularity : float
-        Less than 1.
-    """
-    total = degrees.sum()
-    volumes = np.bincount(labels, degrees)
-    return float(inside.sum() / total - np.square(volumes / total).sum())
+# In the order in which one of equal scores is kept.
+READ_OUTS = ("cut", "k-means", "graph", "rows")
+# Passes over the edges of a layout.
+N_EPOCHS = 300
+# Candidates that confirm one.
+N_CONFIRMING = 3
 
 
 class NeighborClusterer(NeighborGraphMixin, Clusterer):
@@ -142,11 +103,11 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
     """
 
     n_clusters: int = param(8, Interval(Integral, 1, None, closed="left"), positional=True)
-    read_out: str = param("auto", StrOptions({"auto", *READ_OUTS}))
+    read_out: str = param("auto", StrOptions({"auto", *READ_OUTS, "linkage"}))
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Search neighbors, place the rows and cluster them.
+        """Search neighbors, read out clusters in several ways and keep those of one.
 
         Parameters
         ----------
@@ -158,34 +119,26 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
             n, k = len(self.indices_), self.n_clusters
             if n < k:
                 raise ValueError(f"n_samples={n} should be >= n_clusters={k}.")
-            seed = int(rng.integers(2**31))
-            tried = READ_OUTS if self.read_out == "auto" else (self.read_out,)
-            self.embedding_ = self._layout(rng) if OF_LAYOUT.intersection(tried) else None
-            self.candidates_ = {name: self._read_out(name, seed) for name in tried}
-        edges = self.graph_.tocoo()
-        degrees = np.bincount(edges.coords[0], edges.data, minlength=n)
-        inside = {name: weights_inside(edges, c) for name, c in self.candidates_.items()}
-        self.modularities_ = {
-            name: modularity(inside[name], degrees, c) for name, c in self.candidates_.items()
-        }
-        self.read_out_ = max(self.modularities_, key=self.modularities_.get)
-        self.labels_ = self.candidates_[self.read_out_]
-        self.probabilities_ = inside[self.read_out_] / degrees
+            read_outs = ReadOuts(
+                self.graph_, self.distances_, self.indices_, self._search.X, self._search.Z, k,
+                n_components=self.n_components, min_dist=self.min_dist,
+                n_epochs=self.n_epochs or N_EPOCHS, rng=rng, n_threads=self._n_threads(),
+            )  # fmt: skip
+            names = READ_OUTS if self.read_out == "auto" else (self.read_out,)
+            found = {name: read_outs.runs(name) for name in names}
+        self.candidates_ = {name: np.stack(runs) for name, runs in found.items()}
+        every = [labels for runs in found.values() for labels in runs]
+        places = np.cumsum([len(runs) for runs in found.values()])[:-1]
+        values = np.array([modularity(self.graph_, labels, k) for labels in every])
+        confirmed = support(every, N_CONFIRMING)
+        self.modularities_ = dict(zip(names, np.split(values, places), strict=True))
+        self.supports_ = dict(zip(names, np.split(confirmed, places), strict=True))
+        scores = {name: self.modularities_[name] * self.supports_[name] for name in names}
+        self.read_out_ = max(names, key=lambda name: scores[name].max())
+        self.labels_ = self.candidates_[self.read_out_][scores[self.read_out_].argmax()]
+        weights = weights_to(self.graph_, self.labels_, k)
+        self.probabilities_ = weights[np.arange(n), self.labels_] / weights.sum(axis=1)
         return self
-
-    def _read_out(self, name, seed):
-        """Labels of the training rows."""
-        k = self.n_clusters
-        if name == "cut":
-            labels = landmark_spectral(self.embedding_, k, seed=seed)
-        elif name == "k-means":
-            labels = kmeans(self.embedding_, k, n_init=N_STARTS, seed=seed)[1]
-        elif name == "rows":
-            labels = kmeans(self._search.X, k, n_init=N_STARTS_OF_ROWS, seed=seed)[1]
-        else:
-            lengths = self.distances_.astype(np.float64)
-            labels = labels_of_neighbors(lengths, self.indices_, k, self._search.X)
-        return labels.astype(np.int32)
 
     def predict_proba(self, X):
         """Shares of the clusters among the neighbors of new rows, by the weights of these.
