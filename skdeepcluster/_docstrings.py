@@ -21,7 +21,11 @@ _SECTIONS = (
 )
 # Parameters and results of methods that nothing else describes.
 _PARAMETERS = {"y": "y : Ignored\n    Not used, present for API consistency by convention."}
-_RESULTS = {"fit": "self : object\n    The fitted estimator."}
+_ROWS = "X : array-like of shape (n_samples, n_features)\n    {} rows."
+_RESULTS = {
+    "fit": "self : object\n    The fitted estimator.",
+    "predict": "labels : ndarray of shape (n_samples,)\n    Cluster of each row.",
+}
 # Methods that take the rows to be learned from; all others take new ones.
 _TRAINING = {"fit", "fit_predict", "partial_fit"}
 
@@ -86,7 +90,8 @@ def _complete_method(cls, name, function):
         for other in (["fit"] if name in _TRAINING else sorted(base, key=_rank))
         if not other.startswith("_") and (other in _TRAINING) == (name in _TRAINING)
     ]
-    known = _PARAMETERS | _known("Parameters", [*same, *others])
+    rows = {"X": _ROWS.format("Training" if name in _TRAINING else "New")}
+    known = rows | _PARAMETERS | _known("Parameters", [*same, *others])
     names = [
         str(parameter.replace(annotation=parameter.empty, default=parameter.empty))
         for parameter in inspect.signature(function).parameters.values()

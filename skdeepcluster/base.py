@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from numbers import Integral
 from typing import dataclass_transform
 
+import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.utils import check_random_state
 
 from skdeepcluster import _moved
 from skdeepcluster._docstrings import complete_docstring, documented
-from skdeepcluster._sklearn import effective_n_threads, threadpool_controller
+from skdeepcluster._sklearn import Interval, effective_n_threads, threadpool_controller
 
 
 def param(default, *constraints, positional=False):
@@ -131,6 +133,36 @@ class Clusterer(ClusterMixin, Estimator):
             Cluster of each row.
         """
         return self.fit(X, y, **side).labels_
+
+
+@parameters
+class NumberOfClustersMixin:
+    """A given number of clusters.
+
+    Parameters
+    ----------
+    n_clusters : int, default=8
+        Number of clusters.
+    """
+
+    n_clusters: int = param(8, Interval(Integral, 1, None, closed="left"), positional=True)
+
+
+@parameters
+class RandomStateMixin:
+    """Random numbers.
+
+    Parameters
+    ----------
+    random_state : int, RandomState instance or None, default=None
+        Determines all that is random.
+    """
+
+    random_state: int | np.random.RandomState | None = param(None, "random_state")
+
+    def _generator(self):
+        """A generator that `random_state` seeds."""
+        return np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
 
 
 @parameters

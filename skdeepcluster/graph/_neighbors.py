@@ -3,7 +3,6 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._kernels._layout import fuzzy_weights
@@ -15,7 +14,7 @@ from skdeepcluster.algorithms.layouts import (
     start_of_layout,
 )
 from skdeepcluster.algorithms.neighbor_search import NeighborSearch, principal_axes
-from skdeepcluster.base import ThreadsMixin, param, parameters
+from skdeepcluster.base import RandomStateMixin, ThreadsMixin, param, parameters
 from skdeepcluster.validation import check_rows, largest_value, scaled_to_range, unit_rows
 
 # Epochs of a layout of up to so many rows, and of more, as in UMAP.
@@ -26,7 +25,7 @@ FAR = 2.0**40
 
 
 @parameters
-class NeighborGraphMixin(ThreadsMixin):
+class NeighborGraphMixin(RandomStateMixin, ThreadsMixin):
     """A graph of nearest neighbors and a layout of it.
 
     Parameters
@@ -71,7 +70,6 @@ class NeighborGraphMixin(ThreadsMixin):
     metric: str = param("euclidean", StrOptions({"euclidean", "cosine"}))
     min_dist: float = param(0.0, Interval(Real, 0, 3, closed="left"))
     n_epochs: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
-    random_state: int | np.random.RandomState | None = param(None, "random_state")
 
     def _fit_graph(self, X):
         """Search the neighbors of training rows, and weigh the edges to them.
@@ -82,7 +80,7 @@ class NeighborGraphMixin(ThreadsMixin):
             For all that follows.
         """
         X = check_rows(self, X, reset=True, accept_sparse=False, ensure_min_samples=2)
-        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+        rng = self._generator()
         X, self._unit = (unit_rows(X), 1.0) if self.metric == "cosine" else scaled_to_range(X)
         n_neighbors = min(self.n_neighbors, len(X) - 1)
         n_threads = self._n_threads()

@@ -1,15 +1,14 @@
 """NeighborClusterer: clusters of a layout, or of a graph, of nearest neighbors."""
 
-from numbers import Integral
-
 import numpy as np
 
-from skdeepcluster._sklearn import Interval, StrOptions, fit_context
+from skdeepcluster._sklearn import StrOptions, fit_context
 from skdeepcluster.algorithms.degree_linkage import labels_of_neighbors
 from skdeepcluster.algorithms.kmeans import kmeans
 from skdeepcluster.algorithms.spectral import landmark_spectral
-from skdeepcluster.base import Clusterer, param
+from skdeepcluster.base import Clusterer, NumberOfClustersMixin, param
 from skdeepcluster.graph._neighbors import NeighborGraphMixin
+from skdeepcluster.validation import check_n_samples
 
 # In the order in which one of equal modularity is kept.
 READ_OUTS = ("k-means", "cut", "linkage", "rows")
@@ -57,7 +56,7 @@ def modularity(inside, degrees, labels):
     return float(inside.sum() / total - np.square(volumes / total).sum())
 
 
-class NeighborClusterer(NeighborGraphMixin, Clusterer):
+class NeighborClusterer(NumberOfClustersMixin, NeighborGraphMixin, Clusterer):
     r"""Clusters by nearest neighbors: a graph of them, a layout of the graph, and a cut of it.
 
     Each row has edges to its nearest neighbors, weighted as in :class:`NeighborLayout`. Rows are
@@ -76,9 +75,6 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
 
     Parameters
     ----------
-    n_clusters : int, default=8
-        Number of clusters.
-
     read_out : {"auto", "cut", "k-means", "linkage", "rows"}, default="auto"
         How clusters are found.
 
@@ -141,7 +137,6 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
     array([ True,  True])
     """
 
-    n_clusters: int = param(8, Interval(Integral, 1, None, closed="left"), positional=True)
     read_out: str = param("auto", StrOptions({"auto", *READ_OUTS}))
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -156,8 +151,7 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
         with self._limited_threads():
             rng = self._fit_graph(X)
             n, k = len(self.indices_), self.n_clusters
-            if n < k:
-                raise ValueError(f"n_samples={n} should be >= n_clusters={k}.")
+            check_n_samples(n, k)
             seed = int(rng.integers(2**31))
             tried = READ_OUTS if self.read_out == "auto" else (self.read_out,)
             self.embedding_ = self._layout(rng) if OF_LAYOUT.intersection(tried) else None

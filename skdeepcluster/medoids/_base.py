@@ -23,7 +23,7 @@ from skdeepcluster._sklearn import (
     fit_context,
     get_chunk_n_rows,
 )
-from skdeepcluster.base import Clusterer, ThreadsMixin, param
+from skdeepcluster.base import Clusterer, RandomStateMixin, ThreadsMixin, param
 from skdeepcluster.medoids._distances import (
     Condensed,
     Euclidean,
@@ -40,6 +40,7 @@ from skdeepcluster.validation import (
     check_distance_matrix,
     check_distances,
     check_rows,
+    check_weights,
     complete_metric,
     in_range,
     metric_distances,
@@ -69,6 +70,7 @@ def single_medoid(source, weights):
 
 
 class BaseMedoids(
+    RandomStateMixin,
     ThreadsMixin,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
@@ -104,7 +106,6 @@ class BaseMedoids(
 
     metric: str | Callable = param("euclidean", StrOptions(METRICS | {"precomputed"}), callable)
     metric_params: dict | None = param(None, dict, None)
-    random_state: int | np.random.RandomState | None = param(None, "random_state")
 
     # ---------------------------------------------------------------- input
 
@@ -155,16 +156,6 @@ class BaseMedoids(
         """Least number of clusters, which is also that of objects, and its parameter."""
         return self.n_clusters, "n_clusters"
 
-    def _check_weights(self, sample_weight, n, k, name):
-        weights = check_sample_weight(
-            as_array(sample_weight), np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True
-        )
-        n_objects = np.count_nonzero(weights)
-        if n_objects < k:
-            of_weight = " of positive weight" if n_objects < n else ""
-            raise ValueError(f"n_samples={n_objects}{of_weight} should be >= {name}={k}.")
-        return weights
-
     # ---------------------------------------------------------------- fit
 
     @with_callbacks
@@ -187,7 +178,7 @@ class BaseMedoids(
         X = self._validate(X, reset=True)
         with self._limited_threads():
             source = self._source(X)
-            weights = self._check_weights(sample_weight, source.n, *fewest)
+            weights = check_weights(sample_weight, source.n, *fewest)
             source, *search = self._search(X, source, weights, random_state)
             best = self._best_of(X, *search)
             self._finish(X, source, best, weights)

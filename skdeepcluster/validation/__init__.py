@@ -22,7 +22,9 @@ from skdeepcluster.validation._ranges import (
 from skdeepcluster.validation._rows import (
     FLOATS,
     as_array,
+    check_n_samples,
     check_rows,
+    check_weights,
     numbers_within_floats,
 )
 
@@ -35,7 +37,9 @@ __all__ = [
     "check_distance_matrix",
     "check_distances",
     "check_labels",
+    "check_n_samples",
     "check_rows",
+    "check_weights",
     "complete_metric",
     "dtype_in_range",
     "embed",
