@@ -124,6 +124,23 @@ def test_new_rows_are_described_by_methods_that_take_new_rows():
     assert (X.name, X.type, X.desc) == ("X", "rows", ["New rows."])
 
 
+def test_plain_rows_and_labels_need_no_description():
+    class Plain:
+        """Plain."""
+
+        def fit(self, X, y=None):
+            """Fit."""
+
+        def predict(self, X):
+            """Predict."""
+
+    documented(Plain)
+    rows = FunctionDoc(Plain.fit)["Parameters"][0]
+    assert (rows.name, rows.desc) == ("X", ["Training rows."])
+    assert FunctionDoc(Plain.predict)["Parameters"][0].desc == ["New rows."]
+    assert FunctionDoc(Plain.predict)["Returns"][0].desc == ["Cluster of each row."]
+
+
 def test_a_base_stays_as_it_is():
     assert Base.fit.__doc__.startswith("Fit.\n\n        Parameters")
 
