@@ -27,7 +27,7 @@ _RESULTS = {
     "predict": "labels : ndarray of shape (n_samples,)\n    Cluster of each row.",
 }
 # Methods that take the rows to be learned from; all others take new ones.
-_TRAINING = {"fit", "fit_predict", "partial_fit"}
+_TRAINING = {"fit", "fit_predict", "fit_transform", "partial_fit"}
 
 
 def complete_docstring(cls, names):
@@ -60,11 +60,22 @@ def complete_docstring(cls, names):
     return _rendered(sections)
 
 
+def described_by(function):
+    """Decorator of a method whose parameters and result are those of a function."""
+
+    def decorate(method):
+        method.described_by = function
+        return method
+
+    return decorate
+
+
 def documented(cls):
     """Complete the docstrings of a class's methods, which describe only what others do not.
 
-    A method's parameters are described by itself, by the same method of a base class, or by another
-    method that takes rows of the same kind: by `fit`, or by any that takes new ones.
+    A method's parameters are described by itself, by the same method of a base class, by the
+    function of `described_by`, or by another method that takes rows of the same kind: by `fit`, or
+    by any that takes new ones.
 
     Parameters
     ----------
@@ -84,6 +95,7 @@ def documented(cls):
 def _complete_method(cls, name, function):
     bases = [vars(base) for base in cls.__mro__ if base is cls or _is_ours(base)]
     same = [_sections(base.get(name)) for base in bases]
+    same.append(_sections(getattr(function, "described_by", None)))
     others = [
         _sections(base.get(other))
         for base in bases

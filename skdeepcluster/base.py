@@ -12,8 +12,14 @@ from numbers import Integral
 from typing import dataclass_transform
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster import _moved
 from skdeepcluster._docstrings import complete_docstring, documented
@@ -97,6 +103,11 @@ class Estimator(BaseEstimator):
             cls.__doc__ = complete_docstring(cls, names)
         documented(cls)
 
+    def _new_rows(self, X):
+        """Rows for a fitted model, by `_validate`."""
+        check_is_fitted(self)
+        return self._validate(X, reset=False)
+
     def __setstate__(self, state):
         # Models stored by earlier versions have parameters under their former names.
         state = _moved.renamed(type(self).__name__, state)
@@ -133,6 +144,15 @@ class Clusterer(ClusterMixin, Estimator):
             Cluster of each row.
         """
         return self.fit(X, y, **side).labels_
+
+
+class FloatTransformerMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """A transformer whose results have the precision of its rows."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
 
 
 @parameters

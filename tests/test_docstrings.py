@@ -8,7 +8,7 @@ from sklearn.utils._testing import assert_docstring_consistency
 
 import skdeepcluster
 from skdeepcluster._discovery import all_estimators
-from skdeepcluster._docstrings import complete_docstring, documented
+from skdeepcluster._docstrings import complete_docstring, described_by, documented
 
 FILES = {name: file for file, names in skdeepcluster._FILES.items() for name in names}
 
@@ -139,6 +139,38 @@ def test_plain_rows_and_labels_need_no_description():
     assert (rows.name, rows.desc) == ("X", ["Training rows."])
     assert FunctionDoc(Plain.predict)["Parameters"][0].desc == ["New rows."]
     assert FunctionDoc(Plain.predict)["Returns"][0].desc == ["Cluster of each row."]
+
+
+def test_a_method_that_calls_a_function_is_described_by_it():
+    def drawn_rows(rows, seed):
+        """Draw.
+
+        Parameters
+        ----------
+        rows : int
+            How many.
+
+        seed : int
+            A seed.
+
+        Returns
+        -------
+        drawn : array
+            What is drawn.
+        """
+
+    class Drawer:
+        """Drawer."""
+
+        @described_by(drawn_rows)
+        def draw(self, rows):
+            """Draw from the fit."""
+
+    documented(Drawer)
+    doc = FunctionDoc(Drawer.draw)
+    assert [(p.name, p.desc) for p in doc["Parameters"]] == [("rows", ["How many."])]
+    assert doc["Returns"] == FunctionDoc(drawn_rows)["Returns"]
+    assert Drawer.draw.__doc__.startswith("Draw from the fit.")
 
 
 def test_a_base_stays_as_it_is():

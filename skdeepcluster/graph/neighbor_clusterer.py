@@ -186,11 +186,6 @@ class NeighborClusterer(NumberOfClustersMixin, NeighborGraphMixin, Clusterer):
 
         A row equal to a training row belongs to its cluster alone.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            New rows.
-
         Returns
         -------
         proba : ndarray of shape (n_samples, n_clusters)
@@ -204,11 +199,6 @@ class NeighborClusterer(NumberOfClustersMixin, NeighborGraphMixin, Clusterer):
 
     def predict(self, X):
         """The cluster with the largest share of the neighbors of each new row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            New rows.
 
         Returns
         -------

@@ -5,10 +5,6 @@ from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import (
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
@@ -19,7 +15,13 @@ from skdeepcluster._sklearn import (
     fit_context,
 )
 from skdeepcluster.algorithms.bounded_kmeans import Rows, lloyd, seeds, settle
-from skdeepcluster.base import Clusterer, RandomStateMixin, ThreadsMixin, param
+from skdeepcluster.base import (
+    Clusterer,
+    FloatTransformerMixin,
+    RandomStateMixin,
+    ThreadsMixin,
+    param,
+)
 from skdeepcluster.hierarchy._levels import numbers_of_clusters, sample_sizes
 from skdeepcluster.hierarchy._nearest import NearestCentersMixin
 from skdeepcluster.hierarchy._sampling import members
@@ -32,8 +34,7 @@ class HierarchicalKMeans(
     RandomStateMixin,
     ThreadsMixin,
     CallbackSupportMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
+    FloatTransformerMixin,
     Clusterer,
 ):
     r"""K-means of the centers of k-means, with resampling.
@@ -342,8 +343,3 @@ class HierarchicalKMeans(
             "cluster_centers_": self.centers_per_level_[-1],
             "parents_": list(self.parents_),
         }
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

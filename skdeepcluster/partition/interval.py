@@ -3,16 +3,17 @@
 import warnings
 
 import numpy as np
-from sklearn.base import (
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._kernels._interval import optimal_intervals
 from skdeepcluster._sklearn import StrOptions, check_sample_weight, fit_context
-from skdeepcluster.base import Clusterer, NumberOfClustersMixin, ThreadsMixin, param
+from skdeepcluster.base import (
+    Clusterer,
+    FloatTransformerMixin,
+    NumberOfClustersMixin,
+    ThreadsMixin,
+    param,
+)
 from skdeepcluster.validation import (
     as_array,
     check_rows,
@@ -25,8 +26,7 @@ from skdeepcluster.validation import (
 class IntervalClustering(
     NumberOfClustersMixin,
     ThreadsMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
+    FloatTransformerMixin,
     Clusterer,
 ):
     r"""Optimal clustering of one feature into intervals.
@@ -193,8 +193,7 @@ class IntervalClustering(
         labels : ndarray of shape (n_samples,)
             Index of the interval of each value.
         """
-        check_is_fitted(self)
-        return self._labels(self._validate(X, reset=False))
+        return self._labels(self._new_rows(X))
 
     def transform(self, X):
         """Distances to the centers.
@@ -204,8 +203,7 @@ class IntervalClustering(
         distances : ndarray of shape (n_samples, n_clusters)
             Distance of each value to each center.
         """
-        check_is_fitted(self)
-        X = self._validate(X, reset=False)
+        X = self._new_rows(X)
         with np.errstate(over="ignore"):
             return np.abs(X - self.cluster_centers_[:, 0].astype(X.dtype))
 
@@ -222,8 +220,7 @@ class IntervalClustering(
         score : float
             Higher is better, 0 is best.
         """
-        check_is_fitted(self)
-        X = self._validate(X, reset=False)
+        X = self._new_rows(X)
         weights = check_sample_weight(as_array(sample_weight), X, dtype=np.float64)
         return -self._loss(X, self._labels(X), weights)
 
@@ -231,5 +228,4 @@ class IntervalClustering(
         tags = super().__sklearn_tags__()
         tags.input_tags.one_d_array = True
         tags.input_tags.two_d_array = False  # one column, as in IsotonicRegression
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
