@@ -180,9 +180,13 @@ class RandomStateMixin:
 
     random_state: int | np.random.RandomState | None = param(None, "random_state")
 
+    def _seed(self):
+        """A number that `random_state` gives."""
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
     def _generator(self):
         """A generator that `random_state` seeds."""
-        return np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+        return np.random.default_rng(self._seed())
 
 
 @parameters

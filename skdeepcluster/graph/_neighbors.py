@@ -15,13 +15,16 @@ from skdeepcluster.algorithms.layouts import (
 )
 from skdeepcluster.algorithms.neighbor_search import NeighborSearch, principal_axes
 from skdeepcluster.base import RandomStateMixin, ThreadsMixin, param, parameters
-from skdeepcluster.validation import check_rows, largest_value, scaled_to_range, unit_rows
+from skdeepcluster.validation import (
+    check_rows,
+    largest_value,
+    scaled_to_range,
+    unit_rows,
+    within_reach,
+)
 
 # Epochs of a layout of up to so many rows, and of more, as in UMAP.
 MANY_ROWS, EPOCHS, EPOCHS_OF_MANY = 10_000, 500, 200
-# New rows may be so many times farther than the farthest training row; beyond, they are moved
-# nearer along their direction, so that squares of distances do not overflow.
-FAR = 2.0**40
 
 
 @parameters
@@ -121,10 +124,7 @@ class NeighborGraphMixin(RandomStateMixin, ThreadsMixin):
         if self.metric == "cosine":
             X = unit_rows(X)
         else:
-            X = X / dtype.type(self._unit)
-            limit = FAR * max(largest_value(search.X), np.finfo(dtype).tiny)
-            size = np.abs(X).max(axis=1, keepdims=True)
-            X = np.where(size > limit, X * (limit / np.maximum(size, limit)), X)
+            X = within_reach(X / dtype.type(self._unit), largest_value(search.X))
         X = np.ascontiguousarray(X, dtype)
         with self._limited_threads():
             distances, indices = search.query(X, self.indices_.shape[1], n_threads)

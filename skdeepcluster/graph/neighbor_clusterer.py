@@ -79,7 +79,7 @@ class NeighborClusterer(NumberOfClustersMixin, NeighborGraphMixin, Clusterer):
         How clusters are found.
 
         - "auto": in all ways below; the one with the largest modularity is kept.
-        - "cut": normalized cut of landmarks in the layout, which keeps islands of any shape and
+        - "cut": :class:`LandmarkSpectral` of the layout, which keeps islands of any shape and
           size whole. If there are more islands than clusters, it may put most of them together.
         - "k-means": k-means in the layout, for clusters of similar extent.
         - "linkage": merges of clusters of the graph as in :class:`GraphDegreeLinkage`; it needs no
@@ -108,6 +108,7 @@ class NeighborClusterer(NumberOfClustersMixin, NeighborGraphMixin, Clusterer):
     --------
     NeighborLayout : The layout alone.
     GraphDegreeLinkage : Linkage of exact graphs, with all merges.
+    LandmarkSpectral : The cut of landmarks of the rows themselves, for more rows.
     HDBSCAN : Clusters of any shape and noise, their number unknown.
 
     Notes

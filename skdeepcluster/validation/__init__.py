@@ -18,6 +18,7 @@ from skdeepcluster.validation._ranges import (
     scaled_to_range,
     times_power_of_two,
     unit_rows,
+    within_reach,
 )
 from skdeepcluster.validation._rows import (
     FLOATS,
@@ -53,4 +54,5 @@ __all__ = [
     "scaled_to_range",
     "times_power_of_two",
     "unit_rows",
+    "within_reach",
 ]
