@@ -2,6 +2,7 @@
 
 import itertools
 from contextlib import suppress
+from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import eigh
@@ -30,10 +31,48 @@ LANCZOS_SIZE = 20
 LANCZOS_TOLERANCE, LANCZOS_RESTARTS = 1e-8, 50
 
 
-def landmark_spectral(
-    Z, n_clusters, *, views=None, n_neighbors=5, n_landmarks=None, n_graphs=None, seed=0
+class LandmarkCut(NamedTuple):
+    """The result of `landmark_cut`.
+
+    Attributes
+    ----------
+    labels : array of shape (n,), int32
+    landmarks : array of shape (n_graphs, n_landmarks, n_components)
+        Of each draw.
+    coordinates : array of shape (n_graphs, n_landmarks, n_clusters), float32
+        Spectral coordinates of the landmarks.
+    centers : array of shape (n_clusters, n_graphs * n_clusters), float32
+        Of k-means in the coordinates of all draws side by side.
+    regularization : float
+        The one that was kept, in units of the mean degree.
+    normalized_cut : float
+    """
+
+    labels: np.ndarray
+    landmarks: np.ndarray
+    coordinates: np.ndarray
+    centers: np.ndarray
+    regularization: float
+    normalized_cut: float
+
+
+def landmark_spectral(Z, n_clusters, **options):
+    """Labels of `landmark_cut`, which takes the same arguments."""
+    return landmark_cut(Z, n_clusters, **options).labels
+
+
+def landmark_cut(
+    Z,
+    n_clusters,
+    *,
+    views=None,
+    n_neighbors=5,
+    max_landmarks=1000,
+    n_graphs=None,
+    seed=0,
+    n_threads=None,
 ):
-    r"""Labels by the normalized cut of neighborhood graphs over landmarks.
+    r"""The smallest normalized cut of neighborhood graphs over landmarks.
 
     k-means with many centers gives the landmarks (all rows where there are few); a graph joins each
     to its nearest ones, and the leading eigenvectors of
@@ -63,17 +102,20 @@ def landmark_spectral(
         Embeddings of views of each row.
     n_neighbors : int, default=5
         Neighbors of each landmark in its graph.
-    n_landmarks : int, optional
-        All rows, if there are fewer, and at least five for each cluster. By default one for four
-        rows, from 500 to 1,000.
+    max_landmarks : int, default=1000
+        Less for fewer than four rows for each landmark, down to 500 or all rows; more for more than
+        a cluster for five landmarks.
     n_graphs : int, optional
         Draws of landmarks; by default 12, and fewer for more than 10 clusters, so that the
         embeddings side by side have about 120 columns.
     seed : int
+    n_threads : int, optional
+        By default as many as OpenMP would use; the result does not depend on it.
 
     Returns
     -------
-    labels : array of shape (n,), int32
+    cut : LandmarkCut
+        Landmarks of the draws that are kept.
 
     References
     ----------
@@ -83,11 +125,13 @@ def landmark_spectral(
     """
     n = len(Z)
     if n_clusters == 1:
-        return np.zeros(n, dtype=np.int32)
+        one = np.ones((1, 1, 1), dtype=np.float32)
+        labels = np.zeros(n, dtype=np.int32)
+        return LandmarkCut(labels, Z[np.newaxis, :1], one, one[0], REGULARIZATIONS[0], 0.0)
     Z = np.ascontiguousarray(Z)
-    m = min(n, max(5 * n_clusters, n_landmarks or np.clip(n // 4, 500, 1000)))
+    m = min(n, max(5 * n_clusters, min(max_landmarks, max(500, n // 4))))
     random_state = np.random.RandomState(seed)
-    n_threads = effective_n_threads()
+    n_threads = effective_n_threads(n_threads)
     n_graphs = (n_graphs or min(12, max(1, 120 // n_clusters))) if m < n else 1
     places, covers, graphs, tables = [], [], [], {tau: [] for tau in REGULARIZATIONS}
     for _ in range(n_graphs):
@@ -132,6 +176,7 @@ def landmark_spectral(
                 n_init=n_init,
                 max_iter=100,
                 seed=seed + start,
+                n_threads=n_threads,
             )
             found = cut(tau, draws, centers, labels)
             if found < least:
@@ -143,7 +188,41 @@ def landmark_spectral(
         )
         for begin in range(0, n, BLOCK_ROWS)
     ]
-    return np.concatenate(labels)
+    return LandmarkCut(
+        np.concatenate(labels),
+        np.stack([covers[draw] for draw in draws]),
+        np.stack([tables[tau][draw] for draw in draws]),
+        centers,
+        tau,
+        float(least),
+    )
+
+
+def blocks_of_coordinates(Z, landmarks, coordinates, n_threads):
+    """Spectral coordinates of rows, by their nearest landmarks, block by block.
+
+    Parameters
+    ----------
+    Z : array of shape (n, n_components)
+        Of the landmarks' dtype, C-contiguous.
+    landmarks, coordinates : arrays
+        As in `LandmarkCut`.
+    n_threads : int
+
+    Yields
+    ------
+    block : array of shape (n_rows, n_graphs * n_clusters), float32
+        Coordinates of the next rows.
+    """
+    for begin in range(0, len(Z), BLOCK_ROWS):
+        rows = Z[begin : begin + BLOCK_ROWS]
+        yield np.concatenate(
+            [
+                table[nearest_center(rows, cover, n_threads)]
+                for cover, table in zip(landmarks, coordinates, strict=True)
+            ],
+            axis=1,
+        )
 
 
 def cut_of_pairs(labels, others, n_clusters):

@@ -3,7 +3,6 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._kernels._layout import fuzzy_weights
@@ -15,18 +14,21 @@ from skdeepcluster.algorithms.layouts import (
     start_of_layout,
 )
 from skdeepcluster.algorithms.neighbor_search import NeighborSearch, principal_axes
-from skdeepcluster.base import ThreadsMixin, param, parameters
-from skdeepcluster.validation import check_rows, largest_value, scaled_to_range, unit_rows
+from skdeepcluster.base import RandomStateMixin, ThreadsMixin, param, parameters
+from skdeepcluster.validation import (
+    check_rows,
+    largest_value,
+    scaled_to_range,
+    unit_rows,
+    within_reach,
+)
 
 # Epochs of a layout of up to so many rows, and of more, as in UMAP.
 MANY_ROWS, EPOCHS, EPOCHS_OF_MANY = 10_000, 500, 200
-# New rows may be so many times farther than the farthest training row; beyond, they are moved
-# nearer along their direction, so that squares of distances do not overflow.
-FAR = 2.0**40
 
 
 @parameters
-class NeighborGraphMixin(ThreadsMixin):
+class NeighborGraphMixin(RandomStateMixin, ThreadsMixin):
     """A graph of nearest neighbors and a layout of it.
 
     Parameters
@@ -71,7 +73,6 @@ class NeighborGraphMixin(ThreadsMixin):
     metric: str = param("euclidean", StrOptions({"euclidean", "cosine"}))
     min_dist: float = param(0.0, Interval(Real, 0, 3, closed="left"))
     n_epochs: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
-    random_state: int | np.random.RandomState | None = param(None, "random_state")
 
     def _fit_graph(self, X):
         """Search the neighbors of training rows, and weigh the edges to them.
@@ -82,7 +83,7 @@ class NeighborGraphMixin(ThreadsMixin):
             For all that follows.
         """
         X = check_rows(self, X, reset=True, accept_sparse=False, ensure_min_samples=2)
-        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+        rng = self._generator()
         X, self._unit = (unit_rows(X), 1.0) if self.metric == "cosine" else scaled_to_range(X)
         n_neighbors = min(self.n_neighbors, len(X) - 1)
         n_threads = self._n_threads()
@@ -123,10 +124,7 @@ class NeighborGraphMixin(ThreadsMixin):
         if self.metric == "cosine":
             X = unit_rows(X)
         else:
-            X = X / dtype.type(self._unit)
-            limit = FAR * max(largest_value(search.X), np.finfo(dtype).tiny)
-            size = np.abs(X).max(axis=1, keepdims=True)
-            X = np.where(size > limit, X * (limit / np.maximum(size, limit)), X)
+            X = within_reach(X / dtype.type(self._unit), largest_value(search.X))
         X = np.ascontiguousarray(X, dtype)
         with self._limited_threads():
             distances, indices = search.query(X, self.indices_.shape[1], n_threads)

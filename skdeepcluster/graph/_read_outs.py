@@ -98,7 +98,7 @@ class ReadOuts:
     def _cut(self):
         for i, (level, places) in enumerate(self.layouts()):
             labels = landmark_spectral(
-                places, self.n_clusters, n_landmarks=N_LANDMARKS, n_graphs=N_DRAWS,
+                places, self.n_clusters, max_landmarks=N_LANDMARKS, n_graphs=N_DRAWS,
                 seed=self.seed % 2**30 + i,
             )  # fmt: skip
             yield self._of_rows(level, labels)

@@ -30,6 +30,7 @@ from skdeepcluster.graph._merges import Merges
 from skdeepcluster.validation import (
     METRICS,
     check_distances,
+    check_n_samples,
     check_rows,
     complete_metric,
     metric_distances,
@@ -299,8 +300,8 @@ class GraphDegreeLinkage(ThreadsMixin, Clusterer):
                     f"{X.shape}."
                 )
             check_distances(X, f"Precomputed {what}")
-        if self.n_clusters is not None and X.shape[0] < self.n_clusters:
-            raise ValueError(f"n_samples={X.shape[0]} should be >= n_clusters={self.n_clusters}.")
+        if self.n_clusters is not None:
+            check_n_samples(X.shape[0], self.n_clusters)
         return X
 
     def _measured(self, X):

@@ -1,14 +1,13 @@
 """NeighborClusterer: clusters of a layout, or of a graph, of nearest neighbors."""
 
-from numbers import Integral
-
 import numpy as np
 
-from skdeepcluster._sklearn import Interval, StrOptions, fit_context
+from skdeepcluster._sklearn import StrOptions, fit_context
 from skdeepcluster.algorithms.candidates import modularity, support, weights_to
-from skdeepcluster.base import Clusterer, param
+from skdeepcluster.base import Clusterer, NumberOfClustersMixin, param
 from skdeepcluster.graph._neighbors import NeighborGraphMixin
 from skdeepcluster.graph._read_outs import ReadOuts
+from skdeepcluster.validation import check_n_samples
 
 # In the order in which one of equal scores is kept.
 READ_OUTS = ("cut", "k-means", "graph", "rows")
@@ -18,7 +17,7 @@ N_EPOCHS = 300
 N_CONFIRMING = 3
 
 
-class NeighborClusterer(NeighborGraphMixin, Clusterer):
+class NeighborClusterer(NumberOfClustersMixin, NeighborGraphMixin, Clusterer):
     r"""Clusters by nearest neighbors: a graph of them, a layout of the graph, and a cut of it.
 
     Each row has edges to its nearest neighbors, weighted as in :class:`NeighborLayout`. Rows are
@@ -37,14 +36,11 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
 
     Parameters
     ----------
-    n_clusters : int, default=8
-        Number of clusters.
-
     read_out : {"auto", "cut", "k-means", "linkage", "rows"}, default="auto"
         How clusters are found.
 
         - "auto": in all ways below; the one with the largest modularity is kept.
-        - "cut": normalized cut of landmarks in the layout, which keeps islands of any shape and
+        - "cut": :class:`LandmarkSpectral` of the layout, which keeps islands of any shape and
           size whole. If there are more islands than clusters, it may put most of them together.
         - "k-means": k-means in the layout, for clusters of similar extent.
         - "linkage": merges of clusters of the graph as in :class:`GraphDegreeLinkage`; it needs no
@@ -73,6 +69,7 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
     --------
     NeighborLayout : The layout alone.
     GraphDegreeLinkage : Linkage of exact graphs, with all merges.
+    LandmarkSpectral : The cut of landmarks of the rows themselves, for more rows.
     HDBSCAN : Clusters of any shape and noise, their number unknown.
 
     Notes
@@ -102,7 +99,6 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
     array([ True,  True])
     """
 
-    n_clusters: int = param(8, Interval(Integral, 1, None, closed="left"), positional=True)
     read_out: str = param("auto", StrOptions({"auto", *READ_OUTS, "linkage"}))
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -117,8 +113,7 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
         with self._limited_threads():
             rng = self._fit_graph(X)
             n, k = len(self.indices_), self.n_clusters
-            if n < k:
-                raise ValueError(f"n_samples={n} should be >= n_clusters={k}.")
+            check_n_samples(n, k)
             read_outs = ReadOuts(
                 self.graph_, self.distances_, self.indices_, self._search.X, self._search.Z, k,
                 n_components=self.n_components, min_dist=self.min_dist,
@@ -145,11 +140,6 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
 
         A row equal to a training row belongs to its cluster alone.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            New rows.
-
         Returns
         -------
         proba : ndarray of shape (n_samples, n_clusters)
@@ -163,11 +153,6 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
 
     def predict(self, X):
         """The cluster with the largest share of the neighbors of each new row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            New rows.
 
         Returns
         -------

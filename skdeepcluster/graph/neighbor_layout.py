@@ -1,16 +1,13 @@
 """NeighborLayout: places of rows in few dimensions, by a graph of their nearest neighbors."""
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from skdeepcluster._sklearn import fit_context
-from skdeepcluster.base import Estimator
+from skdeepcluster.base import Estimator, FloatTransformerMixin
 from skdeepcluster.graph._neighbors import NeighborGraphMixin
 
 
-class NeighborLayout(
-    NeighborGraphMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
-):
+class NeighborLayout(NeighborGraphMixin, FloatTransformerMixin, Estimator):
     r"""Layout of a graph of nearest neighbors by the objective of UMAP.
 
     Each row has edges to its nearest neighbors with weights
@@ -88,11 +85,6 @@ class NeighborLayout(
     def fit_transform(self, X, y=None):
         """Search neighbors, and place the rows and return their places.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training rows, at least two.
-
         Returns
         -------
         Z : ndarray of shape (n_samples, n_components)
@@ -105,11 +97,6 @@ class NeighborLayout(
 
         A row equal to a training row has its place.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            New rows.
-
         Returns
         -------
         Z : ndarray of shape (n_samples, n_components)
@@ -119,8 +106,3 @@ class NeighborLayout(
         weights /= weights.sum(axis=1, keepdims=True)
         places = np.einsum("ij,ijk->ik", weights, self.embedding_[indices])
         return places.astype(self.embedding_.dtype, copy=False)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

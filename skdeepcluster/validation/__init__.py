@@ -18,11 +18,14 @@ from skdeepcluster.validation._ranges import (
     scaled_to_range,
     times_power_of_two,
     unit_rows,
+    within_reach,
 )
 from skdeepcluster.validation._rows import (
     FLOATS,
     as_array,
+    check_n_samples,
     check_rows,
+    check_weights,
     numbers_within_floats,
 )
 
@@ -35,7 +38,9 @@ __all__ = [
     "check_distance_matrix",
     "check_distances",
     "check_labels",
+    "check_n_samples",
     "check_rows",
+    "check_weights",
     "complete_metric",
     "dtype_in_range",
     "embed",
@@ -49,4 +54,5 @@ __all__ = [
     "scaled_to_range",
     "times_power_of_two",
     "unit_rows",
+    "within_reach",
 ]
