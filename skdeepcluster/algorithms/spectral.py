@@ -69,6 +69,7 @@ def landmark_cut(
     n_neighbors=5,
     max_landmarks=1000,
     n_graphs=None,
+    n_init=10,
     seed=0,
     n_threads=None,
 ):
@@ -108,6 +109,8 @@ def landmark_cut(
     n_graphs : int, optional
         Draws of landmarks; by default 12, and fewer for more than 10 clusters, so that the
         embeddings side by side have about 120 columns.
+    n_init : int, default=10
+        K-means++ starts in the embeddings; with views others.
     seed : int
     n_threads : int, optional
         By default as many as OpenMP would use; the result does not depend on it.
@@ -165,7 +168,7 @@ def landmark_cut(
         of_views = nearest_center(embedding(tau, draws, view_places), centers, n_threads)
         return cut_of_pairs(np.resize(labels, len(of_views)), of_views, n_clusters)
 
-    parts, starts, n_init = ((1,), 1, 10) if views is None else (PARTS, STARTS, 1)
+    parts, starts, n_init = ((1,), 1, n_init) if views is None else (PARTS, STARTS, 1)
     parts = sorted({min(n_parts, n_graphs) for n_parts in parts})
     least, best = np.inf, None
     for n_parts, tau, start in itertools.product(parts, REGULARIZATIONS, range(starts)):

@@ -49,8 +49,8 @@ class NeighborGraphMixin(RandomStateMixin, ThreadsMixin):
         pictures.
 
     n_epochs : int, default=None
-        Number of passes over the edges of the graph; None means 500 for up to 10,000 rows and 200
-        for more.
+        Number of passes over the edges of a graph; None means 200, and 500 in a layout of up to
+        10,000 rows.
 
     random_state : int, RandomState instance or None, default=None
         Determines the search for neighbors of more than 4,096 rows, and the layout. The result is

@@ -11,11 +11,11 @@ from skdeepcluster.algorithms.neighbor_search import principal_axes
 from skdeepcluster.algorithms.spectral import REGULARIZATIONS, graph_coordinates, landmark_spectral
 
 # Layouts are made of graphs with at most so many nodes, of so many sizes, so often each.
-MOST_NODES, FEWEST_NODES, N_LEVELS, N_LAYOUTS = 6000, 250, 3, 3
+MOST_NODES, FEWEST_NODES, N_LEVELS, N_LAYOUTS = 6000, 250, 2, 3
 # Their landmarks, and draws of them.
 N_LANDMARKS, N_DRAWS = 300, 4
-# Runs of k-means on the rows, on a sample of many, and k-means++ starts of each and of others.
-N_RUNS_OF_ROWS, SAMPLE_ROWS, STARTS_OF_ROWS, STARTS = 4, 10_000, 3, 10
+# Runs of k-means on the rows, on a sample of many, and k-means++ starts of each run.
+N_RUNS_OF_ROWS, SAMPLE_ROWS, N_STARTS = 4, 10_000, 3
 
 
 class ReadOuts:
@@ -99,21 +99,21 @@ class ReadOuts:
         for i, (level, places) in enumerate(self.layouts()):
             labels = landmark_spectral(
                 places, self.n_clusters, max_landmarks=N_LANDMARKS, n_graphs=N_DRAWS,
-                seed=self.seed % 2**30 + i,
+                n_init=N_STARTS, seed=self.seed % 2**30 + i,
             )  # fmt: skip
             yield self._of_rows(level, labels)
 
     def _kmeans(self):
         for i, (level, places) in enumerate(self.layouts()):
             seed = self.seed % 2**30 + i
-            labels = kmeans(places, self.n_clusters, n_init=STARTS, seed=seed)[1]
+            labels = kmeans(places, self.n_clusters, n_init=N_STARTS, seed=seed)[1]
             yield self._of_rows(level, labels)
 
     def _graph(self):
         graph = self.levels[0][0]
         for tau in REGULARIZATIONS:
             coordinates = graph_coordinates(graph, tau, self.n_clusters)
-            labels = kmeans(coordinates, self.n_clusters, n_init=STARTS, seed=self.seed)[1]
+            labels = kmeans(coordinates, self.n_clusters, n_init=N_STARTS, seed=self.seed)[1]
             yield self._of_rows(0, labels)
 
     def _linkage(self):
@@ -126,7 +126,7 @@ class ReadOuts:
         rows = np.sort(rng.permutation(len(Z))[:SAMPLE_ROWS])
         sample = Z[rows] if len(rows) < len(Z) else Z
         for i in range(N_RUNS_OF_ROWS):
-            settings = {"n_init": STARTS_OF_ROWS, "seed": self.seed % 2**30 + i}
+            settings = {"n_init": N_STARTS, "seed": self.seed % 2**30 + i}
             centers, labels = kmeans(sample, self.n_clusters, **settings)
             if len(sample) < len(Z):
                 labels = kmeans(Z, self.n_clusters, start=centers, max_iter=3)[1]

@@ -12,23 +12,26 @@ from skdeepcluster.validation import check_n_samples
 # In the order in which one of equal scores is kept.
 READ_OUTS = ("cut", "k-means", "graph", "rows")
 # Passes over the edges of a layout.
-N_EPOCHS = 300
+N_EPOCHS = 200
 # Candidates that confirm one.
 N_CONFIRMING = 3
 
 
 class NeighborClusterer(NumberOfClustersMixin, NeighborGraphMixin, Clusterer):
-    r"""Clusters by nearest neighbors: a graph of them, a layout of the graph, and a cut of it.
+    r"""Clusters by nearest neighbors, read out in several ways; what other runs confirm is kept.
 
     Each row has edges to its nearest neighbors, weighted as in :class:`NeighborLayout`. Rows are
-    placed in few dimensions such that those with edges between them come near each other and others
-    stay apart. Clusters are read out in one of several ways, or in all of them, of which the one
-    with the largest modularity on the graph is kept,
+    joined with the neighbors of their strongest edges until at most 6,000 groups are left, and
+    their graph is laid out in few dimensions, several times; so is the graph of their groups.
+    Clusters are read out in several ways and runs. Of all these candidates the one with the largest
 
-    .. math:: Q = \sum_c \left( \frac{w(c, c)}{w} - \frac{w(c)^2}{w^2} \right),
+    .. math:: \frac{1}{3} \sum_{c' \in N(c)} \mathrm{ARI}(c, c')
+        \cdot \sum_k \left( \frac{w(k, k)}{w} - \frac{w(k)^2}{w^2} \right)
 
-    where :math:`w(c, c)` is the weight of the edges within a cluster, :math:`w(c)` that of all
-    edges of its rows and :math:`w` the total, each edge counted from both of its ends.
+    is kept: the mean adjusted Rand index with the three candidates that are most like it, times its
+    modularity, where :math:`w(k, k)` is the weight of the edges within a cluster, :math:`w(k)` that
+    of all edges of its rows and :math:`w` the total, each edge counted from both of its ends. In
+    clusters of groups, each row finally joins the cluster that most of its edges lead to.
 
     Use it for images, embeddings and other rows with many features whose clusters are curved, where
     k-means cuts through them; it needs seconds where a network needs minutes. A layout makes
@@ -36,30 +39,29 @@ class NeighborClusterer(NumberOfClustersMixin, NeighborGraphMixin, Clusterer):
 
     Parameters
     ----------
-    read_out : {"auto", "cut", "k-means", "linkage", "rows"}, default="auto"
+    read_out : {"auto", "cut", "k-means", "graph", "rows", "linkage"}, default="auto"
         How clusters are found.
 
-        - "auto": in all ways below; the one with the largest modularity is kept.
-        - "cut": :class:`LandmarkSpectral` of the layout, which keeps islands of any shape and
-          size whole. If there are more islands than clusters, it may put most of them together.
-        - "k-means": k-means in the layout, for clusters of similar extent.
+        - "auto": in all ways below but linkage.
+        - "cut": normalized cuts of landmarks in the layouts, which keep islands of any shape and
+          size whole. If there are more islands than clusters, they may put most of them together.
+        - "k-means": k-means in the layouts, for clusters of similar extent.
+        - "graph": normalized cuts of the graph, with several regularizations; it needs no layout.
+        - "rows": k-means on the rows themselves, for compact clusters; it needs no layout.
         - "linkage": merges of clusters of the graph as in :class:`GraphDegreeLinkage`; it needs no
           layout.
-        - "rows": k-means on the rows themselves, for compact clusters; it needs no layout.
 
     Attributes
     ----------
-    embedding_ : ndarray of shape (n_samples, n_components) or None
-        The layout of the training rows; None if the read-out needs none.
-
     read_out_ : str
         The read-out of `labels_`.
 
-    candidates_ : dict of str to ndarray of shape (n_samples,)
-        Labels by each read-out that was tried.
+    candidates_ : dict of str to ndarray of shape (n_runs, n_samples)
+        Labels by each run of each read-out that was tried.
 
-    modularities_ : dict of str to float
-        Their modularities. If the two largest are close, look at both.
+    modularities_, supports_ : dict of str to ndarray of shape (n_runs,)
+        Their modularities, and mean adjusted Rand indices with the three most similar others. If
+        the products of two read-outs are close, look at both.
 
     probabilities_ : ndarray of shape (n_samples,)
         Share of the weights of each training row's edges that lead into its own cluster: near 1
@@ -67,7 +69,8 @@ class NeighborClusterer(NumberOfClustersMixin, NeighborGraphMixin, Clusterer):
 
     See Also
     --------
-    NeighborLayout : The layout alone.
+    NeighborLayout : A layout of the rows.
+    LandmarkSpectral : Normalized cuts of the rows themselves.
     GraphDegreeLinkage : Linkage of exact graphs, with all merges.
     LandmarkSpectral : The cut of landmarks of the rows themselves, for more rows.
     HDBSCAN : Clusters of any shape and noise, their number unknown.
@@ -77,9 +80,10 @@ class NeighborClusterer(NumberOfClustersMixin, NeighborGraphMixin, Clusterer):
     The layout's objective, and the search for neighbors, are described in :class:`NeighborLayout`.
     K-means in the layout is what many do with UMAP [1]_.
 
-    That a read-out has the largest modularity does not make it the best: modularity favors clusters
-    of similar size, and knows the graph only. ``benchmarks/bench_neighbor_clusterer.py`` compares
-    the read-outs on labeled sets.
+    Layouts have 200 passes by default. Groups are formed as in multilevel graph partitioning: a
+    layout of groups takes a fraction of the time, and its cuts hang less on the seed. That other
+    runs confirm a candidate does not make it right: read-outs may agree on a wrong one.
+    ``benchmarks/bench_neighbor_clusterer.py`` compares them on labeled sets.
 
     References
     ----------
