@@ -59,9 +59,12 @@ class NeighborClusterer(NumberOfClustersMixin, NeighborGraphMixin, Clusterer):
     candidates_ : dict of str to ndarray of shape (n_runs, n_samples)
         Labels by each run of each read-out that was tried.
 
-    modularities_, supports_ : dict of str to ndarray of shape (n_runs,)
-        Their modularities, and mean adjusted Rand indices with the three most similar others. If
-        the products of two read-outs are close, look at both.
+    modularities_ : dict of str to ndarray of shape (n_runs,)
+        The modularity of each candidate.
+
+    supports_ : dict of str to ndarray of shape (n_runs,)
+        The mean adjusted Rand index of each candidate with the three that are most like it. If the
+        products of modularity and support of two read-outs are close, look at both.
 
     probabilities_ : ndarray of shape (n_samples,)
         Share of the weights of each training row's edges that lead into its own cluster: near 1
