@@ -22,7 +22,7 @@ from sklearn.metrics import (
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, shuffle
 
 from skdeepcluster import metrics
 from skdeepcluster.metrics import (
@@ -285,6 +285,22 @@ def test_accuracy_scorer():
         KMeans(random_state=0), {"n_clusters": [2, 3, 8]}, scoring=clustering_accuracy_scorer
     )
     assert search.fit(X, names).best_params_ == {"n_clusters": 3}
+
+
+@pytest.mark.parametrize("unknown", [-1, np.nan])
+def test_accuracy_of_a_search_is_that_of_the_known_classes(unknown):
+    X, y = shuffle(*load_iris(return_X_y=True), random_state=0)
+    known = np.arange(len(y)) % 2 == 0
+    y = np.where(known, y, unknown)
+    search = GridSearchCV(
+        KMeans(random_state=0), {"n_clusters": [2, 3, 8]}, scoring=clustering_accuracy_scorer
+    )
+    assert search.fit(X, y).best_params_ == {"n_clusters": 3}
+    assert clustering_accuracy_scorer(search, X, y) == clustering_accuracy(
+        y[known], search.predict(X[known])
+    )
+    with pytest.raises(ValueError, match="y_true has no known label"):
+        search.set_params(error_score="raise").fit(X, np.full(len(y), unknown))
 
 
 @pytest.mark.parametrize(
