@@ -2,7 +2,7 @@
 
 from skdeepcluster.validation._distances import check_distance_matrix, check_distances
 from skdeepcluster.validation._fitted import as_table, embed, last_step
-from skdeepcluster.validation._labels import check_labels
+from skdeepcluster.validation._labels import check_known_labels, check_labels
 from skdeepcluster.validation._metrics import (
     METRICS,
     SPARSE_METRICS,
@@ -37,6 +37,7 @@ __all__ = [
     "as_table",
     "check_distance_matrix",
     "check_distances",
+    "check_known_labels",
     "check_labels",
     "check_n_samples",
     "check_rows",
