@@ -14,8 +14,11 @@ from skdeepcluster.algorithms.spectral import REGULARIZATIONS, graph_coordinates
 MOST_NODES, FEWEST_NODES, N_LEVELS, N_LAYOUTS = 6000, 250, 2, 3
 # Their landmarks, and draws of them.
 N_LANDMARKS, N_DRAWS = 300, 4
-# Runs of k-means on the rows, on a sample of many, and k-means++ starts of each run.
-N_RUNS_OF_ROWS, SAMPLE_ROWS, N_STARTS = 4, 10_000, 3
+# Runs of k-means on the rows, on a sample of many, and k-means++ starts of each run: with few, runs
+# that miss the same optimum do not confirm each other.
+N_RUNS_OF_ROWS, SAMPLE_ROWS, STARTS_OF_ROWS = 4, 10_000, 10
+# Starts in layouts and graphs.
+N_STARTS = 3
 
 
 class ReadOuts:
@@ -126,8 +129,8 @@ class ReadOuts:
         rows = np.sort(rng.permutation(len(Z))[:SAMPLE_ROWS])
         sample = Z[rows] if len(rows) < len(Z) else Z
         for i in range(N_RUNS_OF_ROWS):
-            settings = {"n_init": N_STARTS, "seed": self.seed % 2**30 + i}
+            settings = {"n_init": STARTS_OF_ROWS, "seed": self.seed % 2**30 + i}
             centers, labels = kmeans(sample, self.n_clusters, **settings)
             if len(sample) < len(Z):
-                labels = kmeans(Z, self.n_clusters, start=centers, max_iter=3)[1]
+                labels = kmeans(Z, self.n_clusters, start=centers, max_iter=10)[1]
             yield labels
