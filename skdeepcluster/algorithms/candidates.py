@@ -1,41 +1,12 @@
 """Labels by several methods: how well each fits a graph, and how well others confirm it."""
 
 import numpy as np
-from scipy.sparse import csr_array
 from sklearn.metrics.cluster import adjusted_rand_score
+
+from skdeepcluster.algorithms.groups import members
 
 # Labels are compared on so many rows.
 COMPARED_ROWS = 10_000
-
-
-def weights_between(graph, labels, n_clusters):
-    """Sums of the weights between clusters.
-
-    Parameters
-    ----------
-    graph : csr_array of shape (n, n)
-        Symmetric weights.
-    labels : (n,) array of int
-    n_clusters : int
-
-    Returns
-    -------
-    between : (n_clusters, n_clusters) array
-        Within clusters each edge counts from both of its ends.
-    """
-    member = members(labels, n_clusters)
-    return (member.T @ graph @ member).toarray()
-
-
-def weights_to(graph, labels, n_clusters):
-    """Sums of the weights of each row's edges to each cluster, a (n, n_clusters) array."""
-    return (graph @ members(labels, n_clusters)).toarray()
-
-
-def members(labels, n_clusters):
-    """The matrix with a 1 in the column of each row's cluster."""
-    n = len(labels)
-    return csr_array((np.ones(n), (np.arange(n), labels)), shape=(n, n_clusters))
 
 
 def modularity(graph, labels, n_clusters):
@@ -53,7 +24,9 @@ def modularity(graph, labels, n_clusters):
     modularity : float
         Less than 1.
     """
-    between = weights_between(graph, labels, n_clusters)
+    member = members(labels, n_clusters)
+    # Within clusters each edge counts from both of its ends.
+    between = (member.T @ graph @ member).toarray()
     total = between.sum()
     return float(np.trace(between) / total - np.square(between.sum(axis=0) / total).sum())
 

@@ -3,8 +3,7 @@
 import numpy as np
 from scipy.sparse import csr_array, diags_array
 
-from skdeepcluster.algorithms.candidates import members
-from skdeepcluster.algorithms.degree_linkage import components
+from skdeepcluster.algorithms.groups import components, members
 
 
 def joined_by_strongest(graph):

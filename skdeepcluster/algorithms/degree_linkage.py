@@ -3,13 +3,13 @@
 import numpy as np
 from scipy.cluster.hierarchy import linkage
 from scipy.sparse import csr_array, diags_array
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
 from sklearn.metrics import pairwise_distances
 
 from skdeepcluster._kernels._degree_linkage import degree_linkage
 from skdeepcluster._kernels._trees import spanning_forest
 from skdeepcluster._sklearn import effective_n_threads
+from skdeepcluster.algorithms.groups import components, members
 from skdeepcluster.algorithms.neighbors import nearest_neighbors
 from skdeepcluster.validation import scaled_to_range
 
@@ -58,12 +58,6 @@ def nearest_merges(nearest, lengths):
     connected = np.flatnonzero(nearest >= 0)
     order = connected[np.argsort(lengths[connected], kind="stable")]
     return spanning_forest(len(nearest), np.arange(len(nearest), dtype=np.int32), nearest, order)
-
-
-def components(n, source, target):
-    """Components of a graph with these edges, numbered in the order of their first samples."""
-    edges = csr_array((np.ones(len(source)), (source, target)), shape=(n, n))
-    return connected_components(edges, directed=False)[1].astype(np.int32, copy=False)
 
 
 def hub_linkage(W, labels, distances):
@@ -154,8 +148,7 @@ def outlying_merges(W, labels, n_clusters):
     n = labels.max() + 1
     if n <= _MANY * n_clusters:
         return nothing, nothing
-    samples = np.arange(len(labels))
-    member = csr_array((np.ones(len(labels)), (samples, labels)), shape=(len(labels), n))
+    member = members(labels, n)
     # Of samples to clusters.
     both = ((W @ member) * (W.T @ member)).tocoo()
     own = labels[both.row] == both.col

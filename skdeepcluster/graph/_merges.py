@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skdeepcluster.algorithms.degree_linkage import components
+from skdeepcluster.algorithms.groups import components
 
 
 class Merges:

@@ -7,13 +7,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._kernels._layout import fuzzy_weights
 from skdeepcluster._sklearn import Interval, StrOptions
-from skdeepcluster.algorithms.layouts import (
-    MAX_COMPONENTS,
-    fuzzy_graph,
-    graph_layout,
-    start_of_layout,
-)
-from skdeepcluster.algorithms.neighbor_search import NeighborSearch, principal_axes
+from skdeepcluster.algorithms.layouts import MAX_COMPONENTS, fuzzy_graph
+from skdeepcluster.algorithms.neighbor_search import NeighborSearch
 from skdeepcluster.base import RandomStateMixin, ThreadsMixin, param, parameters
 from skdeepcluster.validation import (
     check_rows,
@@ -22,9 +17,6 @@ from skdeepcluster.validation import (
     unit_rows,
     within_reach,
 )
-
-# Epochs of a layout of up to so many rows, and of more, as in UMAP.
-MANY_ROWS, EPOCHS, EPOCHS_OF_MANY = 10_000, 500, 200
 
 
 @parameters
@@ -92,20 +84,6 @@ class NeighborGraphMixin(RandomStateMixin, ThreadsMixin):
         self.graph_ = fuzzy_graph(distances, self.indices_, n_threads)
         self.distances_ = distances * distances.dtype.type(self._unit)
         return rng
-
-    def _layout(self, rng):
-        """Places of the training rows."""
-        X = self._search.X
-        mean, axes, _, _ = principal_axes(X, self.n_components, rng)
-        start = start_of_layout((X - mean) @ axes.T, self.n_components, rng)
-        return graph_layout(
-            self.graph_,
-            start,
-            n_epochs=self.n_epochs or (EPOCHS if len(X) <= MANY_ROWS else EPOCHS_OF_MANY),
-            min_dist=self.min_dist,
-            seed=int(rng.integers(2**31)),
-            n_threads=self._n_threads(),
-        )
 
     def _neighbors_of(self, X):
         """Training rows that are nearest to new rows, and their weights.

@@ -1,10 +1,12 @@
 """Ways to read clusters out of a graph of neighbors, each in several runs."""
 
+from functools import cached_property
+
 import numpy as np
 
-from skdeepcluster.algorithms.candidates import weights_to
 from skdeepcluster.algorithms.coarsening import coarse_levels, relative_weights
 from skdeepcluster.algorithms.degree_linkage import labels_of_neighbors
+from skdeepcluster.algorithms.groups import weights_to
 from skdeepcluster.algorithms.kmeans import kmeans
 from skdeepcluster.algorithms.layouts import graph_layout, start_of_layout
 from skdeepcluster.algorithms.neighbor_search import principal_axes
@@ -50,38 +52,32 @@ class ReadOuts:
         self.n_clusters, self.n_components, self.min_dist = n_clusters, n_components, min_dist
         self.n_epochs, self.n_threads = n_epochs, n_threads
         self.seed = int(rng.integers(2**31))
+        # Runs of one method differ in what is added.
+        self.first_seed = self.seed % 2**30
         self.levels = [
             (level, node)
             for level, node in coarse_levels(graph, MOST_NODES, FEWEST_NODES, N_LEVELS)
             if level is graph or level.shape[0] >= 5 * n_clusters
         ] or [(graph, np.arange(len(Z)))]
-        self._layouts = None
 
+    @cached_property
     def layouts(self):
         """Several layouts of each level, as tuples of level and places."""
-        if self._layouts is None:
-            rng = np.random.default_rng(self.seed)
-            _, axes, _, _ = principal_axes(self.Z, self.n_components, rng)
-            start = start_of_layout(self.Z @ axes.T, self.n_components, rng)
-            self._layouts = [
-                (level, self._layout(self.levels[level], start, self.seed + i))
-                for level in range(len(self.levels))
-                for i in range(N_LAYOUTS)
-            ]
-        return self._layouts
-
-    def _layout(self, level, start, seed):
-        graph, node = level
-        n_rows = np.bincount(node)
-        sums = [np.bincount(node, column) for column in start.T]
-        return graph_layout(
-            relative_weights(graph),
-            (np.stack(sums, axis=1) / n_rows[:, np.newaxis]).astype(np.float32),
-            n_epochs=self.n_epochs,
-            min_dist=self.min_dist,
-            seed=seed,
-            n_threads=self.n_threads,
-        )
+        rng = np.random.default_rng(self.seed)
+        _, axes, _, _ = principal_axes(self.Z, self.n_components, rng)
+        start = start_of_layout(self.Z @ axes.T, self.n_components, rng)
+        found = []
+        for level, (graph, node) in enumerate(self.levels):
+            sums = np.stack([np.bincount(node, column) for column in start.T], axis=1)
+            places = (sums / np.bincount(node)[:, np.newaxis]).astype(np.float32)
+            weights = relative_weights(graph)
+            for i in range(N_LAYOUTS):
+                layout = graph_layout(
+                    weights, places, n_epochs=self.n_epochs, min_dist=self.min_dist,
+                    seed=self.seed + i, n_threads=self.n_threads,
+                )  # fmt: skip
+                found.append((level, layout))
+        return found
 
     def runs(self, read_out):
         """Labels of all rows by each run of a read-out, a list of arrays of int32."""
@@ -98,26 +94,27 @@ class ReadOuts:
         # Of equal weights, where the row's node is.
         return np.where(votes.max(axis=1) > votes[own], votes.argmax(axis=1), labels)
 
+    def _clustered(self, Z, n_init, seed):
+        """Centers and labels by k-means."""
+        return kmeans(Z, self.n_clusters, n_init=n_init, seed=seed, n_threads=self.n_threads)
+
     def _cut(self):
-        for i, (level, places) in enumerate(self.layouts()):
+        for i, (level, places) in enumerate(self.layouts):
             labels = landmark_spectral(
                 places, self.n_clusters, max_landmarks=N_LANDMARKS, n_graphs=N_DRAWS,
-                n_init=N_STARTS, seed=self.seed % 2**30 + i,
+                n_init=N_STARTS, seed=self.first_seed + i, n_threads=self.n_threads,
             )  # fmt: skip
             yield self._of_rows(level, labels)
 
     def _kmeans(self):
-        for i, (level, places) in enumerate(self.layouts()):
-            seed = self.seed % 2**30 + i
-            labels = kmeans(places, self.n_clusters, n_init=N_STARTS, seed=seed)[1]
-            yield self._of_rows(level, labels)
+        for i, (level, places) in enumerate(self.layouts):
+            yield self._of_rows(level, self._clustered(places, N_STARTS, self.first_seed + i)[1])
 
     def _graph(self):
         graph = self.levels[0][0]
         for tau in REGULARIZATIONS:
             coordinates = graph_coordinates(graph, tau, self.n_clusters)
-            labels = kmeans(coordinates, self.n_clusters, n_init=N_STARTS, seed=self.seed)[1]
-            yield self._of_rows(0, labels)
+            yield self._of_rows(0, self._clustered(coordinates, N_STARTS, self.seed)[1])
 
     def _linkage(self):
         lengths = self.distances.astype(np.float64)
@@ -129,8 +126,8 @@ class ReadOuts:
         rows = np.sort(rng.permutation(len(Z))[:SAMPLE_ROWS])
         sample = Z[rows] if len(rows) < len(Z) else Z
         for i in range(N_RUNS_OF_ROWS):
-            settings = {"n_init": STARTS_OF_ROWS, "seed": self.seed % 2**30 + i}
-            centers, labels = kmeans(sample, self.n_clusters, **settings)
+            centers, labels = self._clustered(sample, STARTS_OF_ROWS, self.first_seed + i)
             if len(sample) < len(Z):
-                labels = kmeans(Z, self.n_clusters, start=centers, max_iter=10)[1]
+                settings = {"start": centers, "max_iter": 10, "n_threads": self.n_threads}
+                labels = kmeans(Z, self.n_clusters, **settings)[1]
             yield labels

@@ -12,12 +12,12 @@ from skdeepcluster._kernels._degree_linkage import degree_linkage
 from skdeepcluster._kernels._trees import single_linkage
 from skdeepcluster._sklearn import Interval, StrOptions, fit_context
 from skdeepcluster.algorithms.degree_linkage import (
-    components,
     gaussian_weights,
     hub_linkage,
     nearest_merges,
     outlying_merges,
 )
+from skdeepcluster.algorithms.groups import components
 from skdeepcluster.algorithms.neighbors import (
     entries_by_row,
     nearest_by_blocks,

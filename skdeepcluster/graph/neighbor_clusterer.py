@@ -1,9 +1,12 @@
 """NeighborClusterer: clusters of a layout, or of a graph, of nearest neighbors."""
 
+from itertools import islice
+
 import numpy as np
 
 from skdeepcluster._sklearn import StrOptions, fit_context
-from skdeepcluster.algorithms.candidates import modularity, support, weights_to
+from skdeepcluster.algorithms.candidates import modularity, support
+from skdeepcluster.algorithms.groups import weights_to
 from skdeepcluster.base import Clusterer, NumberOfClustersMixin, param
 from skdeepcluster.graph._neighbors import NeighborGraphMixin
 from skdeepcluster.graph._read_outs import ReadOuts
@@ -127,18 +130,22 @@ class NeighborClusterer(NumberOfClustersMixin, NeighborGraphMixin, Clusterer):
                 n_epochs=self.n_epochs or N_EPOCHS, rng=rng, n_threads=self._n_threads(),
             )  # fmt: skip
             names = READ_OUTS if self.read_out == "auto" else (self.read_out,)
-            found = {name: read_outs.runs(name) for name in names}
-        self.candidates_ = {name: np.stack(runs) for name, runs in found.items()}
-        every = [labels for runs in found.values() for labels in runs]
-        places = np.cumsum([len(runs) for runs in found.values()])[:-1]
-        values = np.array([modularity(self.graph_, labels, k) for labels in every])
-        confirmed = support(every, N_CONFIRMING)
-        self.modularities_ = dict(zip(names, np.split(values, places), strict=True))
-        self.supports_ = dict(zip(names, np.split(confirmed, places), strict=True))
+            self.candidates_ = {name: np.stack(read_outs.runs(name)) for name in names}
+        # Sums are of this precision; converted once.
+        graph = self.graph_.astype(np.float64)
+        self.modularities_ = {
+            name: np.array([modularity(graph, labels, k) for labels in runs])
+            for name, runs in self.candidates_.items()
+        }
+        supports = iter(support(np.concatenate(list(self.candidates_.values())), N_CONFIRMING))
+        self.supports_ = {
+            name: np.array(list(islice(supports, len(runs))))
+            for name, runs in self.candidates_.items()
+        }
         scores = {name: self.modularities_[name] * self.supports_[name] for name in names}
         self.read_out_ = max(names, key=lambda name: scores[name].max())
         self.labels_ = self.candidates_[self.read_out_][scores[self.read_out_].argmax()]
-        weights = weights_to(self.graph_, self.labels_, k)
+        weights = weights_to(graph, self.labels_, k)
         self.probabilities_ = weights[np.arange(n), self.labels_] / weights.sum(axis=1)
         return self
 

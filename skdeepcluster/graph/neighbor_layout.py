@@ -3,8 +3,13 @@
 import numpy as np
 
 from skdeepcluster._sklearn import fit_context
+from skdeepcluster.algorithms.layouts import graph_layout, start_of_layout
+from skdeepcluster.algorithms.neighbor_search import principal_axes
 from skdeepcluster.base import Estimator, FloatTransformerMixin
 from skdeepcluster.graph._neighbors import NeighborGraphMixin
+
+# Epochs of a layout of up to so many rows, and of more, as in UMAP.
+MANY_ROWS, EPOCHS, EPOCHS_OF_MANY = 10_000, 500, 200
 
 
 class NeighborLayout(NeighborGraphMixin, FloatTransformerMixin, Estimator):
@@ -81,6 +86,20 @@ class NeighborLayout(NeighborGraphMixin, FloatTransformerMixin, Estimator):
             rng = self._fit_graph(X)
             self.embedding_ = self._layout(rng).astype(self._search.X.dtype)
         return self
+
+    def _layout(self, rng):
+        """Places of the training rows."""
+        X = self._search.X
+        mean, axes, _, _ = principal_axes(X, self.n_components, rng)
+        start = start_of_layout((X - mean) @ axes.T, self.n_components, rng)
+        return graph_layout(
+            self.graph_,
+            start,
+            n_epochs=self.n_epochs or (EPOCHS if len(X) <= MANY_ROWS else EPOCHS_OF_MANY),
+            min_dist=self.min_dist,
+            seed=int(rng.integers(2**31)),
+            n_threads=self._n_threads(),
+        )
 
     def fit_transform(self, X, y=None):
         """Search neighbors, and place the rows and return their places.

@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from sklearn.metrics import adjusted_rand_score
 
-from skdeepcluster.algorithms.candidates import modularity, support, weights_to
+from skdeepcluster.algorithms.candidates import modularity, support
 from skdeepcluster.algorithms.coarsening import (
     coarse_levels,
     contracted,
     joined_by_strongest,
     relative_weights,
 )
+from skdeepcluster.algorithms.groups import weights_to
 
 
 @st.composite
