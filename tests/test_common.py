@@ -124,6 +124,17 @@ def test_labels_of_each_row(estimator, X):
 
 
 @every_clusterer
+def test_a_number_of_clusters_that_is_found_is_an_attribute(estimator, X):
+    fitted = clone(estimator).fit(X)
+    if "n_clusters" in estimator.get_params():
+        # Where it is given, it may be found as well, as by a clusterer that is passed.
+        assert getattr(fitted, "n_clusters_", 3) == 3
+    else:
+        assert fitted.n_clusters_ == fitted.labels_.max() + 1 == len(set(fitted.labels_) - {-1})
+        assert isinstance(fitted.n_clusters_, int)
+
+
+@every_clusterer
 def test_same_random_state_same_labels(estimator, X):
     first = clone(estimator).fit(X)
     np.random.seed(1)  # noqa: NPY002
