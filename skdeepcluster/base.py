@@ -15,7 +15,11 @@ from sklearn.base import BaseEstimator, ClusterMixin
 
 from skdeepcluster import _moved
 from skdeepcluster._docstrings import complete_docstring, documented
-from skdeepcluster._sklearn import effective_n_threads, threadpool_controller
+from skdeepcluster._sklearn import (
+    effective_n_threads,
+    threadpool_controller,
+    validate_parameter_constraints,
+)
 
 
 def param(default, *constraints, positional=False):
@@ -94,6 +98,11 @@ class Estimator(BaseEstimator):
         if cls.__doc__:
             cls.__doc__ = complete_docstring(cls, names)
         documented(cls)
+
+    def _validate_params(self):
+        validate_parameter_constraints(
+            self._parameter_constraints, self.get_params(deep=False), type(self).__name__
+        )
 
     def __setstate__(self, state):
         # Models stored by earlier versions have parameters under their former names.

@@ -63,8 +63,8 @@ _ = ax.set(yticks=[0, 1], yticklabels=inertias, ylim=(-0.5, 1.5), xlabel="sum of
 # %%
 # The sum of distances decreases with every further cluster. The medoid silhouette does not, and
 # :class:`~skdeepcluster.DynMSC` computes it for all numbers of clusters in one fit. It is best near
-# ten clusters, the number of digits, which it is not given; but no number is clearly better than its
-# neighbors.
+# ten clusters, the number of digits, which it is not given; but no number is clearly better than
+# those next to it.
 dynmsc = DynMSC(30, metric="manhattan", random_state=0).fit(X)
 numbers = np.arange(2, 31)
 _, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
