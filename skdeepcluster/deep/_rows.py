@@ -104,7 +104,7 @@ def _shape(estimator, rows, item):
         check_channels_first(
             image_shape,
             f"pass {images}.transpose(0, 3, 1, 2)",
-            f" If they do have {image_shape[0]} channels, pass X of shape (n, C, H, W) together with "
-            f"image_shape={image_shape}.",
+            f" If they do have {image_shape[0]} channels, pass X of shape (n, C, H, W) together "
+            f"with image_shape={image_shape}.",
         )
     return image_shape
