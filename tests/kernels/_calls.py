@@ -43,7 +43,7 @@ def swap_state(depth=2):
         ROWS, MEDOIDS, MEDOIDS, NO_FEATURES, NO_NORMS, 0.0, False, near, slots, 1
     )
     removal = np.zeros(K)
-    _medoids.removal_losses(near, slots, np.ones(N), removal)
+    _medoids.removal_losses(near, slots, np.ones(N), np.inf, removal)
     return near, slots, removal
 
 
@@ -66,7 +66,7 @@ CANDIDATES = {
     "slot": np.zeros(N, np.int32),
     "n_threads": 1,
 }
-SUMS = {"bounds": NEAR[-1].copy(), "removal": REMOVAL}
+SUMS = {"bounds": NEAR[-1].copy(), "cap": np.inf, "removal": REMOVAL}
 GIVEN_FEATURES = {"features": X, "norms": np.square(X).sum(axis=1), "slack": 1e-6}
 BLOCK = {
     "block": ROWS,
@@ -223,7 +223,13 @@ CALLS = {
     ),
     "removal_losses": (
         _medoids.removal_losses,
-        {"near": NEAR, "slots": SLOTS, "weights": np.ones(N), "removal": np.zeros(K)},
+        {
+            "near": NEAR,
+            "slots": SLOTS,
+            "weights": np.ones(N),
+            "cap": np.inf,
+            "removal": np.zeros(K),
+        },
         {"removal": {0}},
     ),
     "swap": (
@@ -249,6 +255,8 @@ CALLS = {
             "kept_rows": ROWS[:K].copy(),
             "medoid_at": MEDOIDS,
             "scratch": np.zeros((N, K)),
+            "sizes": np.zeros(K),
+            "smallest": 2.0,
             "tol": 0.0,
             "quiet": 0,
             "patience": N,
@@ -256,6 +264,11 @@ CALLS = {
             "window": 1,
         },
         {"rows": {0}, "change": {0}, "slot": {0}, "scratch": {0}, "kept_rows": {0}},
+    ),
+    "cluster_sizes": (
+        _medoids.cluster_sizes,
+        {"slots": SLOTS, "weights": np.ones(N), "sizes": np.zeros(K)},
+        {"sizes": {0}, "slots": {0}},
     ),
     "reach_bounds": (
         _medoids.reach_bounds,

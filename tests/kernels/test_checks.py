@@ -27,6 +27,7 @@ WITHOUT_THREADS = {
     "short_cycle",
     "degree_linkage",
     "removal_losses",
+    "cluster_sizes",
     "swap",
     "reach_bounds",
     "spanning_forest",
