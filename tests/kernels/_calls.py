@@ -108,6 +108,18 @@ CALLS = {
         },
         {},
     ),
+    "kmeans_runs": (
+        _distance.kmeans_runs,
+        {
+            "X": X,
+            "first": np.arange(2),
+            "draws": RNG.random((2, K - 1, 3)),
+            "max_iter": 5,
+            "tol": 0.0,
+            "centers": np.zeros((2, K, D)),
+        },
+        {"X": {0}, "draws": {2}},
+    ),
     "nearest_center": (
         _kmeans.nearest_center,
         {
