@@ -68,9 +68,9 @@ class Leiden(GivenGraphMixin, Clusterer):
     n_init : int, default=None
         Number of runs, of which the best is kept. None means 1, and 5 for several resolutions.
 
-    max_iter : int, default=10
+    max_iter : int, default=2
         Most iterations of a run, each from the result of the one before. It ends earlier when
-        nothing changes.
+        nothing changes. On large graphs with weak communities more find better ones.
 
     temperature : float, default=0.01
         Randomness of refinement, in mean weights of edges; 0 takes what gains most.
@@ -168,7 +168,7 @@ class Leiden(GivenGraphMixin, Clusterer):
     algorithm: str = param("leiden", StrOptions({"leiden", "louvain"}))
     directed: bool = param(False, "boolean")
     n_init: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
-    max_iter: int = param(10, Interval(Integral, 1, None, closed="left"))
+    max_iter: int = param(2, Interval(Integral, 1, None, closed="left"))
     temperature: float = param(0.01, Interval(Real, 0, None, closed="left"))
     isolated: str = param("cluster", StrOptions({"cluster", "noise"}))
 

@@ -149,18 +149,15 @@ def _symmetric(graph, name):
     same = np.array_equal(graph.indptr, reverse.indptr) and np.array_equal(
         graph.indices, reverse.indices
     )
+    if same and np.array_equal(graph.data, reverse.data):
+        return graph
     # Rounding, as in a product of a matrix with its transpose, is no direction.
-    if same and np.allclose(graph.data, reverse.data, rtol=1e-5, atol=0):
-        equal = np.array_equal(graph.data, reverse.data)
-    else:
-        equal = False
+    if not (same and np.allclose(graph.data, reverse.data, rtol=1e-5, atol=0)):
         warnings.warn(
             f"{name} is not symmetric; the weight of an edge is the mean of both directions.",
             UserWarning,
             stacklevel=4,
         )
-    if equal:
-        return graph
     graph = csr_array((graph + reverse) / 2)
     graph.sort_indices()
     return graph
