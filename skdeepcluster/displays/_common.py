@@ -70,14 +70,14 @@ def estimator_labels(estimator, X):
     return labels
 
 
-def fitted_with(estimator, *attributes):
+def fitted_with(estimator, *attributes, missing="tree"):
     """The last step of a fitted estimator, if it has one of the attributes."""
     estimator, _ = last_step(estimator)
     check_is_fitted(estimator)
     if not any(hasattr(estimator, attribute) for attribute in attributes):
         raise TypeError(
             f"{type(estimator).__name__} has no {' or '.join(attributes)} after fit, so there is "
-            "no tree to draw."
+            f"no {missing} to draw."
         )
     return estimator
 

@@ -5,6 +5,7 @@ from scipy.sparse import csr_array
 
 from skdeepcluster._kernels import (
     _boruvka,
+    _communities,
     _degree_linkage,
     _distance,
     _hamiltonian,
@@ -79,6 +80,12 @@ BLOCK = {
     "height": np.ones(N),
     "n_threads": 1,
 }
+GRAPH = {
+    "indptr": np.arange(0, N * N + 1, N),
+    "indices": np.tile(np.arange(N, dtype=np.int32), N),
+    "weights": np.ones(N * N),
+}
+POTTS = {"masses": np.ones((N, 2)), "labels": LABELS.copy(), "resolution": 0.1, "least": 1e-9}
 PREFIX = np.arange(N + 1.0)
 ASSIGNED = {
     "member": (np.arange(N) % 5).astype(np.int32),
@@ -92,6 +99,16 @@ ASSIGNED = {
 
 # Function, right arguments, and those arguments that may have other lengths of the named axes.
 CALLS = {
+    "move_nodes": (
+        _communities.move_nodes,
+        {**GRAPH, **POTTS, "fixed": np.zeros(N, np.int32), "seed": 0},
+        {},
+    ),
+    "refine": (_communities.refine, {**GRAPH, **POTTS, "temperature": 0.1, "seed": 0}, {}),
+    "renumbered": (_communities.renumbered, {"labels": LABELS}, {"labels": {0}}),
+    "aggregated": (_communities.aggregated, {**GRAPH, "groups": LABELS, "n_groups": K}, {}),
+    "connected_parts": (_communities.connected_parts, {**GRAPH, "labels": LABELS}, {}),
+    "inner_weights": (_communities.inner_weights, {**GRAPH, "labels": LABELS, "n_labels": K}, {}),
     "argmin": (
         _distance.argmin_sqeuclidean,
         {"X": X, "centers": CENTERS, "labels": LABELS.copy(), "distances": np.zeros(N)},
