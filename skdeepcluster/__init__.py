@@ -55,6 +55,10 @@ _METHODS = {
         "simclr": ["SimCLR"],
         "swav": ["SwAV"],
     },
+    "semantic": {
+        "temi": ["TEMI"],
+        "turtle": ["TURTLE"],
+    },
 }
 
 # Subpackages whose public names stay in their own namespace.
