@@ -57,6 +57,10 @@ _METHODS = {
         "simclr": ["SimCLR"],
         "swav": ["SwAV"],
     },
+    "semantic": {
+        "temi": ["TEMI"],
+        "turtle": ["TURTLE"],
+    },
 }
 
 # Subpackages whose public names stay in their own namespace.

@@ -168,7 +168,8 @@ def test_sparse_data_are_those_that_are_dense(estimator, container):
 def test_what_a_row_gets_depends_on_no_other(estimator):
     X = make_blobs(400, n_features=33, centers=3, random_state=0)[0].astype(np.float32)
     X = (X - X.min()) / np.ptp(X)
-    model = clone(estimator).set_params(hidden_layer_sizes=(37,)).fit(X[:120])
+    widths = known(type(estimator), {"hidden_layer_sizes": (37,)})
+    model = clone(estimator).set_params(**widths).fit(X[:120])
     order = np.random.RandomState(0).permutation(len(X))
     for name in ("transform", "predict_proba", "predict", "score_samples"):
         if not hasattr(model, name):
