@@ -33,6 +33,7 @@ _METHODS = {
     },
     "hierarchy": {
         "hierarchical_kmeans": ["HierarchicalKMeans"],
+        "_linkage": ["from_linkage", "to_scipy_linkage"],
         "_sampling": ["balanced_sample"],
     },
     "medoids": {
