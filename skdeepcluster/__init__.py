@@ -43,6 +43,9 @@ _METHODS = {
         "medoid_silhouette": ["DynMSC", "FasterMSC"],
     },
     "partition": {"interval": ["IntervalClustering"]},
+    "selection": {
+        "n_clusters_search": ["NClustersSearch"],
+    },
     "selfsupervised": {
         "clusterfit": ["ClusterFit"],
         "deepcluster": ["DeepCluster", "DeepClusterV2"],

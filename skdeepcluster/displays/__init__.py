@@ -11,6 +11,7 @@ from skdeepcluster.displays._confusion import MatchedConfusionDisplay
 from skdeepcluster.displays._dendrogram import DendrogramDisplay
 from skdeepcluster.displays._embedding import EmbeddingDisplay
 from skdeepcluster.displays._loss_curve import LossCurveDisplay
+from skdeepcluster.displays._n_clusters import NClustersDisplay
 from skdeepcluster.displays._silhouette import SilhouetteDisplay
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "EmbeddingDisplay",
     "LossCurveDisplay",
     "MatchedConfusionDisplay",
+    "NClustersDisplay",
     "SilhouetteDisplay",
 ]
