@@ -60,6 +60,7 @@ sphinx_gallery_conf = {
             "medoids",
             "graph",
             "hierarchy",
+            "partition",
             "selection",
             "explain",
             "assignment",

@@ -42,7 +42,10 @@ _METHODS = {
         "kmedoids": ["KMedoids"],
         "medoid_silhouette": ["DynMSC", "FasterMSC"],
     },
-    "partition": {"interval": ["IntervalClustering"]},
+    "partition": {
+        "interval": ["IntervalClustering"],
+        "ppp": ["PPP"],
+    },
     "selection": {
         "n_clusters_search": ["NClustersSearch"],
     },

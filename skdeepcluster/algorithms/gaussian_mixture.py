@@ -38,9 +38,8 @@ class Mixture(NamedTuple):
         return self.n_parameters * np.log(total) - 2 * self.log_likelihood
 
 
-def covariance_type_of(labels, n_clusters, n_features):
-    """ "full" where clusters have rows enough for it, else "diag"."""
-    sizes = np.bincount(labels, minlength=n_clusters)
+def covariance_type_of(sizes, n_features):
+    """The type of covariances for clusters of such sizes: "full" where all are large enough."""
     enough = n_features <= FULL_FEATURES and sizes.min() >= FULL_ROWS * n_features
     return "full" if enough else "diag"
 
@@ -75,14 +74,15 @@ def mixture_of_partition(
         needs.
     """
     n, d = X.shape
-    sizes = np.bincount(labels, minlength=n_clusters)
+    w = np.ones(n) if weights is None else weights
+    # Equal rows count like one row of their total weight.
+    sizes = np.bincount(labels, w, n_clusters)
     if covariance_type == "auto":
-        covariance_type = covariance_type_of(labels, n_clusters, d)
+        covariance_type = covariance_type_of(sizes, d)
     full = covariance_type == "full"
     if sizes.min() < (d + 1 if full else 2):
         return None
     X = X.astype(np.float64, copy=False)
-    w = np.ones(n) if weights is None else weights
     responsibilities = np.zeros((n, n_clusters))
     responsibilities[np.arange(n), labels] = 1
     before, n_iter = -np.inf, 0
