@@ -61,6 +61,7 @@ sphinx_gallery_conf = {
             "graph",
             "hierarchy",
             "partition",
+            "ensemble",
             "selection",
             "explain",
             "assignment",

@@ -24,6 +24,7 @@ _METHODS = {
         "vade": ["VaDE"],
     },
     "density": {"hdbscan": ["HDBSCAN"]},
+    "ensemble": {"voting_clustering": ["VotingClustering"]},
     "explain": {"hamiltonian_cycle": ["HamiltonianCycleMap"]},
     "graph": {
         "degree_linkage": ["GraphDegreeLinkage"],

@@ -176,8 +176,8 @@ class PPP(RandomStateMixin, ThreadsMixin, FloatTransformerMixin, Clusterer):
     -----
     *Differences from the paper* [1]_: of it only the abstract and the aims are known to us: k-means
     for large data, a mixture to validate its partitions, clusters that are the same in each run,
-    and no number of clusters to be given. Score, choice of the number and the core of validated rows
-    are of our own making. "Guaranteed" repetition is had by starts that do not change.
+    and no number of clusters to be given. Score, choice of the number and the core of validated
+    rows are of our own making. "Guaranteed" repetition is had by starts that do not change.
 
     Rows are sorted and equal ones merged before anything else, so that an integer weight counts
     like that many equal rows, and their order does not matter.
