@@ -24,6 +24,7 @@ _METHODS = {
         "vade": ["VaDE"],
     },
     "density": {"hdbscan": ["HDBSCAN"]},
+    "ensemble": {"voting_clustering": ["VotingClustering"]},
     "explain": {"hamiltonian_cycle": ["HamiltonianCycleMap"]},
     "graph": {
         "degree_linkage": ["GraphDegreeLinkage"],
@@ -35,6 +36,7 @@ _METHODS = {
     },
     "hierarchy": {
         "hierarchical_kmeans": ["HierarchicalKMeans"],
+        "_linkage": ["from_linkage", "to_scipy_linkage"],
         "_sampling": ["balanced_sample"],
     },
     "medoids": {
@@ -43,7 +45,13 @@ _METHODS = {
         "kmedoids": ["KMedoids"],
         "medoid_silhouette": ["DynMSC", "FasterMSC"],
     },
-    "partition": {"interval": ["IntervalClustering"]},
+    "partition": {
+        "interval": ["IntervalClustering"],
+        "ppp": ["PPP"],
+    },
+    "selection": {
+        "n_clusters_search": ["NClustersSearch"],
+    },
     "selfsupervised": {
         "clusterfit": ["ClusterFit"],
         "deepcluster": ["DeepCluster", "DeepClusterV2"],

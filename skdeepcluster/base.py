@@ -17,6 +17,7 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     ClusterMixin,
     TransformerMixin,
+    clone,
 )
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -218,3 +219,15 @@ class ThreadsMixin:
     def _limited_threads(self):
         """A context in which BLAS uses one thread, and leaves the others to the kernels."""
         return threadpool_controller().limit(limits=1, user_api="blas")
+
+
+def seeded_clone(estimator, seed):
+    """An unfitted copy with reproducible results: each `random_state` that is None is set."""
+    estimator = clone(estimator)
+    unset = sorted(
+        name
+        for name, value in estimator.get_params().items()
+        if value is None and (name == "random_state" or name.endswith("__random_state"))
+    )
+    # Two of a kind, such as random projections side by side, should not be the same.
+    return estimator.set_params(**{name: seed + i for i, name in enumerate(unset)})
