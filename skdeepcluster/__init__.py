@@ -58,7 +58,7 @@ _METHODS = {
 }
 
 # Subpackages whose public names stay in their own namespace.
-_SUBPACKAGES = ["assignment", "displays", "metrics", "views"]
+_SUBPACKAGES = ["assignment", "constraints", "displays", "metrics", "views"]
 
 _FILES = {f"{family}.{file}": n for family, files in _METHODS.items() for file, n in files.items()}
 
