@@ -23,6 +23,7 @@ _METHODS = {
         "tell": ["TELL"],
         "vade": ["VaDE"],
     },
+    "constrained": {"constrained_kmeans": ["ConstrainedKMeans"]},
     "density": {"hdbscan": ["HDBSCAN"]},
     "explain": {"hamiltonian_cycle": ["HamiltonianCycleMap"]},
     "graph": {
