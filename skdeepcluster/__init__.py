@@ -25,6 +25,10 @@ _METHODS = {
     },
     "constrained": {"constrained_kmeans": ["ConstrainedKMeans"]},
     "density": {"hdbscan": ["HDBSCAN"]},
+    "discovery": {
+        "balanced_kmeans": ["BalancedKMeans"],
+        "subclass_clustering": ["SubclassClustering"],
+    },
     "explain": {"hamiltonian_cycle": ["HamiltonianCycleMap"]},
     "graph": {
         "degree_linkage": ["GraphDegreeLinkage"],

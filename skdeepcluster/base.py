@@ -170,9 +170,13 @@ class CentersMixin(FloatTransformerMixin):
         Means of the clusters.
     """
 
+    # Whether rows may be sparse.
+    _takes_sparse = True
+
     def _validate(self, X, reset):
         dtype = FLOATS if reset else self.cluster_centers_.dtype
-        X = check_rows(self, X, reset=reset, dtype=dtype)
+        sparse = "csr" if self._takes_sparse else False
+        X = check_rows(self, X, reset=reset, dtype=dtype, accept_sparse=sparse)
         return in_range(X, scale=None if reset else self._scale(X))
 
     def _scale(self, X):
@@ -228,7 +232,7 @@ class CentersMixin(FloatTransformerMixin):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = self._takes_sparse
         return tags
 
 

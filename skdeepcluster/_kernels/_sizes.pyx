@@ -14,7 +14,7 @@ from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc, realloc
 
-from skdeepcluster._kernels._checks cimport check_at_least, check_shape, check_size
+from skdeepcluster._kernels._checks cimport check_at_least, check_range, check_size
 
 
 cdef struct Heap:
@@ -333,4 +333,45 @@ def bounded_assignment(
         raise RuntimeError("no path between clusters was found")
     for j in range(k):
         prices[j] = price[j] - price[k]
+    return labels_array
+
+
+def greedy_assignment(const Py_ssize_t[::1] order, Py_ssize_t n, const int64_t[::1] sizes,
+                      const int64_t[::1] more):
+    """Take pairs of a row and a cluster in a given order, where the row is free and there is room.
+
+    Parameters
+    ----------
+    order : (n k,) array of intp
+        The pairs, row * k + cluster, the best first.
+    n : int
+    sizes : (k,) array of int64
+        The room of each cluster in a first pass over the pairs.
+    more : (k,) array of int64
+        The room in a second pass, for the rows that are left.
+
+    Returns
+    -------
+    labels : (n,) array of int32
+        -1 where no room was left.
+    """
+    cdef Py_ssize_t k = sizes.shape[0], t, row, cluster
+    cdef int turn
+    check_at_least("the number of clusters", k, 1)
+    check_size("order", order.shape[0], n * k)
+    check_size("more", more.shape[0], k)
+    check_range("order", order, 0, n * k)
+    cdef int64_t[::1] room = np.array(sizes)
+    labels_array = np.full(n, -1, dtype=np.int32)
+    cdef int[::1] labels = labels_array
+    with nogil:
+        for turn in range(2):
+            for t in range(n * k):
+                row = order[t] // k
+                cluster = order[t] % k
+                if labels[row] < 0 and room[cluster] > 0:
+                    labels[row] = <int>cluster
+                    room[cluster] -= 1
+            for cluster in range(k):
+                room[cluster] += more[cluster] - sizes[cluster]
     return labels_array

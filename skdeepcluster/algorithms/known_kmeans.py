@@ -2,10 +2,12 @@
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
+from sklearn.cluster import kmeans_plusplus
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils.extmath import row_norms
 
 from skdeepcluster._kernels._kmeans import sum_by_label
+from skdeepcluster.algorithms.kmeans import SAMPLE_ROWS, lloyd
 
 
 def squared_distances(X, centers, norms=None):
@@ -179,3 +181,43 @@ def known_kmeans(X, centers, fixed, *, max_iter=300, tol=1e-4, norms=None, movin
         if movement <= tol or np.array_equal(labels, before):
             break
     return centers, labels, float(inertia), n_iter
+
+
+def best_start(X, known, fixed, n_clusters, n_init, rng, tol):
+    """Centers of the best of some runs of k-means in which known rows stay.
+
+    Parameters
+    ----------
+    X : {array, sparse matrix} of shape (n, d), float64
+    known : array of shape (n_known, d)
+        Where the first centers begin in each run.
+    fixed : array of shape (n,)
+        Clusters that rows keep, -1 for none.
+    n_clusters, n_init : int
+    rng : RandomState
+    tol : float
+        Of the squared movements of the centers.
+
+    Returns
+    -------
+    centers : array of shape (n_clusters, d)
+        Many rows are compared by a sample of them, if no cluster is known.
+    """
+    n, n_new = X.shape[0], n_clusters - len(known)
+    if n > SAMPLE_ROWS and not len(known):
+        rows = rng.permutation(n)[:SAMPLE_ROWS]
+        X, fixed = X[rows], fixed[rows]
+    best, least = None, np.inf
+    for _ in range(n_init):
+        if len(known):
+            centers = drawn_centers(X, known, n_new, rng)
+        else:
+            centers, _ = kmeans_plusplus(X, n_clusters, random_state=rng)
+            centers = centers.toarray() if issparse(centers) else centers
+        if len(known) or issparse(X):
+            centers, _, inertia, _ = known_kmeans(X, centers, fixed, tol=tol)
+        else:
+            centers, inertia = lloyd(X, centers, 300, tol, 1)
+        if best is None or inertia < least:
+            best, least = centers, inertia
+    return best

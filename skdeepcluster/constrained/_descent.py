@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array, issparse
-from sklearn.cluster import kmeans_plusplus
+from scipy.sparse import csr_array
 
 from skdeepcluster._kernels._pair_sweeps import sweep
 from skdeepcluster._kernels._sizes import bounded_assignment
-from skdeepcluster.algorithms.kmeans import SAMPLE_ROWS, lloyd
 from skdeepcluster.algorithms.known_kmeans import (
+    best_start,
     drawn_centers,
-    known_kmeans,
     means_of,
     moved_from_empty,
     squared_distances,
@@ -95,25 +93,7 @@ class Soft:
     def _without_pairs(self, known, rng):
         """Centers of the best of some runs of k-means, in which known rows stay."""
         tol = 1e-4 * self.variance / max(1, self.X.shape[1])
-        n, n_new = self.X.shape[0], self.k - len(known)
-        X, fixed = self.X, self.fixed
-        if n > SAMPLE_ROWS and not len(known):
-            rows = rng.permutation(n)[:SAMPLE_ROWS]
-            X, fixed = X[rows], fixed[rows]
-        best, least = None, np.inf
-        for _ in range(self.n_init):
-            if len(known) or n_new > X.shape[0]:
-                centers = drawn_centers(X, known, n_new, rng)
-            else:
-                centers, _ = kmeans_plusplus(X, self.k, random_state=rng)
-                centers = centers.toarray() if issparse(centers) else centers
-            if len(known) or issparse(X):
-                centers, _, inertia, _ = known_kmeans(X, centers, fixed, tol=tol)
-            else:
-                centers, inertia = lloyd(X, centers, 300, tol, 1)
-            if inertia < least:
-                best, least = centers, inertia
-        return best
+        return best_start(self.X, known, self.fixed, self.k, self.n_init, rng, tol)
 
     def costs(self, centers):
         """Of each row in each cluster, without pairs."""
