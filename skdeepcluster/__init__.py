@@ -23,7 +23,12 @@ _METHODS = {
         "tell": ["TELL"],
         "vade": ["VaDE"],
     },
+    "constrained": {"constrained_kmeans": ["ConstrainedKMeans"]},
     "density": {"hdbscan": ["HDBSCAN"]},
+    "discovery": {
+        "balanced_kmeans": ["BalancedKMeans"],
+        "subclass_clustering": ["SubclassClustering"],
+    },
     "ensemble": {"voting_clustering": ["VotingClustering"]},
     "explain": {"hamiltonian_cycle": ["HamiltonianCycleMap"]},
     "graph": {
@@ -72,7 +77,7 @@ _METHODS = {
 }
 
 # Subpackages whose public names stay in their own namespace.
-_SUBPACKAGES = ["assignment", "displays", "metrics", "views"]
+_SUBPACKAGES = ["assignment", "constraints", "displays", "metrics", "views"]
 
 _FILES = {f"{family}.{file}": n for family, files in _METHODS.items() for file, n in files.items()}
 

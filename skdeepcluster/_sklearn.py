@@ -8,6 +8,7 @@ from sklearn.base import _fit_context as fit_context
 from sklearn.metrics.pairwise import _VALID_METRICS as VALID_METRICS
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._chunking import get_chunk_n_rows
+from sklearn.utils._metadata_requests import _MetadataRequester as MetadataRequester
 from sklearn.utils._metadata_requests import _routing_enabled as routing_enabled
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads as effective_n_threads
 from sklearn.utils._optional_dependencies import check_matplotlib_support, check_pandas_support
@@ -34,6 +35,7 @@ __all__ = [
     "VALID_METRICS",
     "HasMethods",
     "Interval",
+    "MetadataRequester",
     "RealNotInt",
     "StrOptions",
     "check_matplotlib_support",

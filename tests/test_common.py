@@ -38,7 +38,11 @@ from skdeepcluster.deep import DeepClusterer
 from tests.common import brief, data, known, sparse_data
 
 # Two epochs are no convergence, and are not meant to be.
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    # Checks give full labels.
+    pytest.mark.filterwarnings("ignore::skdeepcluster.constraints.IgnoredLabelsWarning"),
+]
 
 # scikit-learn's checks fit a hundred times: one batch in an epoch, and two epochs.
 ONE_BATCH = {"pretrain_epochs": 2, "max_epochs": 2, "batch_size": 256}
