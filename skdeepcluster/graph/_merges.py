@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from skdeepcluster.algorithms.degree_linkage import components
+from skdeepcluster.algorithms.degree_linkage import all_merges
+from skdeepcluster.algorithms.neighbors import components
+from skdeepcluster.algorithms.small_clusters import without_scraps
 
 
 class Merges:
@@ -32,3 +34,41 @@ class Merges:
         source, target, _, _ = self.concatenated() if self.columns[0] else ([],) * 4
         labels = components(self.n, source, target)
         return labels, np.unique(labels, return_index=True)[1]
+
+    def agglomerate(self, W, criterion, distances, counted, cut, sigma, top):
+        """Add merges by affinity, down to a single cluster.
+
+        Parameters
+        ----------
+        W : csr_array of shape (n, n)
+        criterion : n_nearest, weight
+            Of `degree_linkage`.
+        distances : callable (samples) -> square array, optional
+        counted : (n_edges, 2) array of int
+            Edges that are counted within clusters.
+        cut : n_clusters, fraction
+            Of `without_scraps`; the former may be None.
+        sigma, top : float
+            The scale of distances, and the affinity of two samples at distance 0.
+
+        Returns
+        -------
+        n_apart : int
+            Number of clusters left when no two of them had any affinity, scraps not counted.
+        """
+        labels, firsts = self.clusters()
+        pairs, affinities, lengths, n_mutual = all_merges(W, labels, criterion, distances)
+        heights = sigma * np.sqrt(np.log(np.maximum(top / affinities, 1)) / 2)
+        heights = np.append(heights, lengths)
+        affinities = np.append(affinities, lengths)
+        affinities[n_mutual:] = 0
+        places = np.arange(len(pairs))
+        n_clusters, fraction = cut
+        if n_clusters is not None and n_clusters <= len(firsts):
+            pairs, places = without_scraps(labels, pairs, W, counted, n_clusters, fraction)
+        scraps = places < 0
+        self.highest = 0.0
+        affinities, heights = affinities[places], heights[places]
+        affinities[scraps], heights[scraps] = np.nan, 0
+        self.add(*firsts[pairs.T], affinities, heights)
+        return len(firsts) - int(np.sum(scraps | (places < n_mutual)))

@@ -25,6 +25,52 @@ MANY_ROWS, EPOCHS, EPOCHS_OF_MANY = 10_000, 500, 200
 FAR = 2.0**40
 
 
+def within_reach(Q, X, unit):
+    """New rows in the unit of training rows; those very far away are moved nearer to 0.
+
+    Parameters
+    ----------
+    Q : array of shape (n_queries, n_features)
+    X : array of shape (n, n_features)
+        Training rows, divided by the unit.
+    unit : float
+
+    Returns
+    -------
+    Q : C-contiguous array of shape (n_queries, n_features), of X's dtype
+    """
+    dtype = X.dtype
+    Q = Q / dtype.type(unit)
+    limit = FAR * max(largest_value(X), np.finfo(dtype).tiny)
+    size = np.abs(Q).max(axis=1, keepdims=True)
+    Q = np.where(size > limit, Q * (limit / np.maximum(size, limit)), Q)
+    return np.ascontiguousarray(Q, dtype)
+
+
+def vote_weights(distances, n_threads):
+    """Weights by which the neighbors of new rows vote, each row's by its own distances alone.
+
+    Parameters
+    ----------
+    distances : (n_queries, n_neighbors) array
+        Increasing.
+    n_threads : int
+
+    Returns
+    -------
+    weights : (n_queries, n_neighbors) array of float32
+        The first neighbor alone has any where its distance is 0.
+    """
+    distances = np.asarray(distances, np.float64)
+    # In units of the row, since the least width depends on the mean of all.
+    means = distances.mean(axis=1, keepdims=True)
+    weights = fuzzy_weights(distances / np.where(means > 0, means, 1), 0.0, n_threads)
+    equal = distances[:, 0] == 0
+    weights[equal] = 0
+    weights[equal, 0] = 1
+    return weights
+
+
 @parameters
 class NeighborGraphMixin(ThreadsMixin):
     """A graph of nearest neighbors and a layout of it.
@@ -121,17 +167,9 @@ class NeighborGraphMixin(ThreadsMixin):
         dtype = search.X.dtype
         X = check_rows(self, X, reset=False, accept_sparse=False, dtype=dtype)
         if self.metric == "cosine":
-            X = unit_rows(X)
+            X = np.ascontiguousarray(unit_rows(X), dtype)
         else:
-            X = X / dtype.type(self._unit)
-            limit = FAR * max(largest_value(search.X), np.finfo(dtype).tiny)
-            size = np.abs(X).max(axis=1, keepdims=True)
-            X = np.where(size > limit, X * (limit / np.maximum(size, limit)), X)
-        X = np.ascontiguousarray(X, dtype)
+            X = within_reach(X, search.X, self._unit)
         with self._limited_threads():
             distances, indices = search.query(X, self.indices_.shape[1], n_threads)
-        weights = fuzzy_weights(distances.astype(np.float64), 0.0, n_threads)
-        equal = distances[:, 0] == 0
-        weights[equal] = 0
-        weights[equal, 0] = 1
-        return weights, indices
+        return vote_weights(distances, n_threads), indices

@@ -3,6 +3,7 @@
 from numbers import Integral
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from skdeepcluster._sklearn import Interval, StrOptions, fit_context
 from skdeepcluster.algorithms.degree_linkage import labels_of_neighbors
@@ -10,6 +11,7 @@ from skdeepcluster.algorithms.kmeans import kmeans
 from skdeepcluster.algorithms.spectral import landmark_spectral
 from skdeepcluster.base import Clusterer, param
 from skdeepcluster.graph._neighbors import NeighborGraphMixin
+from skdeepcluster.graph._votes import VoteMixin
 
 # In the order in which one of equal modularity is kept.
 READ_OUTS = ("k-means", "cut", "linkage", "rows")
@@ -57,7 +59,7 @@ def modularity(inside, degrees, labels):
     return float(inside.sum() / total - np.square(volumes / total).sum())
 
 
-class NeighborClusterer(NeighborGraphMixin, Clusterer):
+class NeighborClusterer(NeighborGraphMixin, VoteMixin, Clusterer):
     r"""Clusters by nearest neighbors: a graph of them, a layout of the graph, and a cut of it.
 
     Each row has edges to its nearest neighbors, weighted as in :class:`NeighborLayout`. Rows are
@@ -187,38 +189,10 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
             labels = labels_of_neighbors(lengths, self.indices_, k, self._search.X)
         return labels.astype(np.int32)
 
-    def predict_proba(self, X):
-        """Shares of the clusters among the neighbors of new rows, by the weights of these.
-
-        A row equal to a training row belongs to its cluster alone.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            New rows.
-
-        Returns
-        -------
-        proba : ndarray of shape (n_samples, n_clusters)
-            Each row sums to 1.
-        """
+    def _votes(self, X):
         weights, indices = self._neighbors_of(X)
-        n, k = len(weights), self.n_clusters
-        cells = np.arange(n)[:, np.newaxis] * k + self.labels_[indices]
-        votes = np.bincount(cells.ravel(), weights.ravel(), minlength=n * k).reshape(n, k)
-        return (votes / votes.sum(axis=1, keepdims=True)).astype(self.distances_.dtype)
-
-    def predict(self, X):
-        """The cluster with the largest share of the neighbors of each new row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            New rows.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-            Cluster of each row; for a training row the one in `labels_`.
-        """
-        return self.predict_proba(X).argmax(axis=1).astype(np.int32)
+        weights = weights.astype(self.distances_.dtype, copy=False)
+        starts = np.arange(0, indices.size + 1, indices.shape[1])
+        shape = len(indices), len(self.labels_)
+        votes = csr_array((weights.ravel(), indices.ravel(), starts), shape=shape)
+        return votes, self.n_clusters
