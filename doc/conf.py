@@ -95,6 +95,10 @@ def _write_api_page(app):
     page = Path(app.srcdir, "api", "generated", "index.rst")
     page.parent.mkdir(parents=True, exist_ok=True)
     text = api_page()
+    # Pages of what is public no more.
+    for old in page.parent.glob("skdeepcluster.*.rst"):
+        if f"   {old.stem.partition('.')[2]}\n" not in text:
+            old.unlink()
     if not page.exists() or page.read_text() != text:
         page.write_text(text)
 

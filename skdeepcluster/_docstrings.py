@@ -21,9 +21,13 @@ _SECTIONS = (
 )
 # Parameters and results of methods that nothing else describes.
 _PARAMETERS = {"y": "y : Ignored\n    Not used, present for API consistency by convention."}
-_RESULTS = {"fit": "self : object\n    The fitted estimator."}
+_ROWS = "X : array-like of shape (n_samples, n_features)\n    {} rows."
+_RESULTS = {
+    "fit": "self : object\n    The fitted estimator.",
+    "predict": "labels : ndarray of shape (n_samples,)\n    Cluster of each row.",
+}
 # Methods that take the rows to be learned from; all others take new ones.
-_TRAINING = {"fit", "fit_predict", "partial_fit"}
+_TRAINING = {"fit", "fit_predict", "fit_transform", "partial_fit"}
 
 
 def complete_docstring(cls, names):
@@ -56,11 +60,22 @@ def complete_docstring(cls, names):
     return _rendered(sections)
 
 
+def described_by(function):
+    """Decorator of a method whose parameters and result are those of a function."""
+
+    def decorate(method):
+        method.described_by = function
+        return method
+
+    return decorate
+
+
 def documented(cls):
     """Complete the docstrings of a class's methods, which describe only what others do not.
 
-    A method's parameters are described by itself, by the same method of a base class, or by another
-    method that takes rows of the same kind: by `fit`, or by any that takes new ones.
+    A method's parameters are described by itself, by the same method of a base class, by the
+    function of `described_by`, or by another method that takes rows of the same kind: by `fit`, or
+    by any that takes new ones.
 
     Parameters
     ----------
@@ -80,13 +95,15 @@ def documented(cls):
 def _complete_method(cls, name, function):
     bases = [vars(base) for base in cls.__mro__ if base is cls or _is_ours(base)]
     same = [_sections(base.get(name)) for base in bases]
+    same.append(_sections(getattr(function, "described_by", None)))
     others = [
         _sections(base.get(other))
         for base in bases
         for other in (["fit"] if name in _TRAINING else sorted(base, key=_rank))
         if not other.startswith("_") and (other in _TRAINING) == (name in _TRAINING)
     ]
-    known = _PARAMETERS | _known("Parameters", [*same, *others])
+    rows = {"X": _ROWS.format("Training" if name in _TRAINING else "New")}
+    known = rows | _PARAMETERS | _known("Parameters", [*same, *others])
     names = [
         str(parameter.replace(annotation=parameter.empty, default=parameter.empty))
         for parameter in inspect.signature(function).parameters.values()

@@ -11,11 +11,19 @@ from dataclasses import dataclass, field
 from numbers import Integral
 from typing import dataclass_transform
 
-from sklearn.base import BaseEstimator, ClusterMixin
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster import _moved
 from skdeepcluster._docstrings import complete_docstring, documented
-from skdeepcluster._sklearn import effective_n_threads, threadpool_controller
+from skdeepcluster._sklearn import Interval, effective_n_threads, threadpool_controller
 
 
 def param(default, *constraints, positional=False):
@@ -95,6 +103,11 @@ class Estimator(BaseEstimator):
             cls.__doc__ = complete_docstring(cls, names)
         documented(cls)
 
+    def _new_rows(self, X):
+        """Rows for a fitted model, by `_validate`."""
+        check_is_fitted(self)
+        return self._validate(X, reset=False)
+
     def __setstate__(self, state):
         # Models stored by earlier versions have parameters under their former names.
         state = _moved.renamed(type(self).__name__, state)
@@ -131,6 +144,49 @@ class Clusterer(ClusterMixin, Estimator):
             Cluster of each row.
         """
         return self.fit(X, y, **side).labels_
+
+
+class FloatTransformerMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """A transformer whose results have the precision of its rows."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+@parameters
+class NumberOfClustersMixin:
+    """A given number of clusters.
+
+    Parameters
+    ----------
+    n_clusters : int, default=8
+        Number of clusters.
+    """
+
+    n_clusters: int = param(8, Interval(Integral, 1, None, closed="left"), positional=True)
+
+
+@parameters
+class RandomStateMixin:
+    """Random numbers.
+
+    Parameters
+    ----------
+    random_state : int, RandomState instance or None, default=None
+        Determines all that is random.
+    """
+
+    random_state: int | np.random.RandomState | None = param(None, "random_state")
+
+    def _seed(self):
+        """A number that `random_state` gives."""
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _generator(self):
+        """A generator that `random_state` seeds."""
+        return np.random.default_rng(self._seed())
 
 
 @parameters

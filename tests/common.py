@@ -52,6 +52,29 @@ def torch_generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+class Recorder:
+    """A callback that follows the tasks of a fit, scores those of a name and can end the fit."""
+
+    def __init__(self, scored, stop_after=None):
+        self.tasks, self.scores = [], []
+        self.scored, self.stop_after = scored, stop_after
+
+    def setup(self, estimator, context):
+        self.tasks.append("setup")
+
+    def teardown(self, estimator, context):
+        self.tasks.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context, *, X=None):
+        self.tasks.append(context.task_name)
+
+    def on_fit_task_end(self, estimator, context, *, X=None, fitted_estimator=None):
+        if context.task_name != self.scored:
+            return False
+        self.scores.append(fitted_estimator.score(X))
+        return len(self.scores) == self.stop_after
+
+
 # -- data by tag ---------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from sklearn.utils._testing import assert_docstring_consistency
 
 import skdeepcluster
 from skdeepcluster._discovery import all_estimators
-from skdeepcluster._docstrings import complete_docstring, documented
+from skdeepcluster._docstrings import complete_docstring, described_by, documented
 
 FILES = {name: file for file, names in skdeepcluster._FILES.items() for name in names}
 
@@ -122,6 +122,55 @@ def test_a_method_has_what_its_base_says():
 def test_new_rows_are_described_by_methods_that_take_new_rows():
     (X,) = FunctionDoc(Derived.new)["Parameters"]
     assert (X.name, X.type, X.desc) == ("X", "rows", ["New rows."])
+
+
+def test_plain_rows_and_labels_need_no_description():
+    class Plain:
+        """Plain."""
+
+        def fit(self, X, y=None):
+            """Fit."""
+
+        def predict(self, X):
+            """Predict."""
+
+    documented(Plain)
+    rows = FunctionDoc(Plain.fit)["Parameters"][0]
+    assert (rows.name, rows.desc) == ("X", ["Training rows."])
+    assert FunctionDoc(Plain.predict)["Parameters"][0].desc == ["New rows."]
+    assert FunctionDoc(Plain.predict)["Returns"][0].desc == ["Cluster of each row."]
+
+
+def test_a_method_that_calls_a_function_is_described_by_it():
+    def drawn_rows(rows, seed):
+        """Draw.
+
+        Parameters
+        ----------
+        rows : int
+            How many.
+
+        seed : int
+            A seed.
+
+        Returns
+        -------
+        drawn : array
+            What is drawn.
+        """
+
+    class Drawer:
+        """Drawer."""
+
+        @described_by(drawn_rows)
+        def draw(self, rows):
+            """Draw from the fit."""
+
+    documented(Drawer)
+    doc = FunctionDoc(Drawer.draw)
+    assert [(p.name, p.desc) for p in doc["Parameters"]] == [("rows", ["How many."])]
+    assert doc["Returns"] == FunctionDoc(drawn_rows)["Returns"]
+    assert Drawer.draw.__doc__.startswith("Draw from the fit.")
 
 
 def test_a_base_stays_as_it_is():

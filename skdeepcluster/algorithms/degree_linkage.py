@@ -9,14 +9,14 @@ from sklearn.metrics import pairwise_distances
 from skdeepcluster._kernels._degree_linkage import degree_linkage
 from skdeepcluster._kernels._trees import spanning_forest
 from skdeepcluster._sklearn import effective_n_threads
+from skdeepcluster.algorithms.groups import components
 from skdeepcluster.algorithms.neighbor_search import graph_neighbors
-from skdeepcluster.algorithms.neighbors import components
-from skdeepcluster.algorithms.small_clusters import MIN_FRACTION, without_scraps
+from skdeepcluster.algorithms.small_clusters import without_scraps
 from skdeepcluster.validation import scaled_to_range
 
-# How far the scale of distances is averaged. From 20 to 100 steps results are alike
+# How far the scale of distances is averaged. From 20 to 80 steps give much the same
 # (benchmarks/bench_shapes.py --steps).
-STEPS = 60
+STEPS = 40
 # The criterion of JULE: clusters that are compared, and the weight of their contrast.
 CRITERION = 5, 1.0
 
@@ -41,23 +41,17 @@ def regional_scales(rows, columns, squares, n, n_steps=STEPS):
     Returns
     -------
     scales : (n,) array
-        The mean of the others where a region has no distance that is not 0.
+        Where all neighbors are copies of a sample, it begins with the mean of the others.
     """
-    sums = np.bincount(rows, squares, minlength=n)
-    known = sums > 0
-    scales = np.zeros(n)
-    scales[known] = np.log(sums[known] / np.bincount(rows, minlength=n)[known])
+    means = np.bincount(rows, squares, minlength=n) / np.maximum(np.bincount(rows, minlength=n), 1)
+    scales = np.log(means, out=np.zeros(n), where=means > 0)
+    if (means > 0).any():
+        scales[means == 0] = scales[means > 0].mean()
     neighbors = csr_array((np.ones(len(rows)), (rows, columns)), shape=(n, n))
     mutual = csr_array(neighbors.minimum(neighbors.T) + eye_array(n))
     mutual.data /= np.repeat(mutual.sum(axis=1), np.diff(mutual.indptr))
-    share = known.astype(float)
     for _ in range(n_steps):
         scales = mutual @ scales
-        if not known.all():
-            share = mutual @ share
-    known = share > 0
-    scales[known] /= share[known]
-    scales[~known] = scales[known].mean() if known.any() else 0.0
     return scales
 
 
@@ -269,7 +263,7 @@ def labels_of_neighbors(lengths, neighbors, n_clusters, Z, *criterion):
     return merge_to(W, labels, n_clusters, Z, *(criterion or CRITERION))
 
 
-def merge_to(W, labels, n_clusters, Z, *criterion, fraction=MIN_FRACTION):
+def merge_to(W, labels, n_clusters, Z, *criterion):
     """Labels after merges down to `n_clusters` clusters, none of which is a scrap of a few rows.
 
     Parameters
@@ -282,14 +276,11 @@ def merge_to(W, labels, n_clusters, Z, *criterion, fraction=MIN_FRACTION):
         Rows for distances.
     *criterion : n_nearest, weight
         Of `degree_linkage`.
-    fraction : float
-        As in `without_scraps`.
     """
     n = labels.max() + 1
     if n <= n_clusters:
         return labels
     in_range, _ = scaled_to_range(Z)
     merges, *_ = all_merges(W, labels, criterion, lambda hubs: pairwise_distances(in_range[hubs]))
-    edges = np.column_stack([np.repeat(np.arange(len(labels)), np.diff(W.indptr)), W.indices])
-    merges, _ = without_scraps(labels, merges, W, edges, n_clusters, fraction)
+    merges, _ = without_scraps(labels, merges, W, n_clusters)
     return components(n, *merges[: n - n_clusters].T)[labels]

@@ -22,6 +22,7 @@ def kmeans(
     refill=False,
     share=None,
     total=None,
+    n_threads=None,
 ):
     r"""Centers and labels of the best of several k-means runs.
 
@@ -46,6 +47,8 @@ def kmeans(
         The rows of this process; by default all.
     total : callable (array) -> array, optional
         Sum over processes.
+    n_threads : int, optional
+        By default as many as OpenMP would use; the result does not depend on it.
 
     Returns
     -------
@@ -54,7 +57,7 @@ def kmeans(
     """
     random_state = np.random.RandomState(seed)
     Z = np.ascontiguousarray(Z)
-    n_threads = effective_n_threads()
+    n_threads = effective_n_threads(n_threads)
     tol = tol * Z.var(axis=0).mean()
     rows = random_state.permutation(len(Z))[:SAMPLE_ROWS] if len(Z) > SAMPLE_ROWS else slice(None)
     sample = np.ascontiguousarray(Z[rows])

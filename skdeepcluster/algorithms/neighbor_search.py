@@ -28,7 +28,7 @@ EXACT_ROWS = 4096
 SPARE = 5
 LEAF_ROWS = 64
 # Neighbors for a graph are exact up to so many rows, and of any number with so few features.
-MANY_ROWS, LOW_DIMENSION = 10_000, 16
+MANY_ROWS, LOW_DIMENSION = 20_000, 16
 # A pass in which a smaller share of the lists changes is the last.
 LAST_SHARE = 0.001
 MAX_PASSES = 12

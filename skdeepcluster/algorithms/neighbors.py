@@ -2,8 +2,6 @@
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
-from sklearn.neighbors import kneighbors_graph
 from sklearn.utils import gen_batches
 
 from skdeepcluster._kernels._kdtree import KDTree
@@ -52,31 +50,53 @@ def nearest_neighbors(X, n_neighbors, n_threads=1, metric="euclidean"):
     return (np.sqrt(distances) if metric == "euclidean" else distances) * unit, indices
 
 
-def connectivity_graph(X, n_neighbors):
-    """The undirected graph that joins each row to its nearest others.
-
-    By scikit-learn's search: among equally near rows it chooses differently from
-    `nearest_neighbors`, and fitted results depend on the choice.
+def nearest_to_others(X, Q, n_neighbors, n_threads=1, metric="euclidean"):
+    """Rows that are nearest to each of others.
 
     Parameters
     ----------
-    X : array of shape (n, n_features)
+    X : C-contiguous array of shape (n, n_features), float32 or float64
+        Finite, such that squares of distances neither overflow nor vanish.
+    Q : C-contiguous array of shape (n_queries, n_features), of X's dtype
     n_neighbors : int
-        Less than n.
+        At most n.
+    n_threads : int
+    metric : {"euclidean", "manhattan", "chebyshev"}, default="euclidean"
 
     Returns
     -------
-    graph : sparse matrix of shape (n, n)
+    distances : (n_queries, n_neighbors) array of float64
+        Increasing.
+    indices : (n_queries, n_neighbors) array of int64
+    """
+    tree, queries = KDTree(X, metric, n_threads), KDTree(Q, metric, n_threads)
+    found, positions, _ = tree.knn(n_neighbors, n_threads, queries)
+    distances = np.empty(found.shape)
+    indices = np.empty(found.shape, np.int64)
+    distances[queries.index], indices[queries.index] = found, tree.index[positions]
+    return np.sqrt(distances) if metric == "euclidean" else distances, indices
+
+
+def connectivity_graph(X, n_neighbors, n_threads=1):
+    """The undirected graph that joins each row to its nearest others.
+
+    Parameters
+    ----------
+    X : C-contiguous array of shape (n, n_features), float32 or float64
+    n_neighbors : int
+        Less than n.
+    n_threads : int
+
+    Returns
+    -------
+    graph : csr_array of shape (n, n), float64
         With entries 1.
     """
-    graph = kneighbors_graph(X, n_neighbors)
-    return graph.maximum(graph.T)
-
-
-def components(n, source, target):
-    """Components of a graph with these edges, numbered in the order of their first nodes."""
-    edges = csr_array((np.ones(len(source)), (source, target)), shape=(n, n))
-    return connected_components(edges, directed=False)[1].astype(np.int32, copy=False)
+    n = len(X)
+    _, indices = nearest_neighbors(X, n_neighbors, n_threads)
+    starts = np.arange(0, indices.size + 1, n_neighbors)
+    graph = csr_array((np.ones(indices.size), indices.ravel(), starts), shape=(n, n))
+    return csr_array(graph.maximum(graph.T))
 
 
 def nearest_by_blocks(distances, n, n_neighbors, n_others=None):

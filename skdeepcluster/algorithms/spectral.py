@@ -1,9 +1,13 @@
 """Spectral clustering of landmarks: clusters of any shape, in memory linear in the rows."""
 
 import itertools
+from contextlib import suppress
+from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import eigh
+from scipy.sparse import diags_array
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from skdeepcluster._sklearn import effective_n_threads
 from skdeepcluster.algorithms.kmeans import kmeans, lloyd, nearest_center
@@ -22,12 +26,54 @@ COMPARED_WITH = 0.1
 # many groups, with this number of k-means runs each.
 PARTS = (1, 2, 3, 6)
 STARTS = 3
+# From so many rows for each eigenvector on, Lanczos' method takes less time than a dense one.
+LANCZOS_SIZE = 20
+LANCZOS_TOLERANCE, LANCZOS_RESTARTS = 1e-8, 50
 
 
-def landmark_spectral(
-    Z, n_clusters, *, views=None, n_neighbors=5, max_landmarks=1000, n_graphs=None, seed=0
+class LandmarkCut(NamedTuple):
+    """The result of `landmark_cut`.
+
+    Attributes
+    ----------
+    labels : array of shape (n,), int32
+    landmarks : array of shape (n_graphs, n_landmarks, n_components)
+        Of each draw.
+    coordinates : array of shape (n_graphs, n_landmarks, n_clusters), float32
+        Spectral coordinates of the landmarks.
+    centers : array of shape (n_clusters, n_graphs * n_clusters), float32
+        Of k-means in the coordinates of all draws side by side.
+    regularization : float
+        The one that was kept, in units of the mean degree.
+    normalized_cut : float
+    """
+
+    labels: np.ndarray
+    landmarks: np.ndarray
+    coordinates: np.ndarray
+    centers: np.ndarray
+    regularization: float
+    normalized_cut: float
+
+
+def landmark_spectral(Z, n_clusters, **options):
+    """Labels of `landmark_cut`, which takes the same arguments."""
+    return landmark_cut(Z, n_clusters, **options).labels
+
+
+def landmark_cut(
+    Z,
+    n_clusters,
+    *,
+    views=None,
+    n_neighbors=5,
+    max_landmarks=1000,
+    n_graphs=None,
+    n_init=10,
+    seed=0,
+    n_threads=None,
 ):
-    r"""Labels by the normalized cut of neighborhood graphs over landmarks.
+    r"""The smallest normalized cut of neighborhood graphs over landmarks.
 
     k-means with many centers gives the landmarks (all rows where there are few); a graph joins each
     to its nearest ones, and the leading eigenvectors of
@@ -58,15 +104,21 @@ def landmark_spectral(
     n_neighbors : int, default=5
         Neighbors of each landmark in its graph.
     max_landmarks : int, default=1000
-        At most one landmark for four rows is used, but at least 500 where there are as many rows.
+        Less for fewer than four rows for each landmark, down to 500 or all rows; more for more than
+        a cluster for five landmarks.
     n_graphs : int, optional
         Draws of landmarks; by default 12, and fewer for more than 10 clusters, so that the
         embeddings side by side have about 120 columns.
+    n_init : int, default=10
+        K-means++ starts in the embeddings; with views others.
     seed : int
+    n_threads : int, optional
+        By default as many as OpenMP would use; the result does not depend on it.
 
     Returns
     -------
-    labels : array of shape (n,), int32
+    cut : LandmarkCut
+        Landmarks of the draws that are kept.
 
     References
     ----------
@@ -76,11 +128,13 @@ def landmark_spectral(
     """
     n = len(Z)
     if n_clusters == 1:
-        return np.zeros(n, dtype=np.int32)
+        one = np.ones((1, 1, 1), dtype=np.float32)
+        labels = np.zeros(n, dtype=np.int32)
+        return LandmarkCut(labels, Z[np.newaxis, :1], one, one[0], REGULARIZATIONS[0], 0.0)
     Z = np.ascontiguousarray(Z)
-    m = min(n, max(500, 5 * n_clusters, min(max_landmarks, n // 4)))
+    m = min(n, max(5 * n_clusters, min(max_landmarks, max(500, n // 4))))
     random_state = np.random.RandomState(seed)
-    n_threads = effective_n_threads()
+    n_threads = effective_n_threads(n_threads)
     n_graphs = (n_graphs or min(12, max(1, 120 // n_clusters))) if m < n else 1
     places, covers, graphs, tables = [], [], [], {tau: [] for tau in REGULARIZATIONS}
     for _ in range(n_graphs):
@@ -89,13 +143,12 @@ def landmark_spectral(
             rows = Z[random_state.permutation(n)[: ROWS_PER_LANDMARK * m]]
             landmarks, _ = lloyd(rows, rows[:m].copy(), LANDMARK_ITERATIONS, 0.0, n_threads)
             place = nearest_center(Z, landmarks, n_threads)
-        graph = connectivity_graph(landmarks, min(n_neighbors, m - 1))
+        graph = connectivity_graph(landmarks, min(n_neighbors, m - 1), n_threads)
         places.append(place)
         covers.append(landmarks)
         graphs.append(graph)
-        dense = graph.toarray()
         for tau in REGULARIZATIONS:
-            tables[tau].append(_embed(dense, tau, n_clusters))
+            tables[tau].append(graph_coordinates(graph, tau, n_clusters))
     sample = random_state.permutation(n)[:SAMPLE_ROWS]
     if views is not None:
         views = views[:, sample].reshape(-1, Z.shape[1])
@@ -115,7 +168,7 @@ def landmark_spectral(
         of_views = nearest_center(embedding(tau, draws, view_places), centers, n_threads)
         return cut_of_pairs(np.resize(labels, len(of_views)), of_views, n_clusters)
 
-    parts, starts, n_init = ((1,), 1, 10) if views is None else (PARTS, STARTS, 1)
+    parts, starts, n_init = ((1,), 1, n_init) if views is None else (PARTS, STARTS, 1)
     parts = sorted({min(n_parts, n_graphs) for n_parts in parts})
     least, best = np.inf, None
     for n_parts, tau, start in itertools.product(parts, REGULARIZATIONS, range(starts)):
@@ -126,6 +179,7 @@ def landmark_spectral(
                 n_init=n_init,
                 max_iter=100,
                 seed=seed + start,
+                n_threads=n_threads,
             )
             found = cut(tau, draws, centers, labels)
             if found < least:
@@ -137,7 +191,41 @@ def landmark_spectral(
         )
         for begin in range(0, n, BLOCK_ROWS)
     ]
-    return np.concatenate(labels)
+    return LandmarkCut(
+        np.concatenate(labels),
+        np.stack([covers[draw] for draw in draws]),
+        np.stack([tables[tau][draw] for draw in draws]),
+        centers,
+        tau,
+        float(least),
+    )
+
+
+def blocks_of_coordinates(Z, landmarks, coordinates, n_threads):
+    """Spectral coordinates of rows, by their nearest landmarks, block by block.
+
+    Parameters
+    ----------
+    Z : array of shape (n, n_components)
+        Of the landmarks' dtype, C-contiguous.
+    landmarks, coordinates : arrays
+        As in `LandmarkCut`.
+    n_threads : int
+
+    Yields
+    ------
+    block : array of shape (n_rows, n_graphs * n_clusters), float32
+        Coordinates of the next rows.
+    """
+    for begin in range(0, len(Z), BLOCK_ROWS):
+        rows = Z[begin : begin + BLOCK_ROWS]
+        yield np.concatenate(
+            [
+                table[nearest_center(rows, cover, n_threads)]
+                for cover, table in zip(landmarks, coordinates, strict=True)
+            ],
+            axis=1,
+        )
 
 
 def cut_of_pairs(labels, others, n_clusters):
@@ -165,11 +253,49 @@ def _normalized_cut(graph, place, labels, n_clusters):
     return np.sum(1 - within / np.maximum(volume, 1e-12))
 
 
-def _embed(graph, tau, n_clusters):
+def graph_coordinates(graph, tau, n_clusters):
     """Coordinates of landmarks in the leading eigenvectors of their graph."""
-    m = len(graph)
-    graph = graph + tau * graph.sum() / m**2
-    scale = graph.sum(axis=1) ** -0.5
-    _, vectors = eigh(graph * scale * scale[:, None], subset_by_index=[m - n_clusters, m - 1])
+    m = graph.shape[0]
+    degree = graph.sum(axis=1)
+    added = tau * degree.sum() / m**2
+    scale = (degree + added * m) ** -0.5
+    _, vectors = leading_eigenvectors(
+        diags_array(scale) @ graph @ diags_array(scale), n_clusters, added, scale
+    )
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     return vectors.astype(np.float32)
+
+
+def leading_eigenvectors(A, n_vectors, added, scale):
+    """The largest eigenvalues of a sparse symmetric matrix and one of rank one, and their vectors.
+
+    Parameters
+    ----------
+    A : csr_array of shape (m, m)
+    n_vectors : int
+        At most m.
+    added : float
+    scale : (m,) array
+        The matrix is A + added * scale * scale^T.
+
+    Returns
+    -------
+    values : (n_vectors,) array
+        Increasing.
+    vectors : (m, n_vectors) array
+    """
+    m = len(scale)
+    if m >= LANCZOS_SIZE * n_vectors:
+
+        def product(x):
+            return A @ x + scale * (added * (scale @ x))
+
+        operator = LinearOperator(A.shape, matvec=product, dtype=np.float64)
+        # Where eigenvalues lie too near each other for this, all are computed.
+        with suppress(ArpackNoConvergence):
+            return eigsh(
+                operator, n_vectors, which="LA", v0=scale, tol=LANCZOS_TOLERANCE,
+                maxiter=LANCZOS_RESTARTS,
+            )  # fmt: skip
+    dense = A.toarray() + added * scale * scale[:, np.newaxis]
+    return eigh(dense, subset_by_index=[m - n_vectors, m - 1])

@@ -1,12 +1,18 @@
 """Deep embedded clustering."""
 
 from skdeepcluster.assignment import sharpening_loss
-from skdeepcluster.deep import CenteredAutoencoder, StudentTMixin, most_probable, smoothed
+from skdeepcluster.deep import (
+    CenteredAutoencoder,
+    SelfTrainingMixin,
+    StudentTMixin,
+    most_probable,
+    smoothed,
+)
 from skdeepcluster.nn import kl_divergence
 from skdeepcluster.training import Stage, map_rows
 
 
-class DEC(StudentTMixin, CenteredAutoencoder):
+class DEC(StudentTMixin, SelfTrainingMixin, CenteredAutoencoder):
     r"""Deep embedded clustering.
 
     An autoencoder learns an embedding, in which centers are placed; then encoder and centers are

@@ -7,7 +7,13 @@ import torch
 from skdeepcluster._sklearn import Interval
 from skdeepcluster.assignment import sharpening_loss, student_t
 from skdeepcluster.base import param
-from skdeepcluster.deep import CenteredAutoencoder, StudentTMixin, most_probable, smoothed
+from skdeepcluster.deep import (
+    CenteredAutoencoder,
+    SelfTrainingMixin,
+    StudentTMixin,
+    most_probable,
+    smoothed,
+)
 from skdeepcluster.nn import kl_divergence
 from skdeepcluster.training import Stage, map_rows
 
@@ -15,7 +21,7 @@ from skdeepcluster.training import Stage, map_rows
 _DISTANCE_SCALE = 20.0
 
 
-class GLDC(StudentTMixin, CenteredAutoencoder):
+class GLDC(StudentTMixin, SelfTrainingMixin, CenteredAutoencoder):
     r"""Global-local deep clustering: the soft clusters of HCHC.
 
     Memberships by Student's t as in `DEC`, with its global target and three local terms: rows that

@@ -13,7 +13,12 @@ from skdeepcluster.deep._predict import (
     most_probable,
 )
 from skdeepcluster.deep._random import seeded, seeded_clone
-from skdeepcluster.deep._self_training import StudentTMixin, sharpen_target, smoothed
+from skdeepcluster.deep._self_training import (
+    SelfTrainingMixin,
+    StudentTMixin,
+    sharpen_target,
+    smoothed,
+)
 from skdeepcluster.deep._streams import StreamMixin
 
 __all__ = [
@@ -25,6 +30,7 @@ __all__ = [
     "EncoderMixin",
     "LabelMixin",
     "ProbabilityMixin",
+    "SelfTrainingMixin",
     "StreamMixin",
     "StudentTMixin",
     "check_unit_interval",

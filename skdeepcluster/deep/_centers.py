@@ -29,7 +29,7 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
         (n_clusters, n_components). "k-means", as in the paper, is the best of 20 runs on the
         embedding; it finds compact groups. The others find groups of any shape and give labels,
         which are fixed targets for `init_epochs` warm-up epochs before self-training starts:
-        "spectral" cuts neighborhood graphs over landmarks of the embedding, "linkage" is
+        "spectral" is :class:`~skdeepcluster.LandmarkSpectral` of the embedding, "linkage"
         :class:`~skdeepcluster.GraphDegreeLinkage` of its rows, each scaled to length one.
 
     init_epochs : int, default=2

@@ -1,27 +1,18 @@
 """Deep clusterers: an embedding of rows, and their labels."""
 
 import warnings
-from numbers import Integral
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skdeepcluster._sklearn import Interval
-from skdeepcluster.base import Clusterer, param
+from skdeepcluster.base import Clusterer, NumberOfClustersMixin
 from skdeepcluster.deep._estimator import DeepEstimator
 from skdeepcluster.deep._predict import EmbeddingMixin
+from skdeepcluster.validation import check_n_samples
 
 
-class DeepClusterer(EmbeddingMixin, Clusterer, DeepEstimator):
-    """Base of the clusterers that train a network.
-
-    Parameters
-    ----------
-    n_clusters : int, default=8
-        Number of clusters.
-    """
-
-    n_clusters: int = param(8, Interval(Integral, 1, None, closed="left"), positional=True)
+class DeepClusterer(EmbeddingMixin, NumberOfClustersMixin, Clusterer, DeepEstimator):
+    """Base of the clusterers that train a network."""
 
     # Example in the docstrings of methods that have none of their own.
     _example = """
@@ -38,10 +29,7 @@ class DeepClusterer(EmbeddingMixin, Clusterer, DeepEstimator):
         return self.n_clusters
 
     def _check_rows(self, rows):
-        if rows.shape[0] < self._n_clusters_sought:
-            raise ValueError(
-                f"n_samples={rows.shape[0]} should be >= n_clusters={self._n_clusters_sought}."
-            )
+        check_n_samples(rows.shape[0], self._n_clusters_sought)
 
     def _warn(self, out_of_time):
         super()._warn(out_of_time)

@@ -15,13 +15,26 @@ _SMOOTHING = 0.1
 
 @parameters
 class StudentTMixin(ProbabilityMixin):
-    """Soft assignments by Student's t around centers, trained towards sharpened ones.
+    """Soft assignments by Student's t around centers.
 
     Parameters
     ----------
     alpha : float, default=1
         Degrees of freedom of Student's t.
+    """
 
+    alpha: float = param(1.0, Interval(Real, 0, None, closed="neither"))
+
+    def _log_proba(self, module, x):
+        return student_t(module.encode(x), module.centers, self.alpha)
+
+
+@parameters
+class SelfTrainingMixin(ProbabilityMixin):
+    """Training of soft assignments towards sharpened ones.
+
+    Parameters
+    ----------
     update_interval : int, default=None
         Steps between two updates of the target; by default one epoch.
 
@@ -29,12 +42,8 @@ class StudentTMixin(ProbabilityMixin):
         Training ends when less than this fraction of the labels changed between two updates.
     """
 
-    alpha: float = param(1.0, Interval(Real, 0, None, closed="neither"))
     update_interval: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
     tol: float = param(1e-3, Interval(Real, 0, None, closed="left"))
-
-    def _log_proba(self, module, x):
-        return student_t(module.encode(x), module.centers, self.alpha)
 
     def _sharpen(self, fit):
         return sharpen_target(fit, self._log_proba, self.tol)

@@ -2,12 +2,12 @@
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
-from scipy.sparse.csgraph import connected_components
 
 from skdeepcluster._kernels._boruvka import nearest_reachable, spanning_tree
 from skdeepcluster._kernels._hdbscan_blocks import lighter_edges, nearest
 from skdeepcluster._kernels._kdtree import KDTree
 from skdeepcluster._kernels._trees import Dendrogram, single_linkage, spanning_forest
+from skdeepcluster.algorithms.groups import components
 from skdeepcluster.density._metrics import (
     ALIASES,
     TREE_METRICS,
@@ -265,15 +265,15 @@ class _Forest:
         if self._n_waiting > self.n // 2:
             self._flush()
 
+    def _roots(self, source, target):
+        """The first row of each tree of a forest."""
+        return np.unique(components(self.n, source, target), return_index=True)[1]
+
     def layout(self):
         if self._layout is None:
             source, target, weight = (np.asarray(part) for part in self._edges)
-            _, tree = connected_components(
-                csr_array((np.ones(len(source)), (source, target)), shape=(self.n, self.n)),
-                directed=False,
-            )
             # Between the trees of the forest no path is short.
-            _, roots = np.unique(tree, return_index=True)
+            roots = self._roots(source, target)
             dendrogram = Dendrogram(
                 single_linkage(
                     np.concatenate([source, roots[:-1]]).astype(np.int64),
@@ -291,11 +291,7 @@ class _Forest:
         source, target, weight = self._edges
         if len(weight) < self.n - 1:
             # Only infinite distances are left; at lambda = 0 any of them is as good.
-            _, tree = connected_components(
-                csr_array((np.ones(len(source)), (source, target)), shape=(self.n, self.n)),
-                directed=False,
-            )
-            _, roots = np.unique(tree, return_index=True)
+            roots = self._roots(source, target)
             source = np.concatenate([source, roots[:-1]])
             target = np.concatenate([target, roots[1:]])
             weight = np.concatenate([weight, np.full(len(roots) - 1, np.inf)])

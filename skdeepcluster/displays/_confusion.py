@@ -58,7 +58,7 @@ class MatchedConfusionDisplay(Display):
     cluster_names: list
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, normalize=None, **kwargs):
+    def from_estimator(cls, estimator, X, y, *, normalize=None, ignore_label=-1, **kwargs):
         """Draw the clusters of a fitted estimator against classes.
 
         Parameters
@@ -71,28 +71,38 @@ class MatchedConfusionDisplay(Display):
             Samples; those of `fit` if the estimator cannot predict.
 
         y : array-like of shape (n_samples,)
-            Classes, numbers or strings.
+            Classes, numbers or strings. Samples whose class is unknown, that is `ignore_label` or a
+            missing value such as NaN or None, are left out.
         """
         return cls.from_predictions(
-            y, estimator_labels(estimator, X), normalize=normalize, **kwargs
+            y,
+            estimator_labels(estimator, X),
+            normalize=normalize,
+            ignore_label=ignore_label,
+            **kwargs,
         )
 
     @classmethod
-    def from_predictions(cls, y_true, y_pred, *, normalize=None, **kwargs):
+    def from_predictions(cls, y_true, y_pred, *, normalize=None, ignore_label=-1, **kwargs):
         """Draw given clusters against classes.
 
         Parameters
         ----------
         y_true : array-like of shape (n_samples,)
-            Classes, numbers or strings.
+            Classes, numbers or strings. Samples whose class is unknown, that is `ignore_label` or a
+            missing value such as NaN or None, are left out.
 
         y_pred : array-like of shape (n_samples,)
             Clusters, -1 for noise.
 
         normalize : {"true", "pred", "all"}, default=None
             Whether to normalize counts over classes, over clusters, or over all samples.
+
+        ignore_label : int, str or None, default=-1
+            The value of `y_true` that stands for an unknown class. With None only missing values
+            do, and -1 is a class.
         """
-        classes, clusters, counts, noise = matched_contingency(y_true, y_pred)
+        classes, clusters, counts, noise = matched_contingency(y_true, y_pred, ignore_label)
         matrix = np.hstack([counts, noise])
         totals = {
             None: 1,

@@ -3,16 +3,15 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, check_non_negative
+from sklearn.utils.validation import check_non_negative
 
 from skdeepcluster._sklearn import Interval, StrOptions, fit_context
 from skdeepcluster.algorithms.circle import N_EXACT, circle_layout, points_inside
-from skdeepcluster.base import Estimator, param
+from skdeepcluster.base import Estimator, FloatTransformerMixin, param
 from skdeepcluster.validation import check_rows
 
 
-class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
+class HamiltonianCycleMap(FloatTransformerMixin, Estimator):
     r"""Layout of soft clusters on a circle, along a shortest Hamiltonian cycle.
 
     The mapping of `HCHC`. It takes the memberships :math:`q_{sj}` of samples in clusters, as any
@@ -103,7 +102,6 @@ class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Est
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
     def _validate(self, X, reset):
@@ -150,6 +148,5 @@ class HamiltonianCycleMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Est
         Z : ndarray of shape (n_samples, 2)
             Points of the unit disk.
         """
-        check_is_fitted(self)
-        X = self._validate(X, reset=False)
+        X = self._new_rows(X)
         return points_inside(X, self.anchors_.astype(X.dtype))

@@ -1,7 +1,6 @@
-"""Edges of a graph of neighbors: by rows and a metric, by given distances, or given themselves.
+"""Edges to nearest neighbors, by rows and a metric or by given distances, and votes along them.
 
-Edges are arrays of rows, columns and lengths, the nearest of each row first. Votes are weights of
-training rows for new ones, a sparse array.
+Edges are arrays of rows, columns and lengths, the nearest of each row first.
 """
 
 import numpy as np
@@ -13,20 +12,22 @@ from skdeepcluster.algorithms.neighbors import (
     nearest_by_blocks,
     nearest_entries,
     nearest_neighbors,
+    nearest_to_others,
     tree_metric,
 )
-from skdeepcluster.graph._neighbors import vote_weights, within_reach
 from skdeepcluster.validation import (
     complete_metric,
+    largest_value,
     metric_distances,
     metric_rows,
     scaled_to_range,
     unit_rows,
+    within_reach,
 )
 
 
 class RowEdges:
-    """Edges from rows to their nearest neighbors by a metric.
+    """Edges of rows, and of new ones, to the nearest of the rows.
 
     Parameters
     ----------
@@ -34,95 +35,80 @@ class RowEdges:
     metric : str or callable
         "cosine" is the Euclidean distance of rows of length one.
     metric_params : dict or None
-    exact : bool or None
-        Whether Euclidean neighbors of dense rows are found exactly; None where it takes not long.
     seed : int
+        Of a search that is not exact.
     n_threads : int
+
+    Attributes
+    ----------
+    unit : float
+        That of all lengths.
     """
 
-    def __init__(self, X, metric, metric_params, exact, seed, n_threads):
+    def __init__(self, X, metric, metric_params, seed, n_threads):
         self.cosine = isinstance(metric, str) and metric == "cosine"
         self.metric = "euclidean" if self.cosine else metric
-        self.unit, self.tree = 1.0, tree_metric(self.metric, metric_params)
+        self.tree = tree_metric(self.metric, None if self.cosine else metric_params)
+        self.unit = 1.0
         if self.cosine:
-            X = unit_rows(X)
+            X, metric_params = unit_rows(X), None
         elif self.tree is not None:
             X, self.unit = scaled_to_range(X)
         self.X = metric_rows(X, self.metric)
         self.params = complete_metric(self.metric, metric_params, self.X)
-        self.n_threads = n_threads
         self.search = None
         if issparse(X):
             self.tree = None
-        elif self.tree == "euclidean":
-            self.exact = is_searched_exactly(*X.shape) if exact is None else exact
+        elif self.tree == "euclidean" and not is_searched_exactly(*X.shape):
             self.search = NeighborSearch(np.ascontiguousarray(self.X), seed, n_threads)
 
-    def distances(self, rows):
-        """Between some rows, in units of `unit`."""
-        X = self.X[rows]
-        return self._between(X, X, self.n_threads)
+    def distances(self, Q, n_threads, rows=slice(None)):
+        """Distances of new rows to some of the rows."""
+        return metric_distances(Q, self.X[rows], self.metric, self.params, n_jobs=n_threads)
 
-    def _between(self, Q, X, n_threads):
-        return metric_distances(Q, X, self.metric, self.params, n_jobs=n_threads)
-
-    def edges(self, n_neighbors, n_threads):
-        """Edges to the nearest neighbors, with lengths in units of `unit`."""
-        if self.tree is None:
-            X = self.X
-            found = nearest_by_blocks(
-                lambda rows: self._between(X[rows], X, n_threads), X.shape[0], n_neighbors
-            )
-        elif self.search is None or self.exact:
+    def to_others(self, n_neighbors, n_threads):
+        """Edges of each row to the nearest others."""
+        if self.search is not None:
+            found = self.search.neighbors(n_neighbors, n_threads)
+        elif self.tree is not None:
             found = nearest_neighbors(self.X, n_neighbors, n_threads, self.tree)
         else:
-            found = self.search.neighbors(n_neighbors, n_threads)
+            X = self.X
+            found = nearest_by_blocks(
+                lambda rows: self.distances(X[rows], n_threads), X.shape[0], n_neighbors
+            )
         return _edges_of(*found)
 
-    def votes(self, Q, n_neighbors, n_threads):
-        """Weights of the training rows nearest to others."""
-        X, n = self.X, self.X.shape[0]
-        if issparse(Q) and not issparse(X):
-            Q = Q.toarray()
+    def of_new(self, Q, n_neighbors, n_threads):
+        """Edges of new rows to the nearest rows."""
+        X = self.X
+        if issparse(Q) != issparse(X):
+            Q = Q.toarray() if issparse(Q) else csr_array(Q)
         if self.cosine:
             Q = unit_rows(Q)
-        elif self.tree is not None:
-            Q = within_reach(Q, X, self.unit)
         elif self.unit != 1:
             Q = Q / Q.dtype.type(self.unit)
-        n_neighbors = min(n_neighbors, n)
-        if self.search is not None:
-            Q = np.ascontiguousarray(Q, X.dtype)
-            found = self.search.query(Q, n_neighbors, n_threads)
-        else:
+        n_neighbors = min(n_neighbors, X.shape[0])
+        if self.tree is None:
             Q = metric_rows(Q, self.metric, X)
             found = nearest_by_blocks(
-                lambda rows: self._between(Q[rows], X, n_threads), Q.shape[0], n_neighbors, n
+                lambda rows: self.distances(Q[rows], n_threads), Q.shape[0], n_neighbors, X.shape[0]
             )
-        return _votes_of(*found, n, n_threads)
+            return _edges_of(*found)
+        Q = np.ascontiguousarray(within_reach(Q, largest_value(X)), X.dtype)
+        if self.search is not None:
+            return _edges_of(*self.search.query(Q, n_neighbors, n_threads))
+        return _edges_of(*nearest_to_others(X, Q, n_neighbors, n_threads, self.tree))
 
 
-def edges_by_distances(D, n_neighbors):
-    """Edges to the nearest neighbors by given distances, dense or sparse."""
+def edges_by_distances(D, n_neighbors, new=False):
+    """Edges by given distances, dense or sparse, of rows to others or of new rows to all."""
     if issparse(D):
-        return nearest_entries(D, n_neighbors)
-    return _edges_of(*nearest_by_blocks(D.__getitem__, len(D), n_neighbors))
-
-
-def votes_by_distances(D, n_neighbors, n_threads):
-    """Weights of training rows for new ones, by distances from these, dense or sparse."""
-    n = D.shape[1]
-    if not issparse(D):
-        found = nearest_by_blocks(D.__getitem__, len(D), min(n_neighbors, n), n)
-        return _votes_of(*found, n, n_threads)
-    rows, columns, lengths = nearest_entries(D, n_neighbors, diagonal=True)
-    weights = np.zeros(len(rows))
-    counts = np.bincount(rows, minlength=D.shape[0])
-    # Rows with equally many neighbors together.
-    for count in np.unique(counts[counts > 0]):
-        these = counts[rows] == count
-        weights[these] = vote_weights(lengths[these].reshape(-1, count), n_threads).ravel()
-    return csr_array((weights, (rows, columns)), shape=D.shape)
+        return nearest_entries(D, n_neighbors, diagonal=new)
+    n_neighbors = min(n_neighbors, D.shape[1])
+    return _edges_of(
+        *nearest_by_blocks(D.__getitem__, len(D), n_neighbors, D.shape[1] if new else None)
+    )
 
 
 def edges_by_weights(W):
@@ -142,15 +128,32 @@ def edges_by_weights(W):
     return rows, columns, np.sqrt(np.log(weights.max(initial=0) / weights)), weights
 
 
+def votes_along(rows, columns, lengths, shape):
+    r"""Weights by which training rows vote for the clusters of new ones.
+
+    .. math:: w_{ij} = \exp(-d_{ij}^2 / \sigma_i^2)
+
+    with the mean :math:`\sigma_i^2` of the squares of a new row. Where a distance is 0, only such
+    training rows vote.
+
+    Returns
+    -------
+    votes : csr_array of shape `shape`
+    """
+    largest = np.zeros(shape[0])
+    np.maximum.at(largest, rows, lengths)
+    # Relative to the largest, so that no square is too large or too small.
+    squares = np.divide(lengths, largest[rows], out=np.zeros(len(rows)), where=lengths > 0) ** 2
+    sums = np.bincount(rows, squares, minlength=shape[0])
+    means = sums / np.maximum(np.bincount(rows, minlength=shape[0]), 1)
+    votes = np.exp(-np.divide(squares, means[rows], out=np.zeros(len(rows)), where=squares > 0))
+    equal = np.bincount(rows, lengths == 0, minlength=shape[0]) > 0
+    votes[equal[rows] & (lengths > 0)] = 0
+    return csr_array((votes, (rows, columns)), shape=shape)
+
+
 def _edges_of(lengths, neighbors):
     """Edges of as many neighbors of each row."""
     n, n_neighbors = neighbors.shape
     lengths = lengths.astype(np.float64, copy=False)
     return np.repeat(np.arange(n), n_neighbors), neighbors.ravel(), lengths.ravel()
-
-
-def _votes_of(lengths, neighbors, n_others, n_threads):
-    """Votes of as many neighbors of each new row."""
-    starts = np.arange(0, neighbors.size + 1, neighbors.shape[1])
-    weights = vote_weights(lengths, n_threads).ravel()
-    return csr_array((weights, neighbors.ravel(), starts), shape=(len(neighbors), n_others))

@@ -3,8 +3,8 @@
 import numpy as np
 
 from skdeepcluster.algorithms.degree_linkage import all_merges
-from skdeepcluster.algorithms.neighbors import components
-from skdeepcluster.algorithms.small_clusters import without_scraps
+from skdeepcluster.algorithms.groups import components
+from skdeepcluster.algorithms.small_clusters import least_size, without_scraps
 
 
 class Merges:
@@ -35,7 +35,7 @@ class Merges:
         labels = components(self.n, source, target)
         return labels, np.unique(labels, return_index=True)[1]
 
-    def agglomerate(self, W, criterion, distances, counted, cut, sigma, top):
+    def agglomerate(self, W, criterion, distances, cut, sigma, top):
         """Add merges by affinity, down to a single cluster.
 
         Parameters
@@ -44,8 +44,6 @@ class Merges:
         criterion : n_nearest, weight
             Of `degree_linkage`.
         distances : callable (samples) -> square array, optional
-        counted : (n_edges, 2) array of int
-            Edges that are counted within clusters.
         cut : n_clusters, fraction
             Of `without_scraps`; the former may be None.
         sigma, top : float
@@ -54,7 +52,7 @@ class Merges:
         Returns
         -------
         n_apart : int
-            Number of clusters left when no two of them had any affinity, scraps not counted.
+            Number of clusters, of scraps apart, that were left when no two had any affinity.
         """
         labels, firsts = self.clusters()
         pairs, affinities, lengths, n_mutual = all_merges(W, labels, criterion, distances)
@@ -62,13 +60,15 @@ class Merges:
         heights = np.append(heights, lengths)
         affinities = np.append(affinities, lengths)
         affinities[n_mutual:] = 0
-        places = np.arange(len(pairs))
         n_clusters, fraction = cut
+        n_apart = 1
         if n_clusters is not None and n_clusters <= len(firsts):
-            pairs, places = without_scraps(labels, pairs, W, counted, n_clusters, fraction)
-        scraps = places < 0
+            apart = components(len(firsts), *pairs[:n_mutual].T)[labels]
+            least = least_size(self.n, n_clusters, fraction)
+            n_apart = int(np.sum(np.bincount(apart) >= least))
+            pairs, places = without_scraps(labels, pairs, W, n_clusters, fraction)
+            affinities = np.where(places < 0, np.nan, affinities[places])
+            heights = np.where(places < 0, 0, heights[places])
         self.highest = 0.0
-        affinities, heights = affinities[places], heights[places]
-        affinities[scraps], heights[scraps] = np.nan, 0
         self.add(*firsts[pairs.T], affinities, heights)
-        return len(firsts) - int(np.sum(scraps | (places < n_mutual)))
+        return n_apart

@@ -3,76 +3,24 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._kernels._layout import fuzzy_weights
 from skdeepcluster._sklearn import Interval, StrOptions
-from skdeepcluster.algorithms.layouts import (
-    MAX_COMPONENTS,
-    fuzzy_graph,
-    graph_layout,
-    start_of_layout,
+from skdeepcluster.algorithms.layouts import MAX_COMPONENTS, fuzzy_graph
+from skdeepcluster.algorithms.neighbor_search import NeighborSearch
+from skdeepcluster.base import RandomStateMixin, ThreadsMixin, param, parameters
+from skdeepcluster.validation import (
+    check_rows,
+    largest_value,
+    scaled_to_range,
+    unit_rows,
+    within_reach,
 )
-from skdeepcluster.algorithms.neighbor_search import NeighborSearch, principal_axes
-from skdeepcluster.base import ThreadsMixin, param, parameters
-from skdeepcluster.validation import check_rows, largest_value, scaled_to_range, unit_rows
-
-# Epochs of a layout of up to so many rows, and of more, as in UMAP.
-MANY_ROWS, EPOCHS, EPOCHS_OF_MANY = 10_000, 500, 200
-# New rows may be so many times farther than the farthest training row; beyond, they are moved
-# nearer along their direction, so that squares of distances do not overflow.
-FAR = 2.0**40
-
-
-def within_reach(Q, X, unit):
-    """New rows in the unit of training rows; those very far away are moved nearer to 0.
-
-    Parameters
-    ----------
-    Q : array of shape (n_queries, n_features)
-    X : array of shape (n, n_features)
-        Training rows, divided by the unit.
-    unit : float
-
-    Returns
-    -------
-    Q : C-contiguous array of shape (n_queries, n_features), of X's dtype
-    """
-    dtype = X.dtype
-    Q = Q / dtype.type(unit)
-    limit = FAR * max(largest_value(X), np.finfo(dtype).tiny)
-    size = np.abs(Q).max(axis=1, keepdims=True)
-    Q = np.where(size > limit, Q * (limit / np.maximum(size, limit)), Q)
-    return np.ascontiguousarray(Q, dtype)
-
-
-def vote_weights(distances, n_threads):
-    """Weights by which the neighbors of new rows vote, each row's by its own distances alone.
-
-    Parameters
-    ----------
-    distances : (n_queries, n_neighbors) array
-        Increasing.
-    n_threads : int
-
-    Returns
-    -------
-    weights : (n_queries, n_neighbors) array of float32
-        The first neighbor alone has any where its distance is 0.
-    """
-    distances = np.asarray(distances, np.float64)
-    # In units of the row, since the least width depends on the mean of all.
-    means = distances.mean(axis=1, keepdims=True)
-    weights = fuzzy_weights(distances / np.where(means > 0, means, 1), 0.0, n_threads)
-    equal = distances[:, 0] == 0
-    weights[equal] = 0
-    weights[equal, 0] = 1
-    return weights
 
 
 @parameters
-class NeighborGraphMixin(ThreadsMixin):
+class NeighborGraphMixin(RandomStateMixin, ThreadsMixin):
     """A graph of nearest neighbors and a layout of it.
 
     Parameters
@@ -93,8 +41,8 @@ class NeighborGraphMixin(ThreadsMixin):
         pictures.
 
     n_epochs : int, default=None
-        Number of passes over the edges of the graph; None means 500 for up to 10,000 rows and 200
-        for more.
+        Number of passes over the edges of a graph; None means 200, and 500 in a layout of up to
+        10,000 rows.
 
     random_state : int, RandomState instance or None, default=None
         Determines the search for neighbors of more than 4,096 rows, and the layout. The result is
@@ -117,7 +65,6 @@ class NeighborGraphMixin(ThreadsMixin):
     metric: str = param("euclidean", StrOptions({"euclidean", "cosine"}))
     min_dist: float = param(0.0, Interval(Real, 0, 3, closed="left"))
     n_epochs: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
-    random_state: int | np.random.RandomState | None = param(None, "random_state")
 
     def _fit_graph(self, X):
         """Search the neighbors of training rows, and weigh the edges to them.
@@ -128,7 +75,7 @@ class NeighborGraphMixin(ThreadsMixin):
             For all that follows.
         """
         X = check_rows(self, X, reset=True, accept_sparse=False, ensure_min_samples=2)
-        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+        rng = self._generator()
         X, self._unit = (unit_rows(X), 1.0) if self.metric == "cosine" else scaled_to_range(X)
         n_neighbors = min(self.n_neighbors, len(X) - 1)
         n_threads = self._n_threads()
@@ -137,20 +84,6 @@ class NeighborGraphMixin(ThreadsMixin):
         self.graph_ = fuzzy_graph(distances, self.indices_, n_threads)
         self.distances_ = distances * distances.dtype.type(self._unit)
         return rng
-
-    def _layout(self, rng):
-        """Places of the training rows."""
-        X = self._search.X
-        mean, axes, _, _ = principal_axes(X, self.n_components, rng)
-        start = start_of_layout((X - mean) @ axes.T, self.n_components, rng)
-        return graph_layout(
-            self.graph_,
-            start,
-            n_epochs=self.n_epochs or (EPOCHS if len(X) <= MANY_ROWS else EPOCHS_OF_MANY),
-            min_dist=self.min_dist,
-            seed=int(rng.integers(2**31)),
-            n_threads=self._n_threads(),
-        )
 
     def _neighbors_of(self, X):
         """Training rows that are nearest to new rows, and their weights.
@@ -167,9 +100,14 @@ class NeighborGraphMixin(ThreadsMixin):
         dtype = search.X.dtype
         X = check_rows(self, X, reset=False, accept_sparse=False, dtype=dtype)
         if self.metric == "cosine":
-            X = np.ascontiguousarray(unit_rows(X), dtype)
+            X = unit_rows(X)
         else:
-            X = within_reach(X, search.X, self._unit)
+            X = within_reach(X / dtype.type(self._unit), largest_value(search.X))
+        X = np.ascontiguousarray(X, dtype)
         with self._limited_threads():
             distances, indices = search.query(X, self.indices_.shape[1], n_threads)
-        return vote_weights(distances, n_threads), indices
+        weights = fuzzy_weights(distances.astype(np.float64), 0.0, n_threads)
+        equal = distances[:, 0] == 0
+        weights[equal] = 0
+        weights[equal, 0] = 1
+        return weights, indices

@@ -7,7 +7,6 @@ from numbers import Integral, Real
 import numpy as np
 from scipy.sparse import csr_array, issparse
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._kernels._trees import single_linkage
@@ -17,20 +16,20 @@ from skdeepcluster.algorithms.degree_linkage import (
     nearest_merges,
     usual_n_neighbors,
 )
-from skdeepcluster.algorithms.neighbors import components
-from skdeepcluster.base import Clusterer, ThreadsMixin, param
+from skdeepcluster.algorithms.groups import components, weights_to
+from skdeepcluster.algorithms.small_clusters import MIN_FRACTION
+from skdeepcluster.base import Clusterer, RandomStateMixin, ThreadsMixin, param
 from skdeepcluster.graph._edges import (
     RowEdges,
     edges_by_distances,
     edges_by_weights,
-    votes_by_distances,
+    votes_along,
 )
 from skdeepcluster.graph._merges import Merges
-from skdeepcluster.graph._votes import VoteMixin
-from skdeepcluster.validation import METRICS, check_distances, check_rows
+from skdeepcluster.validation import METRICS, check_distances, check_n_samples, check_rows
 
 
-class GraphDegreeLinkage(VoteMixin, ThreadsMixin, Clusterer):
+class GraphDegreeLinkage(RandomStateMixin, ThreadsMixin, Clusterer):
     r"""Agglomerative clustering by the degrees of a graph of nearest neighbors.
 
     Each sample has edges to its nearest neighbors, with weights
@@ -38,11 +37,11 @@ class GraphDegreeLinkage(VoteMixin, ThreadsMixin, Clusterer):
     .. math:: w_{ij} =
         \exp\left(-\frac{d(x_i, x_j)^2}{\mathtt{scale} \cdot \sigma_i \sigma_j}\right)
         \text{ if } j \in N(i), \quad
-        \log \sigma^2 = M^{60} \Bigl(\log \frac{1}{|N(i)|} \sum_{j \in N(i)} d(x_i, x_j)^2\Bigr)_i,
+        \log \sigma^2 = M^{40} \Bigl(\log \frac{1}{|N(i)|} \sum_{j \in N(i)} d(x_i, x_j)^2\Bigr)_i,
 
     where :math:`M` takes the mean over a sample and its mutual neighbors. So :math:`\sigma_i` is
     the usual distance of neighbors in the region of a sample: dense and sparse clusters have each
-    their own, the sparse margin of a cluster that of its core, and an outlier, whom nobody has as a
+    their own, the sparse margin of a cluster that of its core, and an outlier, which is nobody's
     neighbor, affects no other.
 
     A sample has affinity to a cluster if there are edges in both directions between it and the
@@ -63,11 +62,11 @@ class GraphDegreeLinkage(VoteMixin, ThreadsMixin, Clusterer):
     with :math:`\lambda = 1` the linkage of JULE [2]_.
 
     A few outliers may have edges to others and none in return. Such a scrap has no affinity and
-    would be a cluster in place of a true one. So a cluster counts only if it has at least
-    `min_cluster_fraction` of the edges that a cluster has on average, ``n_edges / n_clusters``,
-    inside. The hierarchy is cut at the last level at which `n_clusters` clusters count, and
-    each scrap joins the cluster that it is most connected with. If no level has so many, smaller
-    clusters count too.
+    would be a cluster in place of a true one. So a cluster counts only if it has at least three
+    samples, and `min_cluster_fraction` of the average ``n_samples / n_clusters``. The hierarchy is
+    cut at the last level at which `n_clusters` clusters count, and each scrap joins the cluster
+    that the largest sum of weights connects it with. If no level has so many, clusters of half the
+    size count, and so on.
 
     Use it for clusters of any shape on manifolds, such as images, as an alternative to
     :class:`sklearn.cluster.AgglomerativeClustering` and spectral clustering; it is faster than
@@ -85,36 +84,33 @@ class GraphDegreeLinkage(VoteMixin, ThreadsMixin, Clusterer):
 
     n_neighbors : int, default=None
         Number of neighbors that each sample has edges to, at most all other samples. None means
-        ``2 * log2(n_samples)``: 13 of 100 samples, 20 of 1,000, 33 of 100,000.
+        ``2 * log2(n_samples)``: 13 for 100 samples, 20 for 1,000, 33 for 100,000.
 
     affinity : str, default="nearest_neighbors"
         How the graph is made.
 
         - "nearest_neighbors": samples.
-        - "precomputed_nearest_neighbors": distances, which `metric="precomputed"` means too.
-        - "precomputed": weights of edges, from rows to columns, a square matrix. All are edges,
-          whatever `n_neighbors` is.
+        - "precomputed_nearest_neighbors": distances, a square matrix; a sparse one has no more
+          neighbors than it has entries, and stored zeros are distances, as in
+          :func:`sklearn.neighbors.kneighbors_graph` with ``mode="distance"``. The graph is a
+          directed one, so they need not be symmetric.
+        - "precomputed": weights of edges, from rows to columns, a square matrix, dense or sparse.
+          All are edges, whatever `n_neighbors` is.
 
         Distances and weights that are negative, nan or infinite are refused; what is on the
         diagonal is ignored.
 
     metric : str or callable, default="euclidean"
-        The distance of samples: one of :func:`sklearn.metrics.pairwise_distances`, a function of
-        two rows, or "precomputed": `X` is then a square matrix of distances, which need not be
-        symmetric. A sparse one, such as :func:`sklearn.neighbors.kneighbors_graph` with
-        ``mode="distance"`` gives, has no more neighbors than entries, and stored zeros are
-        distances. "cosine" is the Euclidean distance of rows of length one; rows of zeros are
-        refused. Manhattan, Euclidean, cosine and Chebyshev distances of dense rows are searched in
-        a tree, all others are computed for each pair.
+        The distance of samples: one of :func:`sklearn.metrics.pairwise_distances`, or a function of
+        two rows. "cosine" is the Euclidean distance of rows of length one, and refuses rows of
+        zeros. Manhattan, Euclidean, cosine and Chebyshev neighbors of dense rows are searched
+        without all distances, others with them. Euclidean and cosine ones of more than 20,000 rows
+        and 16 features are found by random trees and neighbors of neighbors, as in
+        :class:`NeighborLayout`, and a few of them may not be the nearest.
 
     metric_params : dict, default=None
         Keyword arguments of the metric. The variances `V` of "seuclidean" and the inverse `VI` of
         the covariances of "mahalanobis" are those of `X` unless they are given.
-
-    algorithm : {"auto", "exact", "approximate"}, default="auto"
-        How neighbors by Euclidean or cosine distances of dense rows are found: exactly, or by
-        random trees and neighbors of neighbors. "auto" is exact up to 10,000 samples or 16
-        features.
 
     scale : float, default=1.0
         Factor of the squared usual distances in the weights. Larger values let farther neighbors
@@ -130,14 +126,13 @@ class GraphDegreeLinkage(VoteMixin, ThreadsMixin, Clusterer):
     local_weight : float, default=1.0
         The weight :math:`\lambda` in the criterion.
 
-    min_cluster_fraction : float, default=0.02
-        Clusters count with at least this fraction of the edges that a cluster has on average. 0
-        counts all: labels are then a cut of the merges as they came. Without effect if
-        `n_clusters` is None.
+    min_cluster_fraction : float, default=0.05
+        Clusters count with at least this fraction of the samples that a cluster has on average. 0
+        counts all: labels are then a cut of the merges as they came. Without effect if `n_clusters`
+        is None.
 
-    random_state : int, RandomState instance or None, default=0
-        Determines the approximate search for neighbors. It is a number by default, so that results
-        are the same each time; they are so for any number of threads.
+    random_state : int, RandomState instance or None, default=None
+        Determines the search for neighbors of many rows, see `metric`.
 
     Attributes
     ----------
@@ -183,10 +178,10 @@ class GraphDegreeLinkage(VoteMixin, ThreadsMixin, Clusterer):
     at all, by the mean distance of their best connected samples. A warning is given if this was
     needed to reach `n_clusters`.
 
-    New rows are labeled by their nearest training rows, with the weights of
-    :class:`NeighborClusterer`. To a graph given by distances or weights, `predict` takes those
-    between new rows and training rows; a training row then has its label only if its distance 0 to
-    itself is stored, and not by weights.
+    New rows are labeled by votes of their nearest training rows, with weights
+    :math:`\exp(-d^2 / \sigma^2)` by the mean square :math:`\sigma^2` of these distances, or with
+    those of a given graph. A row equal to a training row has its label, if the metric's distance of
+    equal rows is 0; that of sparse rows and "nan_euclidean" may miss it by rounding.
 
     References
     ----------
@@ -217,20 +212,18 @@ class GraphDegreeLinkage(VoteMixin, ThreadsMixin, Clusterer):
         "nearest_neighbors",
         StrOptions({"nearest_neighbors", "precomputed_nearest_neighbors", "precomputed"}),
     )
-    metric: str | Callable = param("euclidean", StrOptions(METRICS | {"precomputed"}), callable)
+    metric: str | Callable = param("euclidean", StrOptions(METRICS), callable)
     metric_params: dict | None = param(None, dict, None)
-    algorithm: str = param("auto", StrOptions({"auto", "exact", "approximate"}))
     scale: float = param(1.0, Interval(Real, 0, None, closed="neither"))
     init: str = param("nearest_neighbors", StrOptions({"nearest_neighbors", "singletons"}))
     n_neighbor_clusters: int = param(5, Interval(Integral, 1, None, closed="left"))
     local_weight: float = param(1.0, Interval(Real, 0, None, closed="left"))
-    min_cluster_fraction: float = param(0.02, Interval(Real, 0, 1, closed="left"))
-    random_state: int | np.random.RandomState | None = param(0, "random_state")
+    min_cluster_fraction: float = param(MIN_FRACTION, Interval(Real, 0, 1, closed="left"))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.input_tags.pairwise = self._given is not None
+        tags.input_tags.pairwise = self.affinity != "nearest_neighbors"
         tags.input_tags.positive_only = tags.input_tags.pairwise
         tags.input_tags.allow_nan = self._takes_nan()
         return tags
@@ -243,15 +236,17 @@ class GraphDegreeLinkage(VoteMixin, ThreadsMixin, Clusterer):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features) or \
                 (n_samples, n_samples)
-            Samples, or distances or weights of edges if `metric` or `affinity` says so.
+            Samples, or distances or weights of edges if `affinity` says so.
         """
         if (self.n_clusters is None) == (self.affinity_threshold is None):
             raise ValueError(
                 f"Exactly one of n_clusters={self.n_clusters} and affinity_threshold="
                 f"{self.affinity_threshold} has to be set, and the other has to be None."
             )
-        X = self._validate(X)
+        X = self._checked(X, reset=True, ensure_min_samples=2)
         n = X.shape[0]
+        if self.n_clusters is not None:
+            check_n_samples(n, self.n_clusters)
         self._n_neighbors = min(self.n_neighbors or usual_n_neighbors(n), n - 1)
         with self._limited_threads():
             edges, weights, sigma, distances = self._graph(X)
@@ -260,21 +255,17 @@ class GraphDegreeLinkage(VoteMixin, ThreadsMixin, Clusterer):
 
         merges = Merges(n)
         if self.init == "nearest_neighbors":
-            first = np.searchsorted(rows, np.arange(n))
-            some = np.bincount(rows, minlength=n) > 0
+            some, first = np.unique(rows, return_index=True)
             nearest, length = np.full(n, -1, np.int32), np.zeros(n)
-            nearest[some], length[some] = columns[first[some]], lengths[first[some]]
+            nearest[some], length[some] = columns[first], lengths[first]
             joining = nearest_merges(nearest, length)
             merges.add(joining, nearest[joining], np.nan, length[joining])
         self.n_initial_clusters_ = merges.n_clusters
         # Affinities above that of two samples at distance 0 have height 0.
-        top = 2 * weights.max(initial=0) ** 2 if self._given == "weights" else 2.0
+        top = 2 * weights.max(initial=0) ** 2 if self.affinity == "precomputed" else 2.0
         criterion = self.n_neighbor_clusters, self.local_weight
-        # Of a given graph only the heaviest edges are counted, as of others.
-        near = np.arange(len(rows)) - np.searchsorted(rows, rows) < self._n_neighbors
-        counted = np.column_stack([rows[near], columns[near]])
         cut = self.n_clusters, self.min_cluster_fraction
-        n_apart = merges.agglomerate(W, criterion, distances, counted, cut, sigma, top)
+        n_apart = merges.agglomerate(W, criterion, distances, cut, sigma, top)
 
         unit = self._rows.unit if self._rows is not None else 1.0
         source, target, self.affinities_, heights = merges.concatenated()
@@ -304,88 +295,83 @@ class GraphDegreeLinkage(VoteMixin, ThreadsMixin, Clusterer):
         self.labels_ = components(n, source[:n_merges], target[:n_merges])
         return self
 
-    @property
-    def _given(self):
-        """What X is if not samples."""
-        if self.affinity == "precomputed":
-            return "weights"
-        if self.affinity != "nearest_neighbors" or _is(self.metric, "precomputed"):
-            return "distances"
-        return None
+    def predict_proba(self, X):
+        """Shares of the clusters in the votes of the training rows nearest to new rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or \
+                (n_samples, n_training_samples)
+            New rows; with a precomputed graph, their distances to the training rows or the weights
+            of edges to them, in the form of `fit`.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_clusters_)
+            Each row sums to 1.
+        """
+        check_is_fitted(self)
+        votes = weights_to(self._votes(X), self.labels_, self.n_clusters_)
+        totals = votes.sum(axis=1, keepdims=True)
+        alone = np.flatnonzero(totals == 0)
+        if len(alone):
+            raise ValueError(
+                f"{len(alone)} rows of X, such as {alone[0]}, have no edge to a training row and "
+                "so belong to no cluster. Leave them out, or give at least one neighbor of each."
+            )
+        return votes / totals
+
+    def predict(self, X):
+        """The cluster with the largest share in the votes of the nearest training rows."""
+        return self.predict_proba(X).argmax(axis=1).astype(np.int32)
 
     def _takes_nan(self):
-        return self._given is None and _is(self.metric, "nan_euclidean")
+        return self.affinity == "nearest_neighbors" and self.metric == "nan_euclidean"
 
-    def _validate(self, X):
-        X = check_rows(
-            self,
-            X,
-            reset=True,
-            ensure_min_samples=2,
-            ensure_all_finite="allow-nan" if self._takes_nan() else True,
-        )
-        if self.affinity == "precomputed" and _is(self.metric, "precomputed"):
-            raise ValueError(
-                'X has weights with affinity="precomputed" and distances with '
-                'metric="precomputed": set one of them.'
-            )
-        if self._given is not None:
-            if X.shape[0] != X.shape[1]:
+    def _checked(self, X, **checks):
+        """X with finite entries, as far as the metric needs them, and what else it has to be."""
+        finite = "allow-nan" if self._takes_nan() else True
+        X = check_rows(self, X, ensure_all_finite=finite, **checks)
+        if self.affinity != "nearest_neighbors":
+            what = "weights" if self.affinity == "precomputed" else "distances"
+            if checks["reset"] and X.shape[0] != X.shape[1]:
                 raise ValueError(
-                    f"With {self._names()} X is a square matrix of {self._given}, got shape "
+                    f"With affinity={self.affinity!r} X is a square matrix of {what}, got shape "
                     f"{X.shape}."
                 )
-            check_distances(X, f"Precomputed {self._given}")
-        if self.n_clusters is not None and X.shape[0] < self.n_clusters:
-            raise ValueError(f"n_samples={X.shape[0]} should be >= n_clusters={self.n_clusters}.")
+            check_distances(X, f"Precomputed {what}")
         return X
-
-    def _names(self):
-        """The parameter that says what X is."""
-        name = "metric" if self.affinity == "nearest_neighbors" else "affinity"
-        return f"{name}={getattr(self, name)!r}"
 
     def _graph(self, X):
         """Edges, their weights, the scale of distances, and a function that computes distances
         between samples, or None."""
         n, n_threads = X.shape[0], self._n_threads()
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
         self._rows = None
-        if self._given == "weights":
+        if self.affinity == "precomputed":
             *edges, weights = edges_by_weights(X)
             return edges, weights, 1.0, None
-        if self._given == "distances":
+        if self.affinity == "nearest_neighbors":
+            self._rows = found = RowEdges(
+                X, self.metric, self.metric_params, self._seed(), n_threads
+            )
+            edges = found.to_others(self._n_neighbors, n_threads)
+
+            def distances(rows):
+                return found.distances(found.X[rows], n_threads, rows)
+        else:
             edges = edges_by_distances(X, self._n_neighbors)
             distances = None if issparse(X) else lambda rows: X[np.ix_(rows, rows)]
-        else:
-            exact = {"auto": None, "exact": True, "approximate": False}[self.algorithm]
-            self._rows = RowEdges(X, self.metric, self.metric_params, exact, seed, n_threads)
-            edges = self._rows.edges(self._n_neighbors, n_threads)
-            distances = self._rows.distances
         return edges, *gaussian_weights(*edges, n, self.scale), distances
 
     def _votes(self, X):
-        check_is_fitted(self)
-        if not hasattr(self, "_n_neighbors"):
-            raise ValueError(
-                "This GraphDegreeLinkage was fitted by an earlier version, which kept nothing to "
-                "predict with. Fit it again."
-            )
-        dtype = np.float64 if self._rows is None else self._rows.X.dtype
-        nan = "allow-nan" if self._takes_nan() else True
-        X = check_rows(self, X, reset=False, dtype=dtype, ensure_all_finite=nan)
-        if self._given is not None:
-            check_distances(X, f"Precomputed {self._given}")
-        n_threads = self._n_threads()
-        if self._given == "weights":
-            votes = csr_array(X)
-        elif self._given == "distances":
-            votes = votes_by_distances(X, self._n_neighbors, n_threads)
+        """Weights of training rows for new ones, a sparse array."""
+        if self.affinity != "nearest_neighbors":
+            X = self._checked(X, reset=False)
+            if self.affinity == "precomputed":
+                return csr_array(X)
+            edges = edges_by_distances(X, self._n_neighbors, new=True)
         else:
+            X = self._checked(X, reset=False, dtype=self._rows.X.dtype)
             with self._limited_threads():
-                votes = self._rows.votes(X, self._n_neighbors, n_threads)
-        return votes.astype(dtype, copy=False), self.n_clusters_
-
-
-def _is(metric, name):
-    return isinstance(metric, str) and metric == name
+                edges = self._rows.of_new(X, self._n_neighbors, self._n_threads())
+        return votes_along(*edges, (X.shape[0], len(self.labels_)))

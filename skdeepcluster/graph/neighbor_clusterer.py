@@ -1,76 +1,40 @@
 """NeighborClusterer: clusters of a layout, or of a graph, of nearest neighbors."""
 
-from numbers import Integral
+from itertools import islice
 
 import numpy as np
-from scipy.sparse import csr_array
 
-from skdeepcluster._sklearn import Interval, StrOptions, fit_context
-from skdeepcluster.algorithms.degree_linkage import labels_of_neighbors
-from skdeepcluster.algorithms.kmeans import kmeans
-from skdeepcluster.algorithms.spectral import landmark_spectral
-from skdeepcluster.base import Clusterer, param
+from skdeepcluster._sklearn import StrOptions, fit_context
+from skdeepcluster.algorithms.candidates import modularity, support
+from skdeepcluster.algorithms.groups import weights_to
+from skdeepcluster.base import Clusterer, NumberOfClustersMixin, param
 from skdeepcluster.graph._neighbors import NeighborGraphMixin
-from skdeepcluster.graph._votes import VoteMixin
+from skdeepcluster.graph._read_outs import ReadOuts
+from skdeepcluster.validation import check_n_samples
 
-# In the order in which one of equal modularity is kept.
-READ_OUTS = ("k-means", "cut", "linkage", "rows")
-OF_LAYOUT = {"k-means", "cut"}
-# K-means starts, of which the best counts, in the layout and of the rows.
-N_STARTS, N_STARTS_OF_ROWS = 10, 3
-
-
-def weights_inside(edges, labels):
-    """The weight of each row's edges that lead into its own cluster.
-
-    Parameters
-    ----------
-    edges : coo_array of shape (n, n)
-        Symmetric weights.
-    labels : (n,) array of int
-
-    Returns
-    -------
-    inside : (n,) array
-    """
-    rows, columns = edges.coords
-    within = labels[rows] == labels[columns]
-    return np.bincount(rows, edges.data * within, minlength=len(labels))
+# In the order in which one of equal scores is kept.
+READ_OUTS = ("cut", "k-means", "graph", "rows")
+# Passes over the edges of a layout.
+N_EPOCHS = 200
+# Candidates that confirm one.
+N_CONFIRMING = 3
 
 
-def modularity(inside, degrees, labels):
-    """Share of the weights within clusters less what would be expected without clusters.
-
-    Parameters
-    ----------
-    inside : (n,) array
-        Weights within clusters, of each row.
-    degrees : (n,) array
-        All weights of each row, some of them positive.
-    labels : (n,) array of int
-
-    Returns
-    -------
-    modularity : float
-        Less than 1.
-    """
-    total = degrees.sum()
-    volumes = np.bincount(labels, degrees)
-    return float(inside.sum() / total - np.square(volumes / total).sum())
-
-
-class NeighborClusterer(NeighborGraphMixin, VoteMixin, Clusterer):
-    r"""Clusters by nearest neighbors: a graph of them, a layout of the graph, and a cut of it.
+class NeighborClusterer(NumberOfClustersMixin, NeighborGraphMixin, Clusterer):
+    r"""Clusters by nearest neighbors, read out in several ways; what other runs confirm is kept.
 
     Each row has edges to its nearest neighbors, weighted as in :class:`NeighborLayout`. Rows are
-    placed in few dimensions such that those with edges between them come near each other and others
-    stay apart. Clusters are read out in one of several ways, or in all of them, of which the one
-    with the largest modularity on the graph is kept,
+    joined with the neighbors of their strongest edges until at most 6,000 groups are left, and
+    their graph is laid out in few dimensions, several times; so is the graph of their groups.
+    Clusters are read out in several ways and runs. Of all these candidates the one with the largest
 
-    .. math:: Q = \sum_c \left( \frac{w(c, c)}{w} - \frac{w(c)^2}{w^2} \right),
+    .. math:: \frac{1}{3} \sum_{c' \in N(c)} \mathrm{ARI}(c, c')
+        \cdot \sum_k \left( \frac{w(k, k)}{w} - \frac{w(k)^2}{w^2} \right)
 
-    where :math:`w(c, c)` is the weight of the edges within a cluster, :math:`w(c)` that of all
-    edges of its rows and :math:`w` the total, each edge counted from both of its ends.
+    is kept: the mean adjusted Rand index with the three candidates that are most like it, times its
+    modularity, where :math:`w(k, k)` is the weight of the edges within a cluster, :math:`w(k)` that
+    of all edges of its rows and :math:`w` the total, each edge counted from both of its ends. In
+    clusters of groups, each row finally joins the cluster that most of its edges lead to.
 
     Use it for images, embeddings and other rows with many features whose clusters are curved, where
     k-means cuts through them; it needs seconds where a network needs minutes. A layout makes
@@ -78,33 +42,32 @@ class NeighborClusterer(NeighborGraphMixin, VoteMixin, Clusterer):
 
     Parameters
     ----------
-    n_clusters : int, default=8
-        Number of clusters.
-
-    read_out : {"auto", "cut", "k-means", "linkage", "rows"}, default="auto"
+    read_out : {"auto", "cut", "k-means", "graph", "rows", "linkage"}, default="auto"
         How clusters are found.
 
-        - "auto": in all ways below; the one with the largest modularity is kept.
-        - "cut": normalized cut of landmarks in the layout, which keeps islands of any shape and
-          size whole. If there are more islands than clusters, it may put most of them together.
-        - "k-means": k-means in the layout, for clusters of similar extent.
+        - "auto": in all ways below but linkage.
+        - "cut": normalized cuts of landmarks in the layouts, which keep islands of any shape and
+          size whole. If there are more islands than clusters, they may put most of them together.
+        - "k-means": k-means in the layouts, for clusters of similar extent.
+        - "graph": normalized cuts of the graph, with several regularizations; it needs no layout.
+        - "rows": k-means on the rows themselves, for compact clusters; it needs no layout.
         - "linkage": merges of clusters of the graph as in :class:`GraphDegreeLinkage`; it needs no
           layout.
-        - "rows": k-means on the rows themselves, for compact clusters; it needs no layout.
 
     Attributes
     ----------
-    embedding_ : ndarray of shape (n_samples, n_components) or None
-        The layout of the training rows; None if the read-out needs none.
-
     read_out_ : str
         The read-out of `labels_`.
 
-    candidates_ : dict of str to ndarray of shape (n_samples,)
-        Labels by each read-out that was tried.
+    candidates_ : dict of str to ndarray of shape (n_runs, n_samples)
+        Labels by each run of each read-out that was tried.
 
-    modularities_ : dict of str to float
-        Their modularities. If the two largest are close, look at both.
+    modularities_ : dict of str to ndarray of shape (n_runs,)
+        The modularity of each candidate.
+
+    supports_ : dict of str to ndarray of shape (n_runs,)
+        The mean adjusted Rand index of each candidate with the three that are most like it. If the
+        products of modularity and support of two read-outs are close, look at both.
 
     probabilities_ : ndarray of shape (n_samples,)
         Share of the weights of each training row's edges that lead into its own cluster: near 1
@@ -112,8 +75,10 @@ class NeighborClusterer(NeighborGraphMixin, VoteMixin, Clusterer):
 
     See Also
     --------
-    NeighborLayout : The layout alone.
+    NeighborLayout : A layout of the rows.
+    LandmarkSpectral : Normalized cuts of the rows themselves.
     GraphDegreeLinkage : Linkage of exact graphs, with all merges.
+    LandmarkSpectral : The cut of landmarks of the rows themselves, for more rows.
     HDBSCAN : Clusters of any shape and noise, their number unknown.
 
     Notes
@@ -121,9 +86,10 @@ class NeighborClusterer(NeighborGraphMixin, VoteMixin, Clusterer):
     The layout's objective, and the search for neighbors, are described in :class:`NeighborLayout`.
     K-means in the layout is what many do with UMAP [1]_.
 
-    That a read-out has the largest modularity does not make it the best: modularity favors clusters
-    of similar size, and knows the graph only. ``benchmarks/bench_neighbor_clusterer.py`` compares
-    the read-outs on labeled sets.
+    Layouts have 200 passes by default. Groups are formed as in multilevel graph partitioning: a
+    layout of groups takes a fraction of the time, and its cuts hang less on the seed. That other
+    runs confirm a candidate does not make it right: read-outs may agree on a wrong one.
+    ``benchmarks/bench_neighbor_clusterer.py`` compares them on labeled sets.
 
     References
     ----------
@@ -143,12 +109,11 @@ class NeighborClusterer(NeighborGraphMixin, VoteMixin, Clusterer):
     array([ True,  True])
     """
 
-    n_clusters: int = param(8, Interval(Integral, 1, None, closed="left"), positional=True)
-    read_out: str = param("auto", StrOptions({"auto", *READ_OUTS}))
+    read_out: str = param("auto", StrOptions({"auto", *READ_OUTS, "linkage"}))
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Search neighbors, place the rows and cluster them.
+        """Search neighbors, read out clusters in several ways and keep those of one.
 
         Parameters
         ----------
@@ -158,41 +123,54 @@ class NeighborClusterer(NeighborGraphMixin, VoteMixin, Clusterer):
         with self._limited_threads():
             rng = self._fit_graph(X)
             n, k = len(self.indices_), self.n_clusters
-            if n < k:
-                raise ValueError(f"n_samples={n} should be >= n_clusters={k}.")
-            seed = int(rng.integers(2**31))
-            tried = READ_OUTS if self.read_out == "auto" else (self.read_out,)
-            self.embedding_ = self._layout(rng) if OF_LAYOUT.intersection(tried) else None
-            self.candidates_ = {name: self._read_out(name, seed) for name in tried}
-        edges = self.graph_.tocoo()
-        degrees = np.bincount(edges.coords[0], edges.data, minlength=n)
-        inside = {name: weights_inside(edges, c) for name, c in self.candidates_.items()}
+            check_n_samples(n, k)
+            read_outs = ReadOuts(
+                self.graph_, self.distances_, self.indices_, self._search.X, self._search.Z, k,
+                n_components=self.n_components, min_dist=self.min_dist,
+                n_epochs=self.n_epochs or N_EPOCHS, rng=rng, n_threads=self._n_threads(),
+            )  # fmt: skip
+            names = READ_OUTS if self.read_out == "auto" else (self.read_out,)
+            self.candidates_ = {name: np.stack(read_outs.runs(name)) for name in names}
+        # Sums are of this precision; converted once.
+        graph = self.graph_.astype(np.float64)
         self.modularities_ = {
-            name: modularity(inside[name], degrees, c) for name, c in self.candidates_.items()
+            name: np.array([modularity(graph, labels, k) for labels in runs])
+            for name, runs in self.candidates_.items()
         }
-        self.read_out_ = max(self.modularities_, key=self.modularities_.get)
-        self.labels_ = self.candidates_[self.read_out_]
-        self.probabilities_ = inside[self.read_out_] / degrees
+        supports = iter(support(np.concatenate(list(self.candidates_.values())), N_CONFIRMING))
+        self.supports_ = {
+            name: np.array(list(islice(supports, len(runs))))
+            for name, runs in self.candidates_.items()
+        }
+        scores = {name: self.modularities_[name] * self.supports_[name] for name in names}
+        self.read_out_ = max(names, key=lambda name: scores[name].max())
+        self.labels_ = self.candidates_[self.read_out_][scores[self.read_out_].argmax()]
+        weights = weights_to(graph, self.labels_, k)
+        self.probabilities_ = weights[np.arange(n), self.labels_] / weights.sum(axis=1)
         return self
 
-    def _read_out(self, name, seed):
-        """Labels of the training rows."""
-        k = self.n_clusters
-        if name == "cut":
-            labels = landmark_spectral(self.embedding_, k, seed=seed)
-        elif name == "k-means":
-            labels = kmeans(self.embedding_, k, n_init=N_STARTS, seed=seed)[1]
-        elif name == "rows":
-            labels = kmeans(self._search.X, k, n_init=N_STARTS_OF_ROWS, seed=seed)[1]
-        else:
-            lengths = self.distances_.astype(np.float64)
-            labels = labels_of_neighbors(lengths, self.indices_, k, self._search.X)
-        return labels.astype(np.int32)
+    def predict_proba(self, X):
+        """Shares of the clusters among the neighbors of new rows, by the weights of these.
 
-    def _votes(self, X):
+        A row equal to a training row belongs to its cluster alone.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_clusters)
+            Each row sums to 1.
+        """
         weights, indices = self._neighbors_of(X)
-        weights = weights.astype(self.distances_.dtype, copy=False)
-        starts = np.arange(0, indices.size + 1, indices.shape[1])
-        shape = len(indices), len(self.labels_)
-        votes = csr_array((weights.ravel(), indices.ravel(), starts), shape=shape)
-        return votes, self.n_clusters
+        n, k = len(weights), self.n_clusters
+        cells = np.arange(n)[:, np.newaxis] * k + self.labels_[indices]
+        votes = np.bincount(cells.ravel(), weights.ravel(), minlength=n * k).reshape(n, k)
+        return (votes / votes.sum(axis=1, keepdims=True)).astype(self.distances_.dtype)
+
+    def predict(self, X):
+        """The cluster with the largest share of the neighbors of each new row.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Cluster of each row; for a training row the one in `labels_`.
+        """
+        return self.predict_proba(X).argmax(axis=1).astype(np.int32)

@@ -1,16 +1,18 @@
 """NeighborLayout: places of rows in few dimensions, by a graph of their nearest neighbors."""
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from skdeepcluster._sklearn import fit_context
-from skdeepcluster.base import Estimator
+from skdeepcluster.algorithms.layouts import graph_layout, start_of_layout
+from skdeepcluster.algorithms.neighbor_search import principal_axes
+from skdeepcluster.base import Estimator, FloatTransformerMixin
 from skdeepcluster.graph._neighbors import NeighborGraphMixin
 
+# Epochs of a layout of up to so many rows, and of more, as in UMAP.
+MANY_ROWS, EPOCHS, EPOCHS_OF_MANY = 10_000, 500, 200
 
-class NeighborLayout(
-    NeighborGraphMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
-):
+
+class NeighborLayout(NeighborGraphMixin, FloatTransformerMixin, Estimator):
     r"""Layout of a graph of nearest neighbors by the objective of UMAP.
 
     Each row has edges to its nearest neighbors with weights
@@ -85,13 +87,22 @@ class NeighborLayout(
             self.embedding_ = self._layout(rng).astype(self._search.X.dtype)
         return self
 
+    def _layout(self, rng):
+        """Places of the training rows."""
+        X = self._search.X
+        mean, axes, _, _ = principal_axes(X, self.n_components, rng)
+        start = start_of_layout((X - mean) @ axes.T, self.n_components, rng)
+        return graph_layout(
+            self.graph_,
+            start,
+            n_epochs=self.n_epochs or (EPOCHS if len(X) <= MANY_ROWS else EPOCHS_OF_MANY),
+            min_dist=self.min_dist,
+            seed=int(rng.integers(2**31)),
+            n_threads=self._n_threads(),
+        )
+
     def fit_transform(self, X, y=None):
         """Search neighbors, and place the rows and return their places.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training rows, at least two.
 
         Returns
         -------
@@ -105,11 +116,6 @@ class NeighborLayout(
 
         A row equal to a training row has its place.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            New rows.
-
         Returns
         -------
         Z : ndarray of shape (n_samples, n_components)
@@ -119,8 +125,3 @@ class NeighborLayout(
         weights /= weights.sum(axis=1, keepdims=True)
         places = np.einsum("ij,ijk->ik", weights, self.embedding_[indices])
         return places.astype(self.embedding_.dtype, copy=False)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

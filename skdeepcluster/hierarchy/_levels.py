@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from skdeepcluster.validation import as_array
+from skdeepcluster.validation import as_array, check_n_samples
 
 # "auto": rows per cluster of the finest level, clusters per cluster of each further level, and the
 # smallest number of clusters of a further level.
@@ -30,8 +30,7 @@ def numbers_of_clusters(n_clusters, n):
             f"n_clusters={n_clusters!r} must be positive integers that decrease from "
             "level to level."
         )
-    if n < numbers[0]:
-        raise ValueError(f"n_samples={n} should be >= n_clusters={numbers[0]}.")
+    check_n_samples(n, numbers[0])
     return [int(k) for k in numbers]
 
 

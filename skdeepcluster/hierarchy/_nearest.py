@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.metrics import pairwise_distances
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepcluster._docstrings import documented
+from skdeepcluster._docstrings import described_by, documented
 from skdeepcluster.hierarchy._sampling import balanced_sample
 from skdeepcluster.validation import FLOATS
 
@@ -61,18 +61,12 @@ class NearestCentersMixin:
     def transform(self, X):
         """Distances to the centers of the coarsest level.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            New data.
-
         Returns
         -------
         distances : ndarray of shape (n_samples, n_clusters)
             Distance of each row to each center, by the metric.
         """
-        check_is_fitted(self)
-        X = self._validate(X, reset=False)
+        X = self._new_rows(X)
         rows = self._rows(X, self.cluster_centers_)
         centers = self.cluster_centers_.astype(rows.dtype, copy=False)
         distances = [
@@ -83,39 +77,17 @@ class NearestCentersMixin:
     def score(self, X, y=None):
         """Minus the loss of the finest level.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            New data.
-
         Returns
         -------
         score : float
             Higher is better, 0 is best.
         """
-        check_is_fitted(self)
-        X = self._validate(X, reset=False)
+        X = self._new_rows(X)
         return -self._loss(self._nearest(X, self.centers_per_level_[0])[1])
 
+    @described_by(balanced_sample)
     def balanced_sample(self, n_samples, *, strategy="random", multiplier=1, random_state=None):
-        """Draw rows of the training data that are spread evenly over the hierarchy.
-
-        Parameters
-        ----------
-        n_samples : int
-            How many rows to draw. There are fewer if there are no more.
-        strategy : {"random", "closest"}, default="random"
-            Which rows of a finest cluster are drawn: any, or those nearest to its center.
-        multiplier : int, default=1
-            How often a row may be drawn.
-        random_state : int, RandomState instance or None, default=None
-            Determines the rows, and the clusters that give one more than others.
-
-        Returns
-        -------
-        rows : ndarray of shape (min(n_samples, n_rows * multiplier),)
-            Indices of the rows, ascending.
-        """
+        """Draw rows of the training data that are spread evenly over the hierarchy."""
         check_is_fitted(self)
         return balanced_sample(
             self.labels_per_level_,

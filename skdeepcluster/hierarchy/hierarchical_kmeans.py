@@ -5,13 +5,9 @@ from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import (
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 
 from skdeepcluster._sklearn import (
     Interval,
@@ -19,7 +15,13 @@ from skdeepcluster._sklearn import (
     fit_context,
 )
 from skdeepcluster.algorithms.bounded_kmeans import Rows, lloyd, seeds, settle
-from skdeepcluster.base import Clusterer, ThreadsMixin, param
+from skdeepcluster.base import (
+    Clusterer,
+    FloatTransformerMixin,
+    RandomStateMixin,
+    ThreadsMixin,
+    param,
+)
 from skdeepcluster.hierarchy._levels import numbers_of_clusters, sample_sizes
 from skdeepcluster.hierarchy._nearest import NearestCentersMixin
 from skdeepcluster.hierarchy._sampling import members
@@ -29,10 +31,10 @@ from skdeepcluster.validation._inputs import is_on_disk
 
 class HierarchicalKMeans(
     NearestCentersMixin,
+    RandomStateMixin,
     ThreadsMixin,
     CallbackSupportMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
+    FloatTransformerMixin,
     Clusterer,
 ):
     r"""K-means of the centers of k-means, with resampling.
@@ -167,7 +169,6 @@ class HierarchicalKMeans(
     tol: float = param(0.0, Interval(Real, 0, None, closed="left"))
     n_init: int = param(1, Interval(Integral, 1, None, closed="left"))
     init: str | np.ndarray = param("k-means++", StrOptions({"k-means++", "random"}), "array-like")
-    random_state: int | np.random.RandomState | None = param(None, "random_state")
 
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
@@ -184,7 +185,7 @@ class HierarchicalKMeans(
         sizes = [1] * len(numbers)
         if not isinstance(self.n_clusters, Integral) and self.n_resamples:
             sizes = sample_sizes(self.sample_size, len(X), numbers)
-        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+        rng = self._generator()
         context = self._init_callback_context(max_subtasks=len(numbers))
         context.call_on_fit_task_begin(estimator=self, X=X)
         self.centers_per_level_, self.parents_, inertias = [], [], []
@@ -342,8 +343,3 @@ class HierarchicalKMeans(
             "cluster_centers_": self.centers_per_level_[-1],
             "parents_": list(self.parents_),
         }
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

@@ -8,14 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 from scipy.spatial.distance import is_valid_y
-from sklearn.base import (
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state, gen_batches
-from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._sklearn import (
     StrOptions,
@@ -23,7 +18,13 @@ from skdeepcluster._sklearn import (
     fit_context,
     get_chunk_n_rows,
 )
-from skdeepcluster.base import Clusterer, ThreadsMixin, param
+from skdeepcluster.base import (
+    Clusterer,
+    FloatTransformerMixin,
+    RandomStateMixin,
+    ThreadsMixin,
+    param,
+)
 from skdeepcluster.medoids._distances import (
     Condensed,
     Euclidean,
@@ -40,6 +41,7 @@ from skdeepcluster.validation import (
     check_distance_matrix,
     check_distances,
     check_rows,
+    check_weights,
     complete_metric,
     in_range,
     metric_distances,
@@ -69,10 +71,10 @@ def single_medoid(source, weights):
 
 
 class BaseMedoids(
+    RandomStateMixin,
     ThreadsMixin,
     CallbackSupportMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
+    FloatTransformerMixin,
     Clusterer,
 ):
     """Base of the clusterers whose centers are objects of the data, the medoids.
@@ -104,7 +106,6 @@ class BaseMedoids(
 
     metric: str | Callable = param("euclidean", StrOptions(METRICS | {"precomputed"}), callable)
     metric_params: dict | None = param(None, dict, None)
-    random_state: int | np.random.RandomState | None = param(None, "random_state")
 
     # ---------------------------------------------------------------- input
 
@@ -155,16 +156,6 @@ class BaseMedoids(
         """Least number of clusters, which is also that of objects, and its parameter."""
         return self.n_clusters, "n_clusters"
 
-    def _check_weights(self, sample_weight, n, k, name):
-        weights = check_sample_weight(
-            as_array(sample_weight), np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True
-        )
-        n_objects = np.count_nonzero(weights)
-        if n_objects < k:
-            of_weight = " of positive weight" if n_objects < n else ""
-            raise ValueError(f"n_samples={n_objects}{of_weight} should be >= {name}={k}.")
-        return weights
-
     # ---------------------------------------------------------------- fit
 
     @with_callbacks
@@ -187,7 +178,7 @@ class BaseMedoids(
         X = self._validate(X, reset=True)
         with self._limited_threads():
             source = self._source(X)
-            weights = self._check_weights(sample_weight, source.n, *fewest)
+            weights = check_weights(sample_weight, source.n, *fewest)
             source, *search = self._search(X, source, weights, random_state)
             best = self._best_of(X, *search)
             self._finish(X, source, best, weights)
@@ -343,8 +334,7 @@ class BaseMedoids(
         labels : ndarray of shape (n_samples,)
             Index of the cluster of each row.
         """
-        check_is_fitted(self)
-        return self._nearest(self._validate(X, reset=False))[0]
+        return self._nearest(self._new_rows(X))[0]
 
     def transform(self, X):
         """Distances to the medoids.
@@ -354,8 +344,7 @@ class BaseMedoids(
         distances : ndarray of shape (n_samples, n_clusters)
             Distance of each row to each medoid.
         """
-        check_is_fitted(self)
-        X = self._validate(X, reset=False)
+        X = self._new_rows(X)
         if self.metric == "precomputed":
             return X[:, self.medoid_indices_]
         return np.concatenate(list(self._to_medoids_by_blocks(X)))
@@ -373,8 +362,7 @@ class BaseMedoids(
         score : float
             Higher is better, 0 is best.
         """
-        check_is_fitted(self)
-        X = self._validate(X, reset=False)
+        X = self._new_rows(X)
         weights = check_sample_weight(as_array(sample_weight), X, dtype=np.float64)
         return -float(np.dot(weights, self._nearest(X)[1].astype(np.float64)))
 
@@ -388,5 +376,4 @@ class BaseMedoids(
         tags.input_tags.pairwise = self.metric == "precomputed"
         tags.input_tags.sparse = self.metric != "precomputed"
         tags.input_tags.allow_nan = self.metric == "nan_euclidean"
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

@@ -5,13 +5,13 @@ from numbers import Integral, Real
 import numpy as np
 
 from skdeepcluster._sklearn import Interval, RealNotInt, StrOptions
-from skdeepcluster.base import param
+from skdeepcluster.base import NumberOfClustersMixin, param
 from skdeepcluster.medoids._base import BaseMedoids, single_medoid
 from skdeepcluster.medoids._init import initial_medoids
 from skdeepcluster.medoids._search import Search, eager
 
 
-class CLARA(BaseMedoids):
+class CLARA(NumberOfClustersMixin, BaseMedoids):
     r"""K-medoids of samples, for large data (FasterCLARA).
 
     The loss of :class:`KMedoids`,
@@ -79,7 +79,6 @@ class CLARA(BaseMedoids):
     (5, 2)
     """
 
-    n_clusters: int = param(8, Interval(Integral, 1, None, closed="left"), positional=True)
     max_samples: int | float | str = param(
         "auto",
         StrOptions({"auto"}),

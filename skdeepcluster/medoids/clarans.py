@@ -5,13 +5,13 @@ from numbers import Integral, Real
 import numpy as np
 
 from skdeepcluster._sklearn import Interval, RealNotInt
-from skdeepcluster.base import param
+from skdeepcluster.base import NumberOfClustersMixin, param
 from skdeepcluster.medoids._base import BaseMedoids, single_medoid
 from skdeepcluster.medoids._init import initial_medoids
 from skdeepcluster.medoids._search import Search, random_neighbors
 
 
-class CLARANS(BaseMedoids):
+class CLARANS(NumberOfClustersMixin, BaseMedoids):
     r"""K-medoids by random swaps, for large data (FastCLARANS).
 
     The loss of :class:`KMedoids`,
@@ -75,7 +75,6 @@ class CLARANS(BaseMedoids):
     (5, 2)
     """
 
-    n_clusters: int = param(8, Interval(Integral, 1, None, closed="left"), positional=True)
     max_neighbors: int | float = param(
         0.025,
         Interval(Integral, 1, None, closed="left"),

@@ -1,14 +1,12 @@
 """KMedoids: PAM and its fast successors."""
 
-from numbers import Integral
-
-from skdeepcluster._sklearn import Interval, StrOptions
-from skdeepcluster.base import param
+from skdeepcluster._sklearn import StrOptions
+from skdeepcluster.base import NumberOfClustersMixin, param
 from skdeepcluster.medoids._search import alternate, steepest
 from skdeepcluster.medoids._swaps import SwapSearch
 
 
-class KMedoids(SwapSearch):
+class KMedoids(NumberOfClustersMixin, SwapSearch):
     r"""K-medoids clustering by FasterPAM and its relatives.
 
     Like k-means, but the center of a cluster is one of its objects, the medoid, and the loss is a
@@ -92,7 +90,6 @@ class KMedoids(SwapSearch):
     array(['bar', 'dots'], dtype='<U4')
     """
 
-    n_clusters: int = param(8, Interval(Integral, 1, None, closed="left"), positional=True)
     method: str = param("fasterpam", StrOptions({"fasterpam", "fastpam1", "pam", "alternate"}))
 
     def _rounds(self, search, random_state):

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._sklearn import Interval
-from skdeepcluster.base import param
+from skdeepcluster.base import NumberOfClustersMixin, param
 from skdeepcluster.medoids._base import Solution
 from skdeepcluster.medoids._search import eager
 from skdeepcluster.medoids._swaps import SwapSearch
@@ -55,7 +55,7 @@ class BaseMedoidSilhouette(SwapSearch):
         return float(1 - np.average(ratio, weights=as_array(sample_weight)))
 
 
-class FasterMSC(BaseMedoidSilhouette):
+class FasterMSC(NumberOfClustersMixin, BaseMedoidSilhouette):
     r"""Clusters around medoids with the best medoid silhouette (FasterMSC).
 
     The average medoid silhouette compares the distances of an object to its nearest and its second
@@ -95,8 +95,6 @@ class FasterMSC(BaseMedoidSilhouette):
     >>> model.medoid_silhouette_ > 0.8
     True
     """
-
-    n_clusters: int = param(8, Interval(Integral, 1, None, closed="left"), positional=True)
 
 
 class DynMSC(BaseMedoidSilhouette):

@@ -7,7 +7,7 @@ from sklearn.utils import check_array, check_consistent_length
 
 from skdeepcluster._sklearn import Interval, StrOptions, validate_params
 from skdeepcluster.metrics._matching import best_match
-from skdeepcluster.validation import check_labels
+from skdeepcluster.validation import check_known_labels
 
 
 @validate_params(
@@ -17,10 +17,13 @@ from skdeepcluster.validation import check_labels
         "n_bins": [Interval(Integral, 1, None, closed="left")],
         "strategy": [StrOptions({"uniform", "quantile"})],
         "mapping": [dict, None],
+        "ignore_label": [Integral, str, None],
     },
     prefer_skip_nested_validation=True,
 )
-def expected_calibration_error(y_true, y_proba, *, n_bins=10, strategy="uniform", mapping=None):
+def expected_calibration_error(
+    y_true, y_proba, *, n_bins=10, strategy="uniform", mapping=None, ignore_label=-1
+):
     r"""Mean gap between confidence and accuracy of probabilistic cluster assignments.
 
     The samples are binned by their confidence, the largest of their probabilities, into bins
@@ -32,7 +35,8 @@ def expected_calibration_error(y_true, y_proba, *, n_bins=10, strategy="uniform"
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Classes, numbers or strings.
+        Classes, numbers or strings. Samples whose class is unknown, that is `ignore_label` or a
+        missing value such as NaN or None, are left out.
 
     y_proba : array-like of shape (n_samples, n_clusters)
         Probability of each cluster, as returned by `predict_proba`. Rows may sum to less than 1;
@@ -49,6 +53,10 @@ def expected_calibration_error(y_true, y_proba, *, n_bins=10, strategy="uniform"
         mapped to None always count as wrong. By default, :func:`best_match` on the same samples,
         which is optimistic for few samples: to evaluate held-out samples, pass the match of the
         training samples.
+
+    ignore_label : int, str or None, default=-1
+        The value of `y_true` that stands for an unknown class. With None only missing values do,
+        and -1 is a class.
 
     Returns
     -------
@@ -67,9 +75,10 @@ def expected_calibration_error(y_true, y_proba, *, n_bins=10, strategy="uniform"
     >>> round(expected_calibration_error(["b", "b", "a", "a"], y_proba), 3)
     0.15
     """
-    y_true = check_labels(y_true, "y_true")
+    y_true, known = check_known_labels(y_true, "y_true", ignore_label)
     y_proba = check_array(y_proba, dtype=np.float64, input_name="y_proba")
-    check_consistent_length(y_true, y_proba)
+    check_consistent_length(known, y_proba)
+    y_proba = y_proba[known]
     # Single-precision softmax rows miss their sum of 1 by about this much.
     if y_proba.min() < 0 or y_proba.sum(axis=1).max() > 1 + 1e-4:
         raise ValueError(
@@ -80,7 +89,7 @@ def expected_calibration_error(y_true, y_proba, *, n_bins=10, strategy="uniform"
     y_pred = y_proba.argmax(axis=1)
     confidence = y_proba.max(axis=1)
     if mapping is None:
-        mapping = best_match(y_true, y_pred)
+        mapping = best_match(y_true, y_pred, ignore_label=None)
 
     classes, true = np.unique(y_true, return_inverse=True)
     number = {label: i for i, label in enumerate(classes.tolist())}

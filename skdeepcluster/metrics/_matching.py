@@ -6,16 +6,19 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.utils import check_consistent_length
 
-from skdeepcluster.validation import check_labels
+from skdeepcluster.validation import check_known_labels, check_labels
 
 
-def _contingency(y_true, y_pred):
+def _contingency(y_true, y_pred, ignore_label):
     """Classes, clusters, counts of shape (n_classes, n_clusters), and those of the noise.
 
-    The counts of noise have one column if ``y_pred`` contains -1, and none otherwise.
+    Samples without a known class are left out. The counts of noise have one column if ``y_pred``
+    contains -1, and none otherwise.
     """
-    y_true, y_pred = check_labels(y_true, "y_true"), check_labels(y_pred, "y_pred")
-    check_consistent_length(y_true, y_pred)
+    y_true, known = check_known_labels(y_true, "y_true", ignore_label)
+    y_pred = check_labels(y_pred, "y_pred")
+    check_consistent_length(known, y_pred)
+    y_pred = y_pred[known]
     classes, row = np.unique(y_true, return_inverse=True)
     clusters, column = np.unique(y_pred, return_inverse=True)
     shape = len(classes), len(clusters)
@@ -24,16 +27,16 @@ def _contingency(y_true, y_pred):
     return classes, clusters[~noise], counts[:, ~noise], counts[:, noise]
 
 
-def matched_contingency(y_true, y_pred):
+def matched_contingency(y_true, y_pred, ignore_label=-1):
     """The contingency table with matched pairs on its diagonal and unmatched ones last."""
-    classes, clusters, counts, noise = _contingency(y_true, y_pred)
+    classes, clusters, counts, noise = _contingency(y_true, y_pred, ignore_label)
     rows, columns = linear_sum_assignment(counts, maximize=True)
     rows = np.r_[rows, np.setdiff1d(np.arange(len(classes)), rows)]
     columns = np.r_[columns, np.setdiff1d(np.arange(len(clusters)), columns)]
     return classes[rows], clusters[columns], counts[np.ix_(rows, columns)], noise[rows]
 
 
-def best_match(y_true, y_pred):
+def best_match(y_true, y_pred, *, ignore_label=-1):
     r"""Match clusters to classes one to one, so that most samples agree.
 
     With :math:`N_{ck}` the number of samples of class :math:`c` in cluster :math:`k`, the matching
@@ -44,10 +47,15 @@ def best_match(y_true, y_pred):
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Classes, numbers or strings.
+        Classes, numbers or strings. Samples whose class is unknown, that is `ignore_label` or a
+        missing value such as NaN or None, are left out.
 
     y_pred : array-like of shape (n_samples,)
         Clusters. Samples labeled -1 are noise, which is not a cluster, and are ignored.
+
+    ignore_label : int, str or None, default=-1
+        The value of `y_true` that stands for an unknown class. With None only missing values do,
+        and -1 is a class.
 
     Returns
     -------
@@ -66,11 +74,11 @@ def best_match(y_true, y_pred):
     >>> best_match(["cat", "cat", "dog", "dog", "dog"], [1, 1, 0, 0, 7])
     {1: 'cat', 0: 'dog', 7: None}
     """
-    classes, clusters, _, _ = matched_contingency(y_true, y_pred)
+    classes, clusters, _, _ = matched_contingency(y_true, y_pred, ignore_label)
     return dict(zip_longest(clusters.tolist(), classes[: len(clusters)].tolist()))
 
 
-def clustering_accuracy(y_true, y_pred):
+def clustering_accuracy(y_true, y_pred, *, ignore_label=-1):
     r"""Share of samples whose cluster is matched to their class.
 
     .. math:: \mathrm{ACC} = \frac1n \max_{\pi \text{ injective}} \sum_k N_{\pi(k), k}
@@ -82,11 +90,16 @@ def clustering_accuracy(y_true, y_pred):
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Classes, numbers or strings.
+        Classes, numbers or strings. Samples whose class is unknown, that is `ignore_label` or a
+        missing value such as NaN or None, are left out.
 
     y_pred : array-like of shape (n_samples,)
         Clusters. Samples labeled -1 are noise and count as wrong, so that declaring hard samples
         noise does not raise the score.
+
+    ignore_label : int, str or None, default=-1
+        The value of `y_true` that stands for an unknown class. With None only missing values do,
+        and -1 is a class.
 
     Returns
     -------
@@ -107,12 +120,17 @@ def clustering_accuracy(y_true, y_pred):
     1.0
     >>> clustering_accuracy(["a", "a", "b", "b"], [0, 1, 2, -1])
     0.5
+
+    The class of the last sample is unknown:
+
+    >>> clustering_accuracy([0, 0, 1, 1, -1], [1, 1, 0, 0, 2])
+    1.0
     """
-    _, _, counts, noise = matched_contingency(y_true, y_pred)
+    _, _, counts, noise = matched_contingency(y_true, y_pred, ignore_label)
     return float(np.trace(counts) / (counts.sum() + noise.sum()))
 
 
-def purity(y_true, y_pred):
+def purity(y_true, y_pred, *, ignore_label=-1):
     r"""Share of samples that belong to the most frequent class of their cluster.
 
     .. math:: \mathrm{purity} = \frac1n \sum_k \max_c N_{ck}
@@ -122,10 +140,15 @@ def purity(y_true, y_pred):
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Classes, numbers or strings.
+        Classes, numbers or strings. Samples whose class is unknown, that is `ignore_label` or a
+        missing value such as NaN or None, are left out.
 
     y_pred : array-like of shape (n_samples,)
         Clusters. Samples labeled -1 are noise and count as impure.
+
+    ignore_label : int, str or None, default=-1
+        The value of `y_true` that stands for an unknown class. With None only missing values do,
+        and -1 is a class.
 
     Returns
     -------
@@ -139,5 +162,5 @@ def purity(y_true, y_pred):
     >>> purity([0, 0, 1, 1], [0, 1, 2, 2])
     1.0
     """
-    _, _, counts, noise = _contingency(y_true, y_pred)
+    _, _, counts, noise = _contingency(y_true, y_pred, ignore_label)
     return float(counts.max(axis=0, initial=0).sum() / (counts.sum() + noise.sum()))

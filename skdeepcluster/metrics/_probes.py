@@ -7,26 +7,35 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_X_y
+from sklearn.utils import check_consistent_length, check_X_y
 
-from skdeepcluster._sklearn import Interval, validate_params
+from skdeepcluster._sklearn import Interval, safe_indexing, validate_params
+from skdeepcluster.validation import check_known_labels
 
 _ROWS = {
     "Z": ["array-like", "sparse matrix"],
     "y": ["array-like"],
     "Z_test": ["array-like", "sparse matrix", None],
     "y_test": ["array-like", None],
+    "ignore_label": [Integral, str, None],
 }
 
 
-def _check_rows(Z, y, Z_test, y_test):
+def _check_known(Z, y, ignore_label, name):
+    """Rows that have a class, and their classes."""
+    y, known = check_known_labels(y, name, ignore_label)
+    check_consistent_length(Z, known)
+    return check_X_y(Z if known.all() else safe_indexing(Z, known), y, accept_sparse="csr")
+
+
+def _check_rows(Z, y, Z_test, y_test, ignore_label):
     """Training rows, and test rows if there are any."""
     if (Z_test is None) != (y_test is None):
         missing = "y_test" if y_test is None else "Z_test"
         raise ValueError(f"Z_test and y_test belong together; {missing} is missing.")
-    Z, y = check_X_y(Z, y, accept_sparse="csr")
+    Z, y = _check_known(Z, y, ignore_label, "y")
     if Z_test is not None:
-        Z_test, y_test = check_X_y(Z_test, y_test, accept_sparse="csr")
+        Z_test, y_test = _check_known(Z_test, y_test, ignore_label, "y_test")
         if Z_test.shape[1] != Z.shape[1]:
             raise ValueError(f"Z_test has {Z_test.shape[1]} columns, but Z has {Z.shape[1]}.")
     return Z, y, Z_test, y_test
@@ -41,7 +50,9 @@ def _check_rows(Z, y, Z_test, y_test):
     },
     prefer_skip_nested_validation=True,
 )
-def linear_probe_score(Z, y, *, Z_test=None, y_test=None, C=1.0, cv=5, random_state=0):
+def linear_probe_score(
+    Z, y, *, Z_test=None, y_test=None, C=1.0, cv=5, random_state=0, ignore_label=-1
+):
     """Accuracy of a logistic regression of classes on an embedding (linear probe).
 
     The embedding is fixed. The score measures how linearly separable the classes are in it,
@@ -53,7 +64,8 @@ def linear_probe_score(Z, y, *, Z_test=None, y_test=None, C=1.0, cv=5, random_st
         Embedding, as returned by `transform`.
 
     y : array-like of shape (n_samples,)
-        Classes, numbers or strings.
+        Classes, numbers or strings. Rows whose class is unknown, that is `ignore_label` or a
+        missing value such as NaN or None, are left out.
 
     Z_test, y_test : array-like, default=None
         Embedding and classes of test rows, for a regression fitted to all of `Z`. By default, `Z`
@@ -68,6 +80,10 @@ def linear_probe_score(Z, y, *, Z_test=None, y_test=None, C=1.0, cv=5, random_st
 
     random_state : int, RandomState instance or None, default=0
         Determines the folds.
+
+    ignore_label : int, str or None, default=-1
+        The value of `y` and `y_test` that stands for an unknown class. With None only missing
+        values do, and -1 is a class.
 
     Returns
     -------
@@ -89,7 +105,7 @@ def linear_probe_score(Z, y, *, Z_test=None, y_test=None, C=1.0, cv=5, random_st
     >>> round(linear_probe_score(Z, y), 2)
     0.9
     """
-    Z, y, Z_test, y_test = _check_rows(Z, y, Z_test, y_test)
+    Z, y, Z_test, y_test = _check_rows(Z, y, Z_test, y_test, ignore_label)
     probe = make_pipeline(
         # Centering would make sparse columns dense.
         StandardScaler(with_mean=not hasattr(Z, "tocsr")),
@@ -109,7 +125,9 @@ def linear_probe_score(Z, y, *, Z_test=None, y_test=None, C=1.0, cv=5, random_st
     },
     prefer_skip_nested_validation=True,
 )
-def knn_score(Z, y, *, Z_test=None, y_test=None, n_neighbors=5, metric="euclidean"):
+def knn_score(
+    Z, y, *, Z_test=None, y_test=None, n_neighbors=5, metric="euclidean", ignore_label=-1
+):
     """Accuracy of nearest neighbors in an embedding as a classifier.
 
     The score measures whether rows of a class are near each other. In an embedding whose rows have
@@ -121,7 +139,8 @@ def knn_score(Z, y, *, Z_test=None, y_test=None, n_neighbors=5, metric="euclidea
         Embedding, as returned by `transform`.
 
     y : array-like of shape (n_samples,)
-        Classes, numbers or strings.
+        Classes, numbers or strings. Rows whose class is unknown, that is `ignore_label` or a
+        missing value such as NaN or None, are left out.
 
     Z_test, y_test : array-like, default=None
         Embedding and classes of test rows, whose neighbors are rows of `Z`. By default, each row of
@@ -132,6 +151,10 @@ def knn_score(Z, y, *, Z_test=None, y_test=None, n_neighbors=5, metric="euclidea
 
     metric : str or callable, default="euclidean"
         Distance, as in :class:`sklearn.neighbors.KNeighborsClassifier`.
+
+    ignore_label : int, str or None, default=-1
+        The value of `y` and `y_test` that stands for an unknown class. With None only missing
+        values do, and -1 is a class.
 
     Returns
     -------
@@ -149,7 +172,7 @@ def knn_score(Z, y, *, Z_test=None, y_test=None, n_neighbors=5, metric="euclidea
     >>> knn_score(Z, ["a", "a", "a", "b", "b", "b"], n_neighbors=1)
     1.0
     """
-    Z, y, Z_test, y_test = _check_rows(Z, y, Z_test, y_test)
+    Z, y, Z_test, y_test = _check_rows(Z, y, Z_test, y_test, ignore_label)
     most = len(y) if Z_test is not None else len(y) - 1
     if n_neighbors > most:
         raise ValueError(

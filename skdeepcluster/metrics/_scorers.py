@@ -10,15 +10,31 @@ from sklearn.metrics import (
     make_scorer,
     silhouette_score,
 )
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 
 from skdeepcluster._sklearn import Interval, StrOptions, safe_indexing, validate_params
 from skdeepcluster.metrics._matching import clustering_accuracy
-from skdeepcluster.validation import as_table, embed
+from skdeepcluster.validation import as_table, embed, last_step
 
 # Lower than any index, yet finite with a finite square: a search can average it and take its
 # standard deviation, which infinity would turn into NaN.
 _LOWEST = float(np.finfo(np.float32).min)
+
+# What `on` stands for, in messages.
+_SPACES = {
+    "last_step": "the rows as they enter the last step of the estimator",
+    "input": "the rows given to the scorer",
+    "embedding": "the embeddings of the rows",
+}
+
+
+def _is_numeric(X):
+    """Whether rows are numbers, missing ones included, or can be read as such."""
+    try:
+        check_array(X, accept_sparse=True, ensure_all_finite=False)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 class _UnsupervisedScorer:
@@ -41,7 +57,8 @@ class _UnsupervisedScorer:
             labels = np.asarray(estimator.predict(X))
         else:
             # `labels_` belong to the rows of `fit`, which may be others.
-            labels = np.asarray(clone(estimator).fit_predict(X))
+            estimator = clone(estimator)
+            labels = np.asarray(estimator.fit_predict(X))
         rows = np.flatnonzero(labels != -1)
         if self.sample_size is not None and self.sample_size < len(rows):
             rng = check_random_state(self.random_state)
@@ -49,16 +66,34 @@ class _UnsupervisedScorer:
         labels = labels[rows]
         if not 2 <= len(np.unique(labels)) < len(labels):
             return self.worst_score
-        X = safe_indexing(X, rows)
-        space = embed(estimator, X) if self.on == "embedding" else as_table(X)
-        score = float(self.metric(space, labels))
+        space = self._space(estimator, safe_indexing(X, rows))
+        try:
+            score = float(self.metric(space, labels))
+        except (TypeError, ValueError) as error:
+            if _is_numeric(space):
+                raise
+            remedy = (
+                'on="last_step" takes them after the other steps of a Pipeline'
+                if self.on == "input"
+                else "encode them in a Pipeline, in steps before the clusterer"
+            )
+            raise TypeError(
+                f"{self!r} measures distances between {_SPACES[self.on]}, which are not numbers: "
+                f"{error}. For text or categories, {remedy}."
+            ) from error
         return score if self.greater_is_better else -score
+
+    def _space(self, estimator, X):
+        """What distances are measured between."""
+        if self.on == "embedding":
+            return embed(estimator, X)
+        return as_table(X if self.on == "input" else last_step(estimator, X)[1])
 
 
 @validate_params(
     {
         "metric": [callable],
-        "on": [StrOptions({"input", "embedding"})],
+        "on": [StrOptions(set(_SPACES))],
         "sample_size": [Interval(Integral, 2, None, closed="left"), None],
         "random_state": ["random_state"],
         "greater_is_better": ["boolean"],
@@ -69,7 +104,7 @@ class _UnsupervisedScorer:
 def make_unsupervised_scorer(
     metric,
     *,
-    on="input",
+    on="last_step",
     sample_size=None,
     random_state=0,
     greater_is_better=True,
@@ -83,15 +118,25 @@ def make_unsupervised_scorer(
         ``metric(X, labels)`` returns a float, as :func:`sklearn.metrics.silhouette_score` does.
         Further arguments are set by :func:`functools.partial`.
 
-    on : {"input", "embedding"}, default="input"
-        Where distances are measured: between the rows given to the scorer, or between their
-        embeddings by the clusterer (its `transform`; the rows it receives if it has none, or if its
-        `transform` returns distances to its centers, as that of k-means does).
+    on : {"last_step", "input", "embedding"}, default="last_step"
+        What distances are measured between.
 
-        Indices of different embeddings are not comparable: an embedding that collapses each cluster
-        to a point has a perfect index whatever the clusters are. The default therefore evaluates
-        all candidates of a search in the same space. Use ``"embedding"`` where all candidates share
-        one embedding, for example to choose the number of clusters on frozen features.
+        - "last_step": the rows as they enter the last step of a
+          :class:`~sklearn.pipeline.Pipeline`, after its other steps have scaled, encoded or
+          reduced them; also of nested pipelines, and of the best estimator of a search. For an
+          estimator that is no pipeline these are the rows given to the scorer.
+        - "input": the rows given to the scorer, whatever the steps do with them. They must be
+          numbers, and columns in larger units count more.
+        - "embedding": the embeddings of the rows by the clusterer, as its `transform` returns them;
+          the rows it receives if it has none, or if its `transform` returns distances to its
+          centers, as that of k-means does.
+
+        Indices of different spaces are not comparable: an embedding that collapses each cluster to
+        a point has a perfect index whatever the clusters are. The default evaluates all candidates
+        of a search in the same space as long as they differ in the clusterer only. Where they
+        differ in the steps before it, use ``"input"`` after scaling the columns yourself. Use
+        ``"embedding"`` where all candidates share one embedding, for example to choose the number
+        of clusters on frozen features.
 
     sample_size : int, default=None
         Number of rows to sample at random; all by default.
@@ -111,13 +156,22 @@ def make_unsupervised_scorer(
     scorer : callable
         ``scorer(estimator, X, y=None)``, for the parameter ``scoring`` of
         :class:`~sklearn.model_selection.GridSearchCV` and similar searches. It can be pickled if
-        the metric can.
+        the metric can. It raises TypeError where distances would have to be measured between
+        text or other values that are not numbers.
 
     Notes
     -----
     Rows labeled -1 are noise and excluded, so a clustering that keeps only the easiest rows scores
     high. An estimator without `predict` cannot label new rows: a clone of it is fitted to the rows
     of the scorer instead.
+
+    A search with the default ``error_score=np.nan`` turns any error of any scorer into a warning
+    and a score of NaN, and if all are NaN, its first candidate becomes the best one. A scorer sees
+    one candidate at a time and cannot prevent that. ``error_score="raise"`` stops the search with
+    the error.
+
+    Searches take these scorers as objects, ``scoring=silhouette_scorer``: the names that
+    `scoring` may have instead are a fixed list of scikit-learn.
 
     Examples
     --------

@@ -1,29 +1,33 @@
 """IntervalClustering: the optimal partition of one feature."""
 
 import warnings
-from numbers import Integral
 
 import numpy as np
-from sklearn.base import (
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._kernels._interval import optimal_intervals
-from skdeepcluster._sklearn import (
-    Interval,
-    StrOptions,
-    check_sample_weight,
-    fit_context,
+from skdeepcluster._sklearn import StrOptions, check_sample_weight, fit_context
+from skdeepcluster.base import (
+    Clusterer,
+    FloatTransformerMixin,
+    NumberOfClustersMixin,
+    ThreadsMixin,
+    param,
 )
-from skdeepcluster.base import Clusterer, ThreadsMixin, param
-from skdeepcluster.validation import as_array, check_rows, largest_value, scaled_to_range
+from skdeepcluster.validation import (
+    as_array,
+    check_rows,
+    check_weights,
+    largest_value,
+    scaled_to_range,
+)
 
 
 class IntervalClustering(
-    ThreadsMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clusterer
+    NumberOfClustersMixin,
+    ThreadsMixin,
+    FloatTransformerMixin,
+    Clusterer,
 ):
     r"""Optimal clustering of one feature into intervals.
 
@@ -93,7 +97,6 @@ class IntervalClustering(
     array([98.33333333, 13.        ,  1.        ])
     """
 
-    n_clusters: int = param(8, Interval(Integral, 1, None, closed="left"), positional=True)
     criterion: str = param("squared_error", StrOptions({"squared_error", "absolute_error"}))
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -109,15 +112,7 @@ class IntervalClustering(
             many equal values, a value of weight 0 not at all.
         """
         X = self._validate(X, reset=True)
-        weights = check_sample_weight(
-            as_array(sample_weight), X, dtype=np.float64, ensure_non_negative=True
-        )
-        n_values = np.count_nonzero(weights)
-        if n_values < self.n_clusters:
-            of_weight = " of positive weight" if n_values < len(X) else ""
-            raise ValueError(
-                f"n_samples={n_values}{of_weight} should be >= n_clusters={self.n_clusters}."
-            )
+        weights = check_weights(sample_weight, len(X), self.n_clusters)
         # Equal values are one value with the sum of their weights: they are never separated.
         values, inverse = np.unique(X[weights > 0, 0], return_inverse=True)
         w = np.bincount(inverse, weights=weights[weights > 0])
@@ -198,8 +193,7 @@ class IntervalClustering(
         labels : ndarray of shape (n_samples,)
             Index of the interval of each value.
         """
-        check_is_fitted(self)
-        return self._labels(self._validate(X, reset=False))
+        return self._labels(self._new_rows(X))
 
     def transform(self, X):
         """Distances to the centers.
@@ -209,8 +203,7 @@ class IntervalClustering(
         distances : ndarray of shape (n_samples, n_clusters)
             Distance of each value to each center.
         """
-        check_is_fitted(self)
-        X = self._validate(X, reset=False)
+        X = self._new_rows(X)
         with np.errstate(over="ignore"):
             return np.abs(X - self.cluster_centers_[:, 0].astype(X.dtype))
 
@@ -227,8 +220,7 @@ class IntervalClustering(
         score : float
             Higher is better, 0 is best.
         """
-        check_is_fitted(self)
-        X = self._validate(X, reset=False)
+        X = self._new_rows(X)
         weights = check_sample_weight(as_array(sample_weight), X, dtype=np.float64)
         return -self._loss(X, self._labels(X), weights)
 
@@ -236,5 +228,4 @@ class IntervalClustering(
         tags = super().__sklearn_tags__()
         tags.input_tags.one_d_array = True
         tags.input_tags.two_d_array = False  # one column, as in IsotonicRegression
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

@@ -28,7 +28,7 @@ from skdeepcluster.training._samples import (
     source,
 )
 from skdeepcluster.training._schedules import cosine_decay, ramp
-from skdeepcluster.training._side import Side, graph_tensor
+from skdeepcluster.training._side import Side, graph_tensor, pairs_tensor
 from skdeepcluster.training._stage import Batch, NonFiniteLossError, Stage, Step
 from skdeepcluster.training._threads import available_threads
 
@@ -59,6 +59,7 @@ __all__ = [
     "map_blocks",
     "map_rows",
     "pairs_of",
+    "pairs_tensor",
     "processes",
     "ramp",
     "resolve_device",

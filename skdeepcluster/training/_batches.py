@@ -33,8 +33,8 @@ class Items:
         return Items(self.index[chosen], {name: x[chosen] for name, x in self.known.items()})
 
     def split(self, size):
-        """Batches of so many items, in order."""
-        return [self.take(chosen) for chosen in torch.arange(len(self)).split(size)]
+        """Batches of so many items, in order; none of no items."""
+        return [self.take(chosen) for chosen in torch.arange(len(self)).split(size) if len(chosen)]
 
 
 def shuffled(items, batch_size, generator):

@@ -6,6 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 from scipy.sparse import csr_array
+from sklearn.utils import check_array
+
+from skdeepcluster.validation import FLOATS, as_array
 
 
 @dataclass
@@ -56,12 +59,49 @@ def _dense_arrays(tensor):
     yield "", np.ascontiguousarray(tensor.numpy())
 
 
-def graph_tensor(graph, dtype=torch.float32):
-    """A sparse tensor of a graph's weighted edges, by row and column.
+def pairs_tensor(pairs, n_samples, name="pairs"):
+    """A tensor of pairs of rows, for `pairs_of` and `events_of`.
 
     Parameters
     ----------
-    graph : sparse matrix of shape (n_samples, n_samples)
+    pairs : array-like of shape (n_pairs, 2) or None
+        Indices of the two rows of each pair. None: no pairs.
+    n_samples : int
+        Number of rows.
+    name : str, default="pairs"
+        The argument of `fit` that an error is about.
+
+    Returns
+    -------
+    pairs : LongTensor of shape (n_pairs, 2)
+    """
+    found = np.asarray(as_array([] if pairs is None else pairs))
+    if not found.size:
+        return torch.empty(0, 2, dtype=torch.int64)
+    if found.dtype.kind not in "iu" or found.shape[1:] != (2,):
+        raise ValueError(
+            f"{name} has shape {found.shape} and dtype {found.dtype}; integers of shape "
+            "(n_pairs, 2) are required"
+        )
+    if found.min() < 0 or found.max() >= n_samples:
+        raise ValueError(
+            f"{name} has indices from {found.min()} to {found.max()}; those of rows of X are from "
+            f"0 to {n_samples - 1}"
+        )
+    return torch.as_tensor(found.astype(np.int64))
+
+
+def graph_tensor(graph, n_samples, name="adjacency", dtype=torch.float32):
+    """A sparse tensor of a graph's weighted edges, by row and column, for `edges_of`.
+
+    Parameters
+    ----------
+    graph : array-like or sparse matrix of shape (n_samples, n_samples)
+        Weights of the edges, all finite.
+    n_samples : int
+        Number of rows.
+    name : str, default="adjacency"
+        The argument of `fit` that an error is about.
     dtype : torch.dtype, default=torch.float32
 
     Returns
@@ -69,7 +109,14 @@ def graph_tensor(graph, dtype=torch.float32):
     graph : sparse COO Tensor of shape (n_samples, n_samples)
     """
     # A copy: the user's own graph stays as it is.
-    graph = csr_array(graph, copy=True)
+    graph = csr_array(
+        check_array(as_array(graph), accept_sparse=True, dtype=FLOATS, input_name=name), copy=True
+    )
+    if graph.shape != (n_samples, n_samples):
+        raise ValueError(
+            f"{name} has shape {graph.shape}; a square matrix for the {n_samples} rows of X is "
+            "required"
+        )
     graph.sum_duplicates()
     graph = graph.tocoo()
     index = torch.as_tensor(np.stack(graph.coords), dtype=torch.int64)

@@ -30,6 +30,10 @@ class Batch:
     def __len__(self):
         return len(self.index)
 
+    def row(self, position):
+        """Of each item one row, as a batch of rows, for losses of rows."""
+        return Batch(self.index[:, position], self.x[:, position])
+
 
 @dataclass
 class Step:

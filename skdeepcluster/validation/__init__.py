@@ -2,7 +2,7 @@
 
 from skdeepcluster.validation._distances import check_distance_matrix, check_distances
 from skdeepcluster.validation._fitted import as_table, embed, last_step
-from skdeepcluster.validation._labels import check_labels
+from skdeepcluster.validation._labels import check_known_labels, check_labels
 from skdeepcluster.validation._metrics import (
     METRICS,
     SPARSE_METRICS,
@@ -18,11 +18,14 @@ from skdeepcluster.validation._ranges import (
     scaled_to_range,
     times_power_of_two,
     unit_rows,
+    within_reach,
 )
 from skdeepcluster.validation._rows import (
     FLOATS,
     as_array,
+    check_n_samples,
     check_rows,
+    check_weights,
     numbers_within_floats,
 )
 
@@ -34,8 +37,11 @@ __all__ = [
     "as_table",
     "check_distance_matrix",
     "check_distances",
+    "check_known_labels",
     "check_labels",
+    "check_n_samples",
     "check_rows",
+    "check_weights",
     "complete_metric",
     "dtype_in_range",
     "embed",
@@ -49,4 +55,5 @@ __all__ = [
     "scaled_to_range",
     "times_power_of_two",
     "unit_rows",
+    "within_reach",
 ]

@@ -2,12 +2,16 @@
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 
 def last_step(estimator, X=None):
     """The clusterer at the end of a search or pipeline, and the rows as it receives them."""
-    estimator = getattr(estimator, "best_estimator_", estimator)
+    if isinstance(estimator, FrozenEstimator):
+        return last_step(estimator.estimator, X)
+    if hasattr(estimator, "best_estimator_"):
+        return last_step(estimator.best_estimator_, X)
     if isinstance(estimator, Pipeline):
         if X is not None and len(estimator) > 1:
             X = estimator[:-1].transform(X)

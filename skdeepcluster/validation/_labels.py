@@ -1,7 +1,12 @@
 """Labels of clusters and classes."""
 
+import sys
+import warnings
+
 import numpy as np
 from sklearn.utils import check_array
+
+from skdeepcluster.validation._rows import as_array
 
 
 def check_labels(y, name):
@@ -19,3 +24,42 @@ def check_labels(y, name):
             f"{name} mixes strings, numbers or None; use one kind of label, such as strings."
         )
     return y
+
+
+def _is_missing(value):
+    pandas = sys.modules.get("pandas")
+    return value is None or (pandas is not None and value is pandas.NA) or bool(value != value)
+
+
+def check_known_labels(y, name, ignore_label):
+    """Checked labels of the samples that have one, and which samples these are.
+
+    Unknown are NaN, None, what other libraries have for them, and `ignore_label` if it is not None.
+    Raised is a ValueError where no label is known.
+    """
+    y = as_array(y)
+    # NumPy would turn missing values beside strings into strings.
+    values = np.asarray(y, dtype=object if isinstance(y, (list, tuple)) else None)
+    if values.ndim != 1 or not len(values):
+        return check_labels(y, name), np.ones(len(values), dtype=bool)
+    if values.dtype.kind == "O":
+        known = np.array([not _is_missing(value) for value in values])
+    else:
+        known = values == values
+    if ignore_label is not None:
+        known[known] = values[known] != ignore_label
+    if not known.any():
+        raise ValueError(
+            f"{name} has no known label: all are missing or ignore_label={ignore_label!r}."
+        )
+    kept = values[known].tolist() if isinstance(y, (list, tuple)) else values[known]
+    labels = check_labels(kept, name)
+    # Binary classes are often written -1 and 1.
+    if ignore_label == -1 and not known.all() and set(np.unique(labels).tolist()) == {1}:
+        warnings.warn(
+            f"All known labels of {name} are 1, and samples labeled -1 are left out. If -1 is a "
+            "class, pass ignore_label=None.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return labels, known

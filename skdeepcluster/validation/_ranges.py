@@ -8,6 +8,8 @@ from sklearn.utils.extmath import row_norms
 FLOAT32_RANGE = 1e-15, 1e15
 # The same for float64.
 FLOAT64_RANGE = 1e-140, 1e140
+# How many times farther than the farthest training row new rows may be.
+FAR = 2.0**40
 
 
 def largest_value(X):
@@ -88,6 +90,17 @@ def scaled_to_range(X):
     # Both dtypes can represent the factor.
     exponent = int(np.frexp(scale)[1]) - 1
     return times_power_of_two(X, -exponent), float(np.ldexp(1.0, exponent))
+
+
+def within_reach(X, largest):
+    """Rows for a model whose own values are at most `largest`, as near as squares require.
+
+    Rows may be 2 ** 40 times as far as these; farther ones move nearer along their direction, so
+    that squared distances do not overflow.
+    """
+    limit = FAR * max(largest, np.finfo(X.dtype).tiny)
+    size = np.abs(X).max(axis=1, keepdims=True)
+    return np.where(size > limit, X * (limit / np.maximum(size, limit)), X)
 
 
 def times_power_of_two(X, exponent):

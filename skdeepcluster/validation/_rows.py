@@ -7,6 +7,8 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
+from skdeepcluster._sklearn import check_sample_weight
+
 FLOATS = [np.float64, np.float32]
 
 
@@ -64,6 +66,38 @@ def check_rows(estimator, X, *, reset, dtype=FLOATS, order="C", accept_sparse="c
             **kwargs,
         )
     return _canonical(X) if issparse(X) and X.format == "csr" else X
+
+
+def check_n_samples(n_samples, n_clusters, name="n_clusters", of_weight=""):
+    """Raise if there are fewer rows than clusters."""
+    if n_samples < n_clusters:
+        raise ValueError(f"n_samples={n_samples}{of_weight} should be >= {name}={n_clusters}.")
+
+
+def check_weights(sample_weight, n_samples, n_clusters, name="n_clusters"):
+    """Weights of rows, not negative, and positive for as many rows as there are clusters.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,) or None
+    n_samples, n_clusters : int
+    name : str, default="n_clusters"
+        The parameter that `n_clusters` comes from.
+
+    Returns
+    -------
+    weights : array of shape (n_samples,), float64
+    """
+    weights = check_sample_weight(
+        as_array(sample_weight),
+        np.empty((n_samples, 1)),
+        dtype=np.float64,
+        ensure_non_negative=True,
+    )
+    n_counted = np.count_nonzero(weights)
+    of_weight = " of positive weight" if n_counted < n_samples else ""
+    check_n_samples(n_counted, n_clusters, name, of_weight)
+    return weights
 
 
 def _canonical(X):

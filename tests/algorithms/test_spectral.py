@@ -4,11 +4,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_array, random_array
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs, make_circles, make_moons
 from sklearn.metrics import adjusted_rand_score
 
-from skdeepcluster.algorithms.spectral import cut_of_pairs, landmark_spectral
+from skdeepcluster.algorithms.spectral import (
+    LANCZOS_SIZE,
+    cut_of_pairs,
+    landmark_spectral,
+    leading_eigenvectors,
+)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -104,3 +110,18 @@ def test_duplicate_rows_share_a_label():
     Z = np.vstack([Z, Z])
     labels = landmark_spectral(Z, 5)
     np.testing.assert_array_equal(labels[:900], labels[900:])
+
+
+@pytest.mark.parametrize("n_vectors", [1, 3, 10])
+def test_eigenvectors_are_those_of_the_dense_matrix(n_vectors):
+    rng = np.random.default_rng(0)
+    W = random_array((400, 400), density=0.02, random_state=0, format="csr")
+    W = csr_array(W + W.T)
+    scale = rng.uniform(0.5, 1, 400)
+    # Enough rows for Lanczos' method, and too few.
+    for m in (400, LANCZOS_SIZE * n_vectors - 1):
+        A = W[:m, :m]
+        values, vectors = leading_eigenvectors(A, n_vectors, 0.01, scale[:m])
+        dense = A.toarray() + 0.01 * np.outer(scale[:m], scale[:m])
+        np.testing.assert_allclose(np.sort(values), np.linalg.eigvalsh(dense)[-n_vectors:])
+        np.testing.assert_allclose(dense @ vectors, vectors * values, atol=1e-6)

@@ -24,6 +24,7 @@ from skdeepcluster.training import (
     graph_tensor,
     map_rows,
     pairs_of,
+    pairs_tensor,
     ramp,
 )
 
@@ -47,20 +48,15 @@ class SemiSupervisedDEC(DEC):
         known = super()._side(samples, X, y, **side)
         labels = np.full(len(samples), -1) if y is None else np.asarray(y)
         known.rows["label"] = torch.as_tensor(labels, dtype=torch.int64)
-        if pairs is not None:
-            known.arrays["pairs"] = torch.as_tensor(pairs)
-            known.arrays["together"] = torch.as_tensor(together, dtype=torch.float32)
+        known.arrays["pairs"] = pairs_tensor(pairs, len(samples))
+        known.arrays["together"] = torch.tensor(() if pairs is None else together).float()
         return known
 
     def _stages(self):
         *first, refine = super()._stages()
-        pairs = Stage("pairs", self._pair_loss, self.max_epochs, batches=self._pairs)
+        batches = pairs_of("pairs", "together")
+        pairs = Stage("pairs", self._pair_loss, self.max_epochs, batches=batches)
         return [*first, pairs, refine]
-
-    def _pairs(self, fit):
-        if "pairs" not in fit.side.arrays:
-            return []
-        return pairs_of("pairs", "together")(fit)
 
     def _pair_loss(self, fit, batch):
         q = self._log_proba(fit.module, batch.x.flatten(0, 1)).exp().unflatten(0, (-1, 2))
@@ -95,7 +91,7 @@ class NeighborEmbedding(EmbeddingMixin, EncoderMixin, DeepEstimator):
 
     def _side(self, samples, X, y, *, adjacency=None, **side):
         known = super()._side(samples, X, y, **side)
-        known.arrays["graph"] = graph_tensor(adjacency)
+        known.arrays["graph"] = graph_tensor(adjacency, len(samples))
         return known
 
     def _stages(self):
@@ -156,6 +152,41 @@ def test_pairs_reach_the_loss(blobs):
     assert len(history) == 20
     assert history[-1] < 0.8 * history[0]
     assert "pairs" not in semi().fit(X).history_
+
+
+@pytest.mark.parametrize(
+    "pairs, what",
+    [
+        ([[0, 120]], "indices from 0 to 120; those of rows of X are from 0 to 119"),
+        ([[-1, 3]], "indices from -1 to 3"),
+        ([[0, 1, 2]], r"shape \(1, 3\)"),
+        ([[0.0, 1.0]], "shape .* and dtype float64; integers"),
+        ([0, 1], r"shape \(2,\)"),
+    ],
+)
+def test_pairs_that_are_none_of_rows(blobs, pairs, what):
+    with pytest.raises(ValueError, match=f"pairs has {what}"):
+        semi().fit(blobs[0], pairs=pairs, together=[1])
+
+
+@pytest.mark.parametrize("adjacency", [np.eye(119), np.ones((120, 2)), csr_array((121, 121))])
+def test_graphs_of_other_rows(blobs, adjacency):
+    with pytest.raises(ValueError, match="adjacency has shape.*120 rows of X"):
+        NeighborEmbedding(**BRIEF).fit(blobs[0], adjacency=adjacency)
+
+
+def test_a_graph_with_a_weight_that_is_no_number(blobs):
+    graph = kneighbors_graph(blobs[0], 5)
+    graph.data[3] = np.nan
+    with pytest.raises(ValueError, match="adjacency contains NaN"):
+        NeighborEmbedding(**BRIEF).fit(blobs[0], adjacency=graph)
+
+
+def test_a_graph_without_edges_has_no_batches(blobs):
+    X, _ = blobs
+    model = NeighborEmbedding(max_epochs=2, **BRIEF).fit(X, adjacency=csr_array((120, 120)))
+    assert model.history_ == {}
+    assert model.transform(X).shape == (120, 2)
 
 
 def test_a_name_that_a_method_does_not_take(blobs):

@@ -42,6 +42,18 @@ def test_permuted_classes_give_a_diagonal_matrix():
     assert display.cluster_names == ["2", "0", "1"]
 
 
+@pytest.mark.parametrize("unknown", [-1, np.nan])
+def test_samples_of_unknown_class_have_no_row(unknown):
+    half = np.where(np.arange(len(y)) % 2 == 0, y, unknown)
+    kmeans = KMeans(3, random_state=0).fit(X)
+    display = MatchedConfusionDisplay.from_estimator(kmeans, X, half)
+    known = MatchedConfusionDisplay.from_estimator(kmeans, X[::2], y[::2])
+    np.testing.assert_array_equal(display.confusion_matrix, known.confusion_matrix)
+    if unknown == -1:
+        whole = MatchedConfusionDisplay.from_estimator(kmeans, X, half, ignore_label=None)
+        assert "-1" in whole.class_names and whole.confusion_matrix.sum() == len(y)
+
+
 @pytest.mark.parametrize("n_clusters", [2, 6])
 def test_rectangular(n_clusters):
     kmeans = KMeans(n_clusters, random_state=0).fit(X)

@@ -26,37 +26,46 @@ def fitted(digits):
 def test_digits_are_found_far_better_than_by_k_means(digits, fitted):
     X, y = digits
     k_means = clustering_accuracy(y, KMeans(10, n_init=3, random_state=0).fit_predict(X))
-    assert clustering_accuracy(y, fitted.labels_) > max(0.9, k_means + 0.08)
-    assert clustering_accuracy(y, fitted.candidates_["cut"]) > 0.9
-    assert clustering_accuracy(y, fitted.candidates_["k-means"]) > 0.86
+    assert clustering_accuracy(y, fitted.labels_) > k_means + 0.07
+    cut = [clustering_accuracy(y, labels) for labels in fitted.candidates_["cut"]]
+    assert np.mean(cut) > 0.9
+    assert max(cut) > 0.94
+    assert min(clustering_accuracy(y, labels) for labels in fitted.candidates_["k-means"]) > 0.86
 
 
 def test_without_epochs_digits_are_not_found(digits, monkeypatch):
-    # The start of the layout is what is left: its clusters are those of principal components.
+    # The start of the layouts is what is left: principal components, of rows and of groups.
     X, y = digits
     monkeypatch.setattr(layouts, "run_epochs", lambda *args: None)
-    for read_out, most in [("cut", 0.87), ("k-means", 0.83)]:
+    for read_out, most in [("cut", 0.88), ("k-means", 0.83)]:
         model = NeighborClusterer(10, read_out=read_out, random_state=0).fit(X)
-        assert clustering_accuracy(y, model.labels_) < most
+        runs = model.candidates_[read_out]
+        assert np.mean([clustering_accuracy(y, labels) for labels in runs]) < most
 
 
-@pytest.mark.parametrize("read_out", ["cut", "k-means", "linkage", "rows"])
+@pytest.mark.parametrize("read_out", ["cut", "k-means", "graph", "linkage", "rows"])
 def test_a_single_read_out_is_that_of_the_candidates(digits, fitted, read_out):
     X, y = digits
     model = NeighborClusterer(10, read_out=read_out, random_state=0).fit(X)
     assert list(model.candidates_) == [read_out] == [model.read_out_]
-    assert np.array_equal(model.labels_, fitted.candidates_[read_out])
+    assert any(np.array_equal(model.labels_, run) for run in model.candidates_[read_out])
+    if read_out == "linkage":
+        assert model.supports_[read_out] == [1]
+    else:
+        assert np.array_equal(model.candidates_[read_out], fitted.candidates_[read_out])
     assert clustering_accuracy(y, model.labels_) > (0.75 if read_out == "rows" else 0.85)
-    assert (model.embedding_ is None) == (read_out in ("linkage", "rows"))
 
 
-def test_the_largest_modularity_is_kept(fitted):
-    assert fitted.modularities_[fitted.read_out_] == max(fitted.modularities_.values())
-    assert np.array_equal(fitted.labels_, fitted.candidates_[fitted.read_out_])
-    for name, labels in fitted.candidates_.items():
-        assert fitted.modularities_[name] == pytest.approx(
-            modularity_by_matrix(fitted.graph_, labels), rel=1e-5
-        )
+def test_the_largest_product_of_modularity_and_support_is_kept(fitted):
+    runs = [(name, labels) for name in fitted.candidates_ for labels in fitted.candidates_[name]]
+    values = [modularity_by_matrix(fitted.graph_, labels) for _, labels in runs]
+    assert np.concatenate(list(fitted.modularities_.values())) == pytest.approx(values, rel=1e-5)
+    pairs = [[adjusted_rand_score(a, b) for _, b in runs] for _, a in runs]
+    supports = [np.sort(np.delete(row, i))[-3:].mean() for i, row in enumerate(pairs)]
+    assert np.concatenate(list(fitted.supports_.values())) == pytest.approx(supports)
+    name, labels = runs[np.argmax(np.array(values) * supports)]
+    assert name == fitted.read_out_
+    assert np.array_equal(labels, fitted.labels_)
 
 
 def modularity_by_matrix(graph, labels):
@@ -74,9 +83,7 @@ def test_shapes(make):
     )
     model = NeighborClusterer(2, random_state=0).fit(X)
     assert adjusted_rand_score(y, model.labels_) == 1
-    # By rows, and by a cut of more islands than clusters, they are not found.
-    assert model.read_out_ in ("k-means", "linkage")
-    assert adjusted_rand_score(y, model.candidates_["rows"]) < 0.5
+    assert adjusted_rand_score(y, model.candidates_["rows"][0]) < 0.5
 
 
 def test_any_number_of_threads_gives_the_same(digits):
@@ -84,7 +91,8 @@ def test_any_number_of_threads_gives_the_same(digits):
     one = NeighborClusterer(10, n_epochs=50, random_state=0, n_jobs=1).fit(X)
     for n_jobs in (2, 3):
         other = NeighborClusterer(10, n_epochs=50, random_state=0, n_jobs=n_jobs).fit(X)
-        assert np.array_equal(one.embedding_, other.embedding_)
+        for read_out, runs in one.candidates_.items():
+            assert np.array_equal(runs, other.candidates_[read_out])
         assert np.array_equal(one.labels_, other.labels_)
 
 
@@ -142,7 +150,7 @@ def test_copies_and_constant_rows():
     X = np.repeat(np.arange(4.0)[:, np.newaxis] * 10, 25, axis=0)
     model = NeighborClusterer(4, random_state=0).fit(X)
     assert adjusted_rand_score(np.repeat(np.arange(4), 25), model.labels_) == 1
-    for read_out in ("cut", "k-means", "linkage", "rows"):
+    for read_out in ("cut", "k-means", "graph", "linkage", "rows"):
         model = NeighborClusterer(2, read_out=read_out, random_state=0).fit(np.ones((40, 3)))
         assert set(model.labels_) <= {0, 1}
 

@@ -20,6 +20,7 @@ from sklearn.metrics import pairwise_distances
 from sklearn.model_selection import GridSearchCV
 
 from skdeepcluster import KMedoids
+from tests.common import Recorder
 
 METHODS = ["fasterpam", "fastpam1", "pam", "alternate"]
 INITS = ["random", "build", "lab", "k-medoids++"]
@@ -325,33 +326,9 @@ def test_grid_search_over_a_matrix(blobs):
     assert search.best_params_ == {"n_clusters": 6}
 
 
-class Recorder:
-    """Follows the tasks of a fit, and can ask for its end."""
-
-    def __init__(self, stop_after=None):
-        self.tasks = []
-        self.scores = []
-        self.stop_after = stop_after
-
-    def setup(self, estimator, context):
-        self.tasks.append("setup")
-
-    def teardown(self, estimator, context):
-        self.tasks.append("teardown")
-
-    def on_fit_task_begin(self, estimator, context, *, X=None):
-        self.tasks.append(context.task_name)
-
-    def on_fit_task_end(self, estimator, context, *, X=None, fitted_estimator=None):
-        if context.task_name == "round":
-            self.scores.append(fitted_estimator.score(X))
-            return len(self.scores) == self.stop_after
-        return False
-
-
 @pytest.mark.parametrize("method", METHODS)
 def test_callbacks_see_the_loss_fall(blobs, method):
-    recorder = Recorder()
+    recorder = Recorder("round")
     model = KMedoids(6, method=method, n_init=1, random_state=0).set_callbacks(recorder).fit(blobs)
     rounds = ["round"] * model.n_iter_
     assert recorder.tasks == ["setup", "fit", "start", *rounds, "teardown"]
@@ -360,7 +337,7 @@ def test_callbacks_see_the_loss_fall(blobs, method):
 
 
 def test_callbacks_can_end_a_search(blobs):
-    recorder = Recorder(stop_after=1)
+    recorder = Recorder("round", stop_after=1)
     model = KMedoids(6, n_init=1, random_state=0).set_callbacks(recorder).fit(blobs)
     assert model.n_iter_ == 1
     assert recorder.scores == [pytest.approx(-model.inertia_)]

@@ -105,3 +105,11 @@ def test_bad_input(arguments, message):
     arguments = {"y_true": [0, 1], "y_proba": [[0.5, 0.5], [0.0, 1.0]]} | arguments
     with pytest.raises(ValueError, match=message):
         expected_calibration_error(**arguments)
+
+
+def test_samples_of_unknown_class_do_not_count():
+    y_proba = np.array([[0.9, 0.1], [0.9, 0.1], [0.2, 0.8], [0.2, 0.8], [0.5, 0.5]])
+    known = expected_calibration_error(["b", "b", "a", "a"], y_proba[:4])
+    assert expected_calibration_error([1, 1, 0, 0, -1], y_proba) == known
+    assert expected_calibration_error(["b", "b", "a", "a", None], y_proba) == known
+    assert expected_calibration_error([1, 1, 0, 0, -1], y_proba, ignore_label=None) > known

@@ -116,10 +116,43 @@ def test_containers(container):
         ([[0, 1]], [0], ValueError, "y_true must be one-dimensional"),
         ([0], [[0, 1]], ValueError, "y_pred must be one-dimensional"),
         ([0, 1], [0.2, 0.8], ValueError, "y_pred must hold discrete labels.*argmax"),
-        ([0, np.nan], [0, 1], ValueError, "y_true contains NaN"),
-        ([None, "a"], [0, 1], TypeError, "y_true mixes strings, numbers or None"),
+        ([0, 1], [0, np.nan], ValueError, "y_pred contains NaN"),
+        ([0, 1], [None, "a"], TypeError, "y_pred mixes strings, numbers or None"),
+        ([-1, np.nan], [0, 1], ValueError, "y_true has no known label.*ignore_label=-1"),
+        ([0, 1, -1], [0, 1], ValueError, "inconsistent numbers of samples"),
+        ([0.5, np.nan], [0, 1], ValueError, "y_true must hold discrete labels"),
     ],
 )
 def test_bad_labels(function, y_true, y_pred, error, message):
     with pytest.raises(error, match=message):
         function(y_true, y_pred)
+
+
+UNKNOWN = [
+    np.array([0, 0, 1, 1, -1, -1]),
+    [0, 0, 1, 1, -1, np.nan],
+    np.array([0, 0, 1, 1, np.nan, -1]),
+    pd.Series([0, 0, 1, 1, None, -1], dtype="Int64"),
+    ["a", "a", "b", "b", None, np.nan],
+    pd.Series(["a", "a", "b", "b", None, None], dtype="category"),
+    pd.Series(["a", "a", "b", "b", None, -1]),
+    pl.Series(["a", "a", "b", "b", None, None]),
+]
+
+
+@pytest.mark.parametrize("y_true", UNKNOWN, ids=lambda y: f"{type(y).__name__}-{list(y)[2:]}")
+def test_unknown_classes_are_left_out(y_true):
+    y_pred = np.array([7, 7, 7, 2, 3, 2])
+    assert clustering_accuracy(y_true, y_pred) == purity(y_true, y_pred) == 0.75
+    mapping = best_match(y_true, y_pred)
+    assert list(mapping) == [7, 2]
+    assert list(mapping.values()) == [y_true[0], y_true[2]]
+
+
+def test_another_label_may_stand_for_the_unknown():
+    y_true, y_pred = ["a", "?", "b", "?"], [0, 0, 1, 2]
+    assert clustering_accuracy(y_true, y_pred) == 0.75
+    assert clustering_accuracy(y_true, y_pred, ignore_label="?") == 1
+    assert clustering_accuracy([-1, -1, 1, 1], [0, 0, 1, 1], ignore_label=None) == 1
+    with pytest.warns(UserWarning, match="All known labels of y_true are 1, .*ignore_label=None"):
+        assert clustering_accuracy([-1, -1, 1, 1], [0, 1, 1, 1]) == 1

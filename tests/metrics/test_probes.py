@@ -114,3 +114,15 @@ def test_bad_rows():
         linear_probe_score(X, np.zeros(len(X)))
     with pytest.raises(ValueError, match="NaN"):
         linear_probe_score(np.full((9, 2), np.nan), np.arange(9))
+
+
+@pytest.mark.parametrize("score", [linear_probe_score, knn_score])
+@pytest.mark.parametrize("unknown", [-1, np.nan])
+def test_rows_of_unknown_class_are_left_out(score, unknown):
+    known = np.arange(len(y)) % 2 == 0
+    partial = np.where(known, y, unknown)
+    assert score(X, partial) == score(X[known], y[known])
+    assert score(csr_matrix(X), partial) == score(csr_matrix(X[known]), y[known])
+    assert score(X, y, Z_test=X, y_test=partial) == score(X, y, Z_test=X[known], y_test=y[known])
+    with pytest.raises(ValueError, match="y_test has no known label"):
+        score(X, y, Z_test=X, y_test=np.full(len(y), unknown))

@@ -10,8 +10,10 @@ from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.cluster import DBSCAN, KMeans
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris, make_blobs
 from sklearn.decomposition import PCA
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import (
     calinski_harabasz_score,
     davies_bouldin_score,
@@ -19,8 +21,8 @@ from sklearn.metrics import (
 )
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_random_state
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.utils import check_random_state, shuffle
 
 from skdeepcluster import metrics
 from skdeepcluster.metrics import (
@@ -117,7 +119,7 @@ def test_pickle_and_repr(blobs):
     kmeans = KMeans(3, random_state=0).fit(X)
     for scorer in UNSUPERVISED:
         assert pickle.loads(pickle.dumps(scorer))(kmeans, X) == scorer(kmeans, X)
-    assert repr(silhouette_scorer) == "make_unsupervised_scorer(silhouette_score, on='input')"
+    assert repr(silhouette_scorer) == "make_unsupervised_scorer(silhouette_score, on='last_step')"
     cosine = make_unsupervised_scorer(partial(silhouette_score, metric="cosine"))
     assert "cosine" in repr(cosine)
     assert cosine(kmeans, X) == silhouette_score(X, kmeans.predict(X), metric="cosine")
@@ -140,6 +142,83 @@ def test_sample_is_repeatable_and_leaves_the_global_state(blobs):
         == whole
     )
     np.testing.assert_array_equal(before, check_random_state(None).get_state()[1])
+
+
+@pytest.fixture
+def customers(blobs):
+    """Two measured columns with four clusters, one of text, one in a much larger unit."""
+    X, y = blobs
+    frame = pd.DataFrame(X, columns=["age", "visits"])
+    frame["city"] = np.array(["Oslo", "Lima", "Rome", "Cork"])[y]
+    frame["income"] = np.random.default_rng(0).choice([0, 9000], len(X)) + X[:, 0]
+    return frame
+
+
+@pytest.mark.parametrize("scorer", UNSUPERVISED)
+def test_text_columns_are_scored_as_the_clusterer_receives_them(customers, scorer):
+    columns = make_column_transformer(
+        (StandardScaler(), ["age", "visits"]), (OneHotEncoder(), ["city"])
+    )
+    pipeline = make_pipeline(columns, KMeans(random_state=0, n_init=3))
+    search = GridSearchCV(
+        pipeline, {"kmeans__n_clusters": [2, 3, 4, 6]}, scoring=scorer, error_score="raise"
+    ).fit(customers)
+    assert search.best_params_ == {"kmeans__n_clusters": 4}
+    rows = pipeline.fit(customers)[:-1].transform(customers)
+    assert scorer(pipeline, customers) == scorer(pipeline[-1], rows)
+
+
+@pytest.mark.parametrize("scorer", UNSUPERVISED)
+def test_units_of_the_input_do_not_choose_the_candidate(customers, scorer):
+    X = customers[["age", "visits", "income"]]
+    pipeline = make_pipeline(StandardScaler(), KMeans(4, random_state=0)).fit(X)
+    nested = make_pipeline(FrozenEstimator(pipeline[:-1]), make_pipeline(pipeline[-1])).fit(X)
+    search = GridSearchCV(pipeline, {"kmeans__n_clusters": [4]}, cv=2).fit(X)
+    expected = scorer(pipeline[-1], pipeline[:-1].transform(X))
+    for estimator in (pipeline, nested, FrozenEstimator(pipeline), search):
+        assert scorer(estimator, X) == pytest.approx(expected)
+    on_input = make_unsupervised_scorer(
+        scorer.metric, on="input", greater_is_better=scorer.greater_is_better
+    )
+    sign = 1 if scorer.greater_is_better else -1
+    assert on_input(pipeline, X) == pytest.approx(sign * scorer.metric(X, pipeline.predict(X)))
+    assert on_input(pipeline, X) != pytest.approx(expected, rel=0.1)
+
+
+def test_rows_of_a_pipeline_without_predict_are_those_of_its_clone(blobs):
+    X, _ = blobs
+    pipeline = make_pipeline(StandardScaler(), DBSCAN(eps=0.2)).fit(10 * X[:50])
+    scaled = StandardScaler().fit_transform(X)
+    labels = DBSCAN(eps=0.2).fit_predict(scaled)
+    kept = labels != -1
+    assert silhouette_scorer(pipeline, X) == silhouette_score(scaled[kept], labels[kept])
+
+
+def test_what_is_not_a_number_is_an_error_that_a_search_can_show(customers):
+    pipeline = make_pipeline(
+        make_column_transformer((StandardScaler(), ["age", "visits"])), KMeans(4, random_state=0)
+    )
+    on_input = make_unsupervised_scorer(silhouette_score, on="input")
+    message = r"the rows given to the scorer, which are not numbers: .*Oslo.*on=\"last_step\""
+    customers = customers.assign(city="Oslo")
+    with pytest.raises(TypeError, match=message):
+        on_input(pipeline.fit(customers), customers)
+    search = GridSearchCV(pipeline, {"kmeans__n_clusters": [2, 4]}, scoring=on_input)
+    with pytest.raises(TypeError, match=message):
+        search.set_params(error_score="raise").fit(customers)
+    # Its errors are the metric's own where rows are numbers.
+    missing = make_unsupervised_scorer(silhouette_score)
+    with pytest.raises(ValueError, match="NaN"):
+        missing(Labeler(), np.array([[1.0], [np.nan], [-1.0], [2.0]]))
+
+
+def test_a_metric_of_text_is_given_text(customers):
+    def n_cities(X, labels):
+        return len(set(X["city"]))
+
+    labeler = Labeler()
+    labeler.predict = lambda X: np.arange(len(X)) % 2
+    assert make_unsupervised_scorer(n_cities)(labeler, customers) == 4
 
 
 def test_default_space_is_common_to_all_embeddings():
@@ -206,6 +285,22 @@ def test_accuracy_scorer():
         KMeans(random_state=0), {"n_clusters": [2, 3, 8]}, scoring=clustering_accuracy_scorer
     )
     assert search.fit(X, names).best_params_ == {"n_clusters": 3}
+
+
+@pytest.mark.parametrize("unknown", [-1, np.nan])
+def test_accuracy_of_a_search_is_that_of_the_known_classes(unknown):
+    X, y = shuffle(*load_iris(return_X_y=True), random_state=0)
+    known = np.arange(len(y)) % 2 == 0
+    y = np.where(known, y, unknown)
+    search = GridSearchCV(
+        KMeans(random_state=0), {"n_clusters": [2, 3, 8]}, scoring=clustering_accuracy_scorer
+    )
+    assert search.fit(X, y).best_params_ == {"n_clusters": 3}
+    assert clustering_accuracy_scorer(search, X, y) == clustering_accuracy(
+        y[known], search.predict(X[known])
+    )
+    with pytest.raises(ValueError, match="y_true has no known label"):
+        search.set_params(error_score="raise").fit(X, np.full(len(y), unknown))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from skdeepcluster.training import (
+    Batch,
     Items,
     Side,
     all_rows,
@@ -17,6 +18,7 @@ from skdeepcluster.training import (
     events_of,
     graph_tensor,
     pairs_of,
+    pairs_tensor,
     ramp,
     rows_with_neighbors,
     sets_of,
@@ -58,7 +60,8 @@ def test_events_come_in_their_order():
 def test_each_edge_once_with_its_weight():
     rng = np.random.default_rng(0)
     graph = csr_array(rng.random((10, 10)) * (rng.random((10, 10)) < 0.3))
-    index, known = joined(edges_of("graph")(fit_with(Side({}, {"graph": graph_tensor(graph)}))))
+    side = Side({}, {"graph": graph_tensor(graph, 10)})
+    index, known = joined(edges_of("graph")(fit_with(side)))
     restored = torch.zeros(10, 10)
     restored[index[:, 0], index[:, 1]] += known["weight"]
     assert torch.equal(restored, torch.as_tensor(graph.toarray(), dtype=torch.float32))
@@ -97,6 +100,21 @@ def test_a_part_of_the_items():
     part = items.take(torch.tensor([2, 0]))
     assert part.index.tolist() == [[4, 5], [0, 1]]
     assert part.known["weight"].tolist() == [2, 0]
+
+
+def test_no_pairs_no_batches():
+    side = Side(
+        {}, {"pairs": pairs_tensor(None, 10), "graph": graph_tensor(np.zeros((10, 10)), 10)}
+    )
+    for batches in (pairs_of("pairs"), events_of("pairs"), edges_of("graph")):
+        assert batches(fit_with(side)) == []
+
+
+def test_one_row_of_each_item():
+    batch = Batch(torch.arange(6).reshape(3, 2), torch.arange(12).reshape(3, 2, 2))
+    second = batch.row(1)
+    assert second.index.tolist() == [1, 3, 5]
+    assert second.x.tolist() == [[2, 3], [6, 7], [10, 11]]
 
 
 @pytest.mark.parametrize("shape", ["linear", "cosine", "sigmoid"])

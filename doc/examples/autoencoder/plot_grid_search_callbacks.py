@@ -9,7 +9,7 @@ pipeline, a grid search chooses the width of its embedding without labels, and s
 """
 
 # %%
-# The search ranks by the silhouette *in the input space*, the default of
+# The search ranks by the silhouette *of the rows that enter DEC*, the default of
 # :func:`~skdeepcluster.metrics.make_unsupervised_scorer`: indices of different embeddings are not
 # comparable, since an embedding that collapses has a perfect one.
 import matplotlib.pyplot as plt

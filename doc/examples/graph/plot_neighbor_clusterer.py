@@ -1,15 +1,15 @@
 """
 ======================================================
-NeighborClusterer on digits: four candidates, one kept
+NeighborClusterer on digits: many candidates, one kept
 ======================================================
 
 :class:`~skdeepcluster.NeighborClusterer` reads clusters out of a graph of nearest neighbors in
-several ways, and keeps those with the largest modularity.
+several ways and runs, and keeps those that other runs confirm and that have a large modularity.
 """
 
 # %%
-# Each picture shows all digits in the same two dimensions, colored by one of the candidates. The
-# title says its modularity, which needs no labels, and its accuracy, which does.
+# Each picture shows all digits in the same two dimensions, colored by the best run of a read-out.
+# The title says its modularity and support, which need no labels, and its accuracy, which does.
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 
@@ -21,12 +21,14 @@ model = NeighborClusterer(10, random_state=0).fit(X)
 places = NeighborLayout(n_components=2, min_dist=0.1, random_state=0).fit_transform(X)
 
 figure, axes = plt.subplots(2, 2, figsize=(8, 8), layout="constrained")
-for ax, (name, labels) in zip(axes.flat, model.candidates_.items(), strict=True):
-    ax.scatter(*places.T, c=labels, s=4, cmap="tab10")
+for ax, (name, runs) in zip(axes.flat, model.candidates_.items(), strict=True):
+    best = (model.modularities_[name] * model.supports_[name]).argmax()
+    ax.scatter(*places.T, c=runs[best], s=4, cmap="tab10")
     kept = ", kept" if name == model.read_out_ else ""
     ax.set_title(
-        f"{name}{kept}: modularity {model.modularities_[name]:.3f}, "
-        f"accuracy {clustering_accuracy(y, labels):.3f}"
+        f"{name}{kept}: modularity {model.modularities_[name][best]:.3f},\n"
+        f"support {model.supports_[name][best]:.3f}, "
+        f"accuracy {clustering_accuracy(y, runs[best]):.3f}"
     )
     ax.set(xticks=[], yticks=[])
 

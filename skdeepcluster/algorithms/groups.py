@@ -1,0 +1,22 @@
+"""Groups of the nodes of a graph."""
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+
+
+def components(n, source, target):
+    """Components of a graph with these edges, numbered in the order of their first samples."""
+    edges = csr_array((np.ones(len(source)), (source, target)), shape=(n, n))
+    return connected_components(edges, directed=False)[1].astype(np.int32, copy=False)
+
+
+def members(labels, n_clusters):
+    """The matrix with a 1 in the column of each row's cluster."""
+    n = len(labels)
+    return csr_array((np.ones(n), (np.arange(n), labels)), shape=(n, n_clusters))
+
+
+def weights_to(graph, labels, n_clusters):
+    """Sums of the weights of each row's edges to each cluster, a (n, n_clusters) array."""
+    return (graph @ members(labels, n_clusters)).toarray()
