@@ -69,13 +69,6 @@ def with_noise(rng, X, y, share):
     return np.vstack([X, noise]), np.append(y, np.full(len(noise), NOISE))
 
 
-def grid(rng, n_side, n_each, spread, n_sides=None):
-    """Normal clusters on a lattice with jitter."""
-    places = np.stack(np.meshgrid(np.arange(n_side), np.arange(n_sides or n_side)), -1)
-    places = places.reshape(-1, 2) + rng.uniform(-0.12, 0.12, (n_side * (n_sides or n_side), 2))
-    return united(*(blob(rng, n_each, place, spread) for place in places))
-
-
 def scattered(rng, k, sizes, spread, least, d=2, side=None):
     """Normal clusters with random centers at some distance from each other."""
     side = side or np.sqrt(k) * least * 1.3

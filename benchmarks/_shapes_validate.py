@@ -1,359 +1,226 @@
-"""Sets to validate with: what was chosen on others has to hold on these."""
+"""Sets to validate with: what was chosen on others has to hold on these. Each draw is another set.
+
+Numbers of clusters, sizes, densities, widths, gaps and turns are all random.
+"""
 
 import numpy as np
-from _shapes import (
-    NOISE,
-    arc,
-    ball,
-    blob,
-    box,
-    grid,
-    path,
-    scattered,
-    sizes,
-    turned,
-    united,
-    with_noise,
-)
+from _shapes import NOISE, arc, ball, blob, box, path, scattered, turned, united, with_noise
 
 
-def linked_rings(rng):
-    flat = np.column_stack([arc(rng, 500, width=0.06), rng.normal(0, 0.06, 500)])
-    other = np.column_stack([arc(rng, 500, width=0.06), rng.normal(0, 0.06, 500)])
-    return united(flat, other[:, [0, 2, 1]] + [1, 0, 0])
+def size(rng, low, high):
+    """Uniform in its logarithm."""
+    return int(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def seven_in_space(rng):
-    axes = np.vstack([np.eye(3), -np.eye(3)]) * 3
-    spreads = [0.45] * 6
-    return united(
-        blob(rng, 32, (0, 0, 0), 0.2),
-        *(blob(rng, 30, c, s) for c, s in zip(axes, spreads, strict=True)),
-    )
+def turn(rng, points):
+    return turned(points, rng.uniform(0, 2 * np.pi))
 
 
-def target(rng):
-    corners = [blob(rng, 4, c, 0.03) for c in [(-3, -3), (3, 3), (-3, 3), (3, -3)]]
-    return united(ball(rng, 360, (0, 0), 0.5), arc(rng, 390, (0, 0), 2.0, width=0.07), *corners)
+def spread_out(rng, clusters, gap):
+    """Clusters moved to random places, no two of them nearer than a gap by their radii."""
+    placed, side = [], 1.0
+    for points in clusters:
+        points = points - points.mean(axis=0)
+        radius = np.linalg.norm(points, axis=1).max()
+        while True:
+            side *= 1.02
+            center = rng.uniform(-side, side, points.shape[1])
+            if all(np.linalg.norm(center - c) > radius + r + gap for c, r, _ in placed):
+                break
+        placed.append((center, radius, points + center))
+    return united(*(points for _, _, points in placed))
 
 
-def two_diamonds(rng):
-    diamond = turned(box(rng, 400, (-1, -1), (1, 1)), np.pi / 4)
-    other = turned(box(rng, 400, (-1, -1), (1, 1)), np.pi / 4)
-    return united(diamond, other + [2 * np.sqrt(2) + 0.02, 0])
-
-
-def dense_beside_sparse(rng):
-    return united(blob(rng, 100, (0, 0), 0.12), blob(rng, 100, (1.1, 0.6), 0.45))
-
-
-def line_and_blob(rng):
-    return united(path(rng, 60, [(0, -3), (0, 3)], 0.02), blob(rng, 190, (1.6, 0), 0.42))
-
-
-def ring_and_blob(rng):
-    return united(arc(rng, 600, radius=3, width=0.3), blob(rng, 400, (0, 0), 0.6))
-
-
-def ring_and_groups(rng):
-    groups = [blob(rng, 12, c, 0.1) for c in [(9, 9), (-8, 7), (8, -9)]]
-    return united(arc(rng, 550, radius=4, width=0.2), blob(rng, 450, (0, 0), 0.7), *groups)
-
-
-def noisy_zigzag(rng):
-    lines = [[(i * 1.2, 0), (i * 1.2 + 0.8, 2.4)] if i % 2 else [(i * 1.2, 2.4), (i * 1.2 + 0.8, 0)]
-             for i in range(4)]  # fmt: skip
-    X, y = united(*(path(rng, 80, line, 0.06) for line in lines))
-    return with_noise(rng, X, y, 0.1)
-
-
-def letters_in_noise(rng):
-    X, y = united(
-        path(rng, 500, [(0, 0), (0, 4), (2, 4)], 0.15),
-        path(rng, 500, [(0.8, 0), (0.8, 3), (2.4, 3), (2.4, 0)], 0.12),
-        arc(rng, 600, (5, 2), 1.7, 0.4, 5.8, 0.15),
-        blob(rng, 300, (5, 2), 0.35),
-        box(rng, 900, (7.6, 0), (9.6, 4)),
-        path(rng, 500, [(0, -1.2), (9.6, -1.0)], 0.12),
-    )
-    return with_noise(rng, X, y, 0.1)
-
-
-def nested_squares(rng):
-    outer = path(rng, 600, [(-2, -2), (2, -2), (2, 2), (-2, 2), (-2, -2)], 0.1)
-    return united(outer, box(rng, 400, (-1.1, -1.1), (1.1, 1.1)))
-
-
-def fifty_blobs(rng):
-    return scattered(rng, 50, 150, 0.23, 1.0)
-
-
-def lattice(rng):
-    return grid(rng, 10, 60, 0.2)
-
-
-def compound(rng):
-    return united(
-        blob(rng, 50, (0, 0), 0.35),
-        blob(rng, 92, (0.4, 3), (0.4, 0.5)),
-        blob(rng, 38, (2.4, 3.2), (0.7, 0.5)),
-        ball(rng, 45, (8, 0), 0.5),
-        arc(rng, 158, (8, 0), 1.9, width=0.15),
-        box(rng, 16, (6, 4.5), (10, 7)),
-    )
-
-
-def thirty_one_blobs(rng):
-    return scattered(rng, 31, 100, 0.22, 0.9)
-
-
-def unequal_crescents(rng):
-    return united(
-        arc(rng, 97, (0, 0), 5, 0.1, np.pi - 0.1, 0.5),
-        arc(rng, 276, (5, 1), 4.2, np.pi + 0.1, 2 * np.pi - 0.1, 0.25) + [0, 1],
-    )
-
-
-def overlapping(rng):
-    return scattered(rng, 15, 300, rng.uniform(0.36, 0.5, 15), 1.1)
-
-
-def far_unequal_blobs(rng):
-    big = [blob(rng, 2000, c, 0.6) for c in [(0, 0), (4, 4), (4, -4)]]
-    small = [blob(rng, 100, (20 + 3 * (i % 2), 3 * i - 6), 0.6) for i in range(5)]
-    return united(*big, *small)
-
-
-def worms(rng):
+def covariances(rng):
+    d, k = int(rng.integers(2, 7)), int(rng.integers(2, 9))
     found = []
-    for i in range(12):
-        t = np.linspace(0, 1, 250)
-        bend = rng.uniform(-1.5, 1.5)
-        body = np.column_stack([3 * t, bend * np.sin(np.pi * t)])
-        width = (0.03 + 0.12 * t)[:, None]
-        body = turned(body - [1.5, 0], rng.uniform(-0.4, 0.4)) + rng.normal(size=body.shape) * width
-        found.append(body + [4 * (i % 3), 1.9 * (i // 3)])
+    for center in rng.normal(0, 4, (k, d)):
+        factors = rng.normal(size=(d, d)) / np.sqrt(d)
+        found.append(center + rng.normal(size=(size(rng, 40, 900), d)) @ factors)
     return united(*found)
 
 
-def cross(rng):
-    arms = [turned(box(rng, 400, (0.5, -0.35), (3, 0.35)), np.pi / 2 * i) for i in range(4)]
-    return united(*arms)
-
-
-def nested_rings(rng):
-    return united(*(arc(rng, n, radius=r, width=0.15) for n, r in [(900, 3), (600, 2), (300, 1)]))
-
-
-def mixtures(rng):
-    return united(
-        blob(rng, 400, (0, 0), 0.5),
-        blob(rng, 400, (2.2, 0), (0.4, 0.9)),
-        blob(rng, 200, (1, 2.6), 0.4),
-    )
-
-
-def smile(rng):
-    eyes = [ball(rng, 90, c, 0.22) for c in [(-0.7, 0.7), (0.7, 0.7)]]
-    mouth = arc(rng, 220, (0, 0.1), 1.0, 1.15 * np.pi, 1.85 * np.pi, 0.05)
-    return united(arc(rng, 600, radius=2.0, width=0.06), *eyes, mouth, ball(rng, 40, (0, 0.1), 0.1))
-
-
-def stripes(rng):
-    return united(*(box(rng, 1200, (0, 1.25 * i), (14, 1.25 * i + 1)) for i in range(2)))
-
-
-def trapped(rng):
-    ring = arc(rng, 900, (0, 0), 3.0, 0.1, 2 * np.pi - 0.1, 0.12)
-    return united(ring, blob(rng, 500, (-1, 0), 0.35), path(rng, 400, [(0.8, -1), (1.2, 1)], 0.12))
-
-
-def two_splashes(rng):
-    return united(blob(rng, 200, (0, 0), 1.0), blob(rng, 200, (3.0, 0), 1.0))
-
-
-def few_rows(rng):
-    return united(
-        blob(rng, 40, (0, 0), 0.5), blob(rng, 40, (2.2, 0.4), 0.5), blob(rng, 40, (1, 2.2), 0.5)
-    )
-
-
-def unequal_spreads(rng):
-    return united(
-        blob(rng, 50, (0, 0), 0.1), blob(rng, 200, (1.6, 0.4), 0.4), blob(rng, 400, (5, 1), 1.2),
-        blob(rng, 80, (1, 3), 0.2),
-    )  # fmt: skip
-
-
-def heavy_tails(rng):
-    centers = rng.uniform(-4, 4, (8, 6))
-    return united(*(c + rng.standard_t(2.5, (250, 6)) * 0.5 for c in centers))
-
-
-def blobs_and_far_pairs(rng):
-    X, y = scattered(rng, 10, 250, 0.5, 2.6, d=4, side=7)
-    pairs = np.repeat(rng.normal(size=(14, 4)) * 40, 2, axis=0)
-    pairs += rng.normal(0, 0.05, pairs.shape)
-    return np.vstack([X, pairs]), np.append(y, np.full(len(pairs), NOISE))
-
-
-def sheets(rng):
-    """Curved sheets in 20 dimensions, of unequal size."""
+def bananas(rng):
     found = []
-    for n in (800, 500, 300, 150, 80):
-        t = rng.uniform(-1, 1, (n, 2))
-        lifted = np.column_stack([t, np.sin(2 * t), np.cos(3 * t), t[:, :1] * t[:, 1:]])
-        base = rng.normal(size=(lifted.shape[1], 20)) / 3
-        found.append(lifted @ base + rng.normal(0, 0.8, 20) + rng.normal(0, 0.07, (n, 20)))
-    return united(*found)
-
-
-# -- with random sizes, widths and distances, from easy to hard
-
-
-def varied_splashes(rng):
-    found = []
-    for i in range(3):
-        center = (i * rng.uniform(2.5, 3.6), rng.uniform(-1, 1))
-        found.append(blob(rng, int(rng.integers(80, 800)), center, rng.uniform(0.6, 1.1, 2)))
-    return united(*found)
-
-
-def varied_rings(rng):
-    radii = (1, 2, 3)[: rng.integers(2, 4)]
-    return united(
-        *(
-            arc(rng, int(rng.integers(100, 500)), radius=r, width=rng.uniform(0.05, 0.22))
-            for r in radii
+    for _ in range(int(rng.integers(2, 7))):
+        part = rng.uniform(1, 4.5)
+        found.append(
+            turn(rng, arc(rng, size(rng, 60, 500), (0, 0), 1.0, 0, part, rng.uniform(0.03, 0.2)))
         )
-    )
+    return spread_out(rng, found, rng.uniform(0.0, 0.4))
 
 
-def varied_spirals(rng):
-    found = []
-    for i, s in enumerate(np.sqrt(rng.uniform(0.05, 1, (2, int(rng.integers(80, 400)))))):
-        s = s * 3 * np.pi
-        noise = rng.normal(0, rng.uniform(0.05, 0.5), (len(s), 2))
-        found.append(turned(np.column_stack([s * np.cos(s), s * np.sin(s)]) + noise, np.pi * i))
+def ellipses_around(rng):
+    """An ellipse, others inside of it, and some beside it."""
+    stretch = np.array([1.0, rng.uniform(0.5, 1)])
+    found = [arc(rng, size(rng, 250, 1200), radius=4, width=rng.uniform(0.06, 0.25)) * stretch]
+    for x in np.linspace(-2, 2, int(rng.integers(1, 4))):
+        found.append(blob(rng, size(rng, 40, 500), (x, 0), rng.uniform(0.15, 0.4, 2)))
+    for i in range(int(rng.integers(0, 3))):
+        found.append(ball(rng, size(rng, 40, 500), (7 + 3 * i, rng.uniform(-2, 2)), 1.0))
     return united(*found)
 
 
-def varied_unequal_blobs(rng):
-    k = int(rng.integers(4, 10))
-    n = np.exp(rng.uniform(np.log(40), np.log(1500), k))
-    return scattered(rng, k, n, rng.uniform(0.3, 0.8, k), 3.0)
-
-
-def varied_dense_and_sparse(rng):
-    a, b, c = sizes(rng, 60, 300, 3)
-    radius, end, width = rng.uniform(2.2, 3), rng.uniform(3, 6), rng.uniform(0.08, 0.2)
-    return united(
-        blob(rng, a, (0, 0), 0.15),
-        blob(rng, b, (1.0, 0.6), 0.4),
-        arc(rng, c, (0, 0), radius, 0, end, width),
-    )
-
-
-def varied_blobs_in_noise(rng):
-    n = int(rng.integers(60, 400))
-    X, y = scattered(rng, int(rng.integers(4, 9)), n, rng.uniform(0.2, 0.4), 1.8)
-    return with_noise(rng, X, y, rng.uniform(0.02, 0.3))
-
-
-def varied_faces(rng):
-    a, b = int(rng.integers(300, 700)), int(rng.integers(80, 250))
-    return united(
-        arc(rng, a, radius=2.0, width=rng.uniform(0.04, 0.15)),
-        *(
-            ball(rng, n, c, rng.uniform(0.15, 0.35))
-            for n, c in zip(sizes(rng, 30, 120, 2), [(-0.7, 0.7), (0.7, 0.7)], strict=True)
-        ),
-        arc(rng, b, (0, 0.1), 1.0, 1.15 * np.pi, 1.85 * np.pi, rng.uniform(0.04, 0.12)),
-    )
-
-
-def varied_skewed_tables(rng):
-    d, k = int(rng.integers(5, 20)), int(rng.integers(3, 9))
-    found = []
-    for center in rng.normal(size=(k, d)) * rng.uniform(0.4, 1.2):
-        n = int(rng.integers(20, 200))
-        found.append(center + rng.gamma(2, 1, (n, d)) * rng.uniform(0.1, 0.6, d))
+def waves(rng):
+    """Sine curves above each other, of unequal densities."""
+    found, height = [], 0.0
+    for _ in range(int(rng.integers(2, 6))):
+        x = rng.uniform(0, 10, size(rng, 150, 1200))
+        y = 0.6 * np.sin(rng.uniform(0.8, 1.6) * x + rng.uniform(0, 6)) + height
+        noise = rng.normal(0, rng.uniform(0.04, 0.16), (len(x), 2))
+        found.append(np.column_stack([x, y]) + noise)
+        height += rng.uniform(1.7, 2.4)
     return united(*found)
 
 
-def varied_boxes(rng):
-    gap = rng.uniform(0.02, 0.3)
+def rolls(rng):
+    """Rolled sheets inside each other, in three dimensions."""
+    k = int(rng.integers(2, 4))
+    found = []
+    for i in range(k):
+        t = rng.uniform(1.5, rng.uniform(3, 5), size(rng, 400, 1500)) * np.pi / 1.5
+        angle = t + 2 * np.pi * i / k
+        sheet = np.column_stack([t * np.cos(angle), rng.uniform(0, 6, len(t)), t * np.sin(angle)])
+        found.append(sheet + rng.normal(0, rng.uniform(0.05, 0.25), sheet.shape))
+    return united(*found)
+
+
+def chained_tori(rng):
     found = []
     for i in range(int(rng.integers(2, 5))):
-        left = i * (1 + gap)
-        high = (left + 1, rng.uniform(0.5, 3))
-        found.append(box(rng, int(rng.integers(100, 900)), (left, 0), high))
+        n = size(rng, 200, 900)
+        flat = np.column_stack([arc(rng, n, width=0.0), np.zeros(n)])
+        flat += ball(rng, n, (0, 0, 0), rng.uniform(0.05, 0.25))
+        found.append((flat if i % 2 else flat[:, [0, 2, 1]]) + [1.1 * i, 0, 0])
     return united(*found)
 
 
-def varied_chains(rng):
+def outlines(rng):
+    """Polygons, with or without something inside."""
     found = []
-    for i in range(4):
-        t = rng.uniform(0, 1, int(rng.integers(150, 600)))
-        wave = rng.uniform(-0.6, 0.6) * np.sin(rng.uniform(2, 6) * t + i)
-        rows = np.column_stack([6 * t, 1.3 * i + wave])
-        found.append(rows + rng.normal(0, rng.uniform(0.05, 0.15), rows.shape))
+    for i in range(int(rng.integers(1, 4))):
+        angles = np.linspace(0, 2 * np.pi, int(rng.integers(3, 7)) + 1) + rng.uniform(0, 2)
+        corners = np.column_stack([np.cos(angles), np.sin(angles)]) * rng.uniform(1.6, 2)
+        shift = np.array([4.5 * i, rng.uniform(-1, 1)])
+        found.append(path(rng, size(rng, 150, 900), corners + shift, rng.uniform(0.03, 0.12)))
+        if rng.random() < 0.7:
+            found.append(ball(rng, size(rng, 40, 400), shift, rng.uniform(0.2, 0.5)))
+    return united(*found) if len(found) > 1 else united(*found, blob(rng, 100, (5, 0), 0.5))
+
+
+def fading(rng):
+    """Boxes that are dense at one end and sparse at the other, which the next one faces."""
+    found, left = [], 0.0
+    for _ in range(int(rng.integers(2, 5))):
+        n = size(rng, 150, 1500)
+        x = rng.beta(rng.uniform(0.6, 1.5), rng.uniform(0.8, 2), n)
+        found.append(np.column_stack([left + x, rng.uniform(0, rng.uniform(0.5, 2), n)]))
+        left += 1 + rng.uniform(0.08, 0.4)
     return united(*found)
 
 
-def varied_targets(rng):
-    """A disc, a ring, and groups of a few rows in the corners."""
-    a, b = sizes(rng, 150, 400, 2)
-    corners = [(-3, -3), (3, 3), (-3, 3), (3, -3)][: rng.integers(1, 5)]
-    n = int(rng.integers(3, 8))
-    return united(
-        ball(rng, a, (0, 0), 0.6),
-        arc(rng, b, (0, 0), 2.0, width=rng.uniform(0.05, 0.12)),
-        *(blob(rng, n, c, rng.uniform(0.02, 0.1)) for c in corners),
-    )
+def cells(rng):
+    """Uniform, with empty lines along which cells touch."""
+    centers = rng.uniform(0, 10, (int(rng.integers(3, 10)), 2))
+    X = rng.uniform(0, 10, (size(rng, 1500, 5000), 2))
+    distances = np.sort(np.linalg.norm(X[:, None] - centers, axis=2), axis=1)
+    order = np.linalg.norm(X[:, None] - centers, axis=2).argmin(axis=1)
+    kept = distances[:, 1] - distances[:, 0] > rng.uniform(0.4, 1.2)
+    return X[kept], np.unique(order[kept], return_inverse=True)[1]
+
+
+def tailed(rng):
+    k = int(rng.integers(3, 10))
+    X, y = scattered(rng, k, [size(rng, 80, 600) for _ in range(k)], 0.0, 5.0)
+    return X + rng.standard_t(rng.uniform(2.5, 6), X.shape) * rng.uniform(0.4, 0.8), y
+
+
+def shells(rng):
+    """A ball in shells in three to five dimensions."""
+    d = int(rng.integers(3, 6))
+    found = [ball(rng, size(rng, 100, 500), (0,) * d, 1.0)]
+    for i in range(int(rng.integers(1, 3))):
+        radius = 2.5 + 1.8 * i
+        found.append(ball(rng, size(rng, 800, 2500), (0,) * d, radius + 0.15, radius - 0.15))
+    return united(*found)
+
+
+def trees(rng):
+    """Stems that fork."""
+    found = []
+    for _ in range(int(rng.integers(2, 6))):
+        width, n = rng.uniform(0.03, 0.12), size(rng, 100, 500)
+        fork = np.array([rng.uniform(0.5, 1.5), 0])
+        arms = [fork + rng.uniform(0.6, 1.4) * np.array([1, s]) for s in (1, -1)]
+        tree = [path(rng, n, [(-1, 0), fork], width), path(rng, n, [arms[0], fork, arms[1]], width)]
+        found.append(turn(rng, np.vstack(tree)))
+    return spread_out(rng, found, rng.uniform(0.0, 0.3))
+
+
+def cores_with_halos(rng):
+    """Clusters of two spreads, with noise between them."""
+    found = []
+    for _ in range(int(rng.integers(2, 8))):
+        n = size(rng, 60, 600)
+        narrow, wide = rng.uniform(0.1, 0.3), rng.uniform(0.4, 0.8)
+        found.append(np.vstack([blob(rng, n, (0, 0), narrow), blob(rng, n // 3 + 1, (0, 0), wide)]))
+    return with_noise(rng, *spread_out(rng, found, 0.0), rng.uniform(0, 0.1))
+
+
+def binary_prototypes(rng):
+    d, k = int(rng.integers(20, 80)), int(rng.integers(2, 8))
+    flips = rng.uniform(0.05, 0.22)
+    found = []
+    for prototype in rng.integers(0, 2, (k, d)):
+        n = size(rng, 30, 400)
+        found.append((prototype ^ (rng.random((n, d)) < flips)).astype(float))
+    return united(*found)
+
+
+def very_few_rows(rng):
+    k = int(rng.integers(2, 7))
+    return scattered(rng, k, rng.integers(12, 40, k), rng.uniform(0.2, 0.5, k), 1.8)
+
+
+def far_outliers(rng):
+    k, d = int(rng.integers(2, 9)), int(rng.integers(2, 10))
+    X, y = scattered(rng, k, [size(rng, 50, 800) for _ in range(k)], 0.5, 3.5, d=d, side=9)
+    n = int(rng.uniform(0.01, 0.06) * len(X)) + 2
+    far = rng.normal(size=(n, d)) * 60
+    copies = far[: n // 2] + rng.normal(0, 0.1, (n // 2, d))
+    return np.vstack([X, far, copies]), np.append(y, np.full(n + n // 2, NOISE))
+
+
+def mixed_bag(rng):
+    """Some of everything."""
+    makers = [
+        lambda n: blob(rng, n, (0, 0), rng.uniform(0.15, 0.6, 2)),
+        lambda n: ball(rng, n, (0, 0), rng.uniform(0.4, 1.2)),
+        lambda n: arc(rng, n, (0, 0), 1.0, 0, rng.uniform(2, 6.2), rng.uniform(0.03, 0.15)),
+        lambda n: box(rng, n, (-1, 0), (1, rng.uniform(0.1, 1.5))),
+        lambda n: path(rng, n, rng.uniform(-1.2, 1.2, (3, 2)), rng.uniform(0.03, 0.15)),
+    ]
+    chosen = rng.integers(0, len(makers), int(rng.integers(3, 11)))
+    found = [turn(rng, makers[i](size(rng, 40, 800))) for i in chosen]
+    return with_noise(rng, *spread_out(rng, found, rng.uniform(0, 0.3)), rng.uniform(0, 0.12))
 
 
 VALIDATE = (
-    linked_rings,
-    seven_in_space,
-    target,
-    two_diamonds,
-    dense_beside_sparse,
-    line_and_blob,
-    ring_and_blob,
-    ring_and_groups,
-    noisy_zigzag,
-    letters_in_noise,
-    nested_squares,
-    fifty_blobs,
-    lattice,
-    compound,
-    thirty_one_blobs,
-    unequal_crescents,
-    overlapping,
-    far_unequal_blobs,
-    worms,
-    cross,
-    nested_rings,
-    mixtures,
-    smile,
-    stripes,
-    trapped,
-    two_splashes,
-    few_rows,
-    unequal_spreads,
-    heavy_tails,
-    blobs_and_far_pairs,
-    sheets,
-    varied_splashes,
-    varied_rings,
-    varied_spirals,
-    varied_unequal_blobs,
-    varied_dense_and_sparse,
-    varied_blobs_in_noise,
-    varied_faces,
-    varied_skewed_tables,
-    varied_boxes,
-    varied_chains,
-    varied_targets,
+    covariances,
+    bananas,
+    ellipses_around,
+    waves,
+    rolls,
+    chained_tori,
+    outlines,
+    fading,
+    cells,
+    tailed,
+    shells,
+    trees,
+    cores_with_halos,
+    binary_prototypes,
+    very_few_rows,
+    far_outliers,
+    mixed_bag,
 )

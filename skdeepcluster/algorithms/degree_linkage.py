@@ -21,7 +21,7 @@ STEPS = 40
 CRITERION = 5, 1.0
 
 
-def regional_scales(rows, columns, squares, n, n_steps=STEPS):
+def regional_scales(rows, columns, squares, n, n_steps):
     r"""Logarithms of the squared distances that are usual in the region of each sample.
 
     Beginning with the mean of the squared distances to its neighbors, each sample's logarithm is
@@ -81,7 +81,7 @@ def gaussian_weights(rows, columns, lengths, n, scale=1.0):
         return np.ones(len(lengths)), 0.0
     # Relative to the largest, so that no square is too large or too small.
     squares = (lengths / largest) ** 2
-    scales = regional_scales(rows, columns, squares, n)
+    scales = regional_scales(rows, columns, squares, n, STEPS)
     weights = np.exp(-squares / (scale * np.exp((scales[rows] + scales[columns]) / 2)))
     return weights, largest * np.sqrt(scale * np.exp(scales.mean()))
 
@@ -282,5 +282,6 @@ def merge_to(W, labels, n_clusters, Z, *criterion):
         return labels
     in_range, _ = scaled_to_range(Z)
     merges, *_ = all_merges(W, labels, criterion, lambda hubs: pairwise_distances(in_range[hubs]))
-    merges, _ = without_scraps(labels, merges, W, n_clusters)
+    edges = np.column_stack([np.repeat(np.arange(len(labels)), np.diff(W.indptr)), W.indices])
+    merges, _ = without_scraps(labels, merges, W, edges, n_clusters)
     return components(n, *merges[: n - n_clusters].T)[labels]

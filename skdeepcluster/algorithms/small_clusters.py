@@ -1,4 +1,4 @@
-"""Cuts of a hierarchy of clusters among which there are no scraps of a few rows."""
+"""Cuts of a hierarchy over a graph of neighbors in which no cluster is a scrap of a few rows."""
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -6,31 +6,93 @@ from scipy.sparse import csr_array
 from skdeepcluster._kernels._trees import single_linkage, spanning_forest
 from skdeepcluster.algorithms.groups import components, members
 
-# A cluster counts if it has this fraction of the rows that a cluster has on average, and more rows
-# than a pair of nearest neighbors. Fractions from 0.03 to 0.08 give much the same
-# (benchmarks/bench_shapes.py --fractions).
-MIN_FRACTION, FEWEST_ROWS = 0.05, 3
+# A cluster counts if it has this fraction of the edges that a cluster has on average. From 0.01 to
+# 0.03 results are much the same (benchmarks/bench_shapes.py --fractions).
+MIN_FRACTION = 0.02
 
 
-def least_size(n_samples, n_clusters, fraction=MIN_FRACTION):
-    """Number of rows with which a cluster counts, at least three; one if the fraction is 0."""
-    return max(FEWEST_ROWS, fraction * n_samples / n_clusters) if fraction else 1
+def uniting_merges(merges, pairs):
+    """Which of the merges puts both nodes of each pair into one cluster.
+
+    Parameters
+    ----------
+    merges : (n_nodes - 1, 2) array of int
+        Pairs of nodes whose clusters merge, down to a single one.
+    pairs : (n_pairs, 2) array of int
+
+    Returns
+    -------
+    uniting : (n_pairs,) array of int
+        -1 where both nodes are the same.
+    """
+    n = len(merges) + 1
+    # Trees of the larger cluster's root above that of the smaller: few steps up to any root.
+    parent, when, size = list(range(n)), [n] * n, [1] * n
+    for merge, (a, b) in enumerate(merges.tolist()):
+        while parent[a] != a:
+            a = parent[a]
+        while parent[b] != b:
+            b = parent[b]
+        if size[a] < size[b]:
+            a, b = b, a
+        parent[b], when[b] = a, merge
+        size[a] += size[b]
+    parent, when = np.array(parent), np.array(when)
+    uniting = np.full(len(pairs), -1)
+    left, right = pairs.T.copy()
+    apart = np.flatnonzero(left != right)
+    # Steps happened in the order of their merges, so the one that happened last unites.
+    while len(apart):
+        one, other = left[apart], right[apart]
+        lower = np.where(when[one] < when[other], one, other)
+        uniting[apart] = when[lower]
+        left[apart], right[apart] = parent[lower], np.where(lower == one, other, one)
+        apart = apart[left[apart] != right[apart]]
+    return uniting
 
 
-def coarsest_level(linkage, sizes, n_clusters, least):
+def edges_inside(linkage, labels, merges, edges):
+    """Number of edges within each cluster of a hierarchy.
+
+    Parameters
+    ----------
+    linkage : (n_leaves - 1, 4) array
+        The merges in SciPy's format.
+    labels : (n_samples,) array of int
+        The leaf that each sample belongs to.
+    merges : (n_leaves - 1, 2) array of int
+        A leaf of either side.
+    edges : (n_edges, 2) array of int
+        Pairs of samples.
+
+    Returns
+    -------
+    inside : (2 * n_leaves - 1,) array of int
+        Of the leaves, then of the results of the merges.
+    """
+    n = len(linkage) + 1
+    pairs = labels[edges]
+    uniting = uniting_merges(merges, pairs)
+    own = np.bincount(pairs[uniting < 0, 0], minlength=n)
+    inside = np.append(own, np.bincount(uniting[uniting >= 0], minlength=n - 1)).tolist()
+    for merge, (a, b) in enumerate(linkage[:, :2].astype(np.intp).tolist(), n):
+        inside[merge] += inside[a] + inside[b]
+    return np.array(inside)
+
+
+def coarsest_level(linkage, inside, n_clusters, least):
     """The last level of a hierarchy at which enough clusters count.
 
     Parameters
     ----------
     linkage : (n_leaves - 1, 4) array
-        Merges in SciPy's format.
-    sizes : (n_leaves,) array
-        Number of rows in each leaf.
+    inside : (2 * n_leaves - 1,) array
+        Number of edges within each cluster.
     n_clusters : int
         At most n_leaves.
     least : float
-        Number of rows with which a cluster counts. If there is no such level, half of it is
-        enough, and so on.
+        Number of edges with which a cluster counts. If there is no such level, half of it is
+        enough, and so on; in the end all clusters count.
 
     Returns
     -------
@@ -40,17 +102,15 @@ def coarsest_level(linkage, sizes, n_clusters, least):
     """
     n = len(linkage) + 1
     left, right = linkage[:, :2].T.astype(np.intp)
-    sizes = np.append(sizes, np.zeros(n - 1, sizes.dtype))
-    for merge in range(n - 1):
-        sizes[n + merge] = sizes[left[merge]] + sizes[right[merge]]
     while True:
-        counts = (sizes >= least).astype(np.intp)
+        counts = (inside >= least).astype(np.intp)
         change = counts[n:] - counts[left] - counts[right]
         n_counting = counts[:n].sum() + np.append(0, np.cumsum(change[: n - n_clusters]))
         enough = np.flatnonzero(n_counting >= n_clusters)
         if len(enough):
             return int(enough[-1]), least
-        least /= 2
+        # Of less than one edge is none.
+        least = least / 2 if least > 1 else 0
 
 
 def joins_of_scraps(labels, counts, W, merges):
@@ -85,7 +145,13 @@ def joins_of_scraps(labels, counts, W, merges):
     return pairs[kept[len(tree) :]]
 
 
-def without_scraps(labels, merges, W, n_clusters, fraction=MIN_FRACTION):
+def clusters_that_count(labels, edges, least):
+    """Whether each cluster has at least so many edges inside, an array of bool."""
+    source, target = labels[edges].T
+    return np.bincount(source[source == target], minlength=labels.max() + 1) >= least
+
+
+def without_scraps(labels, merges, W, edges, n_clusters, fraction=MIN_FRACTION):
     """An order of merges that leaves `n_clusters` clusters that count, and no scraps beside them.
 
     Clusters of a few rows, such as outliers, may be the last to merge. So the hierarchy is cut at
@@ -100,10 +166,12 @@ def without_scraps(labels, merges, W, n_clusters, fraction=MIN_FRACTION):
         Pairs of initial clusters, down to a single one.
     W : csr_array of shape (n_samples, n_samples)
         Weights of edges.
+    edges : (n_edges, 2) array of int
+        Those to nearest neighbors, which are counted.
     n_clusters : int
         At most n_initial.
     fraction : float
-        As in `least_size`: smaller clusters are scraps, with 0 none.
+        Clusters with fewer edges inside than this fraction of ``n_edges / n_clusters`` are scraps.
 
     Returns
     -------
@@ -116,11 +184,13 @@ def without_scraps(labels, merges, W, n_clusters, fraction=MIN_FRACTION):
     if n_clusters in (1, n) or not fraction:
         return merges, places
     linkage = single_linkage(*merges.T.astype(np.int64, order="C"), places.astype(float))
-    least = least_size(len(labels), n_clusters, fraction)
-    n_merges, least = coarsest_level(linkage, np.bincount(labels), n_clusters, least)
+    inside = edges_inside(linkage, labels, merges, edges)
+    least = fraction * len(edges) / n_clusters
+    n_merges, least = coarsest_level(linkage, inside, n_clusters, least)
     clusters = components(n, *merges[:n_merges].T)
     now, first = clusters[labels], np.unique(clusters, return_index=True)[1]
-    joins = joins_of_scraps(now, np.bincount(now) >= least, W, clusters[merges[n_merges:]])
+    counts = clusters_that_count(now, edges, least)
+    joins = joins_of_scraps(now, counts, W, clusters[merges[n_merges:]])
     every = np.concatenate([merges[:n_merges], first[joins], merges[n_merges:]])
     places = np.insert(places, n_merges, np.full(len(joins), -1))
     kept = spanning_forest(n, *every.T.astype(np.int32, order="C"), np.arange(len(every)))

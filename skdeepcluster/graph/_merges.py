@@ -4,7 +4,7 @@ import numpy as np
 
 from skdeepcluster.algorithms.degree_linkage import all_merges
 from skdeepcluster.algorithms.groups import components
-from skdeepcluster.algorithms.small_clusters import least_size, without_scraps
+from skdeepcluster.algorithms.small_clusters import clusters_that_count, without_scraps
 
 
 class Merges:
@@ -35,7 +35,7 @@ class Merges:
         labels = components(self.n, source, target)
         return labels, np.unique(labels, return_index=True)[1]
 
-    def agglomerate(self, W, criterion, distances, cut, sigma, top):
+    def agglomerate(self, W, criterion, distances, counted, cut, sigma, top):
         """Add merges by affinity, down to a single cluster.
 
         Parameters
@@ -44,6 +44,8 @@ class Merges:
         criterion : n_nearest, weight
             Of `degree_linkage`.
         distances : callable (samples) -> square array, optional
+        counted : (n_edges, 2) array of int
+            Edges that are counted within clusters.
         cut : n_clusters, fraction
             Of `without_scraps`; the former may be None.
         sigma, top : float
@@ -64,9 +66,9 @@ class Merges:
         n_apart = 1
         if n_clusters is not None and n_clusters <= len(firsts):
             apart = components(len(firsts), *pairs[:n_mutual].T)[labels]
-            least = least_size(self.n, n_clusters, fraction)
-            n_apart = int(np.sum(np.bincount(apart) >= least))
-            pairs, places = without_scraps(labels, pairs, W, n_clusters, fraction)
+            least = fraction * len(counted) / n_clusters
+            n_apart = int(clusters_that_count(apart, counted, least).sum())
+            pairs, places = without_scraps(labels, pairs, W, counted, n_clusters, fraction)
             affinities = np.where(places < 0, np.nan, affinities[places])
             heights = np.where(places < 0, 0, heights[places])
         self.highest = 0.0

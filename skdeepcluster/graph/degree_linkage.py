@@ -62,11 +62,11 @@ class GraphDegreeLinkage(RandomStateMixin, ThreadsMixin, Clusterer):
     with :math:`\lambda = 1` the linkage of JULE [2]_.
 
     A few outliers may have edges to others and none in return. Such a scrap has no affinity and
-    would be a cluster in place of a true one. So a cluster counts only if it has at least three
-    samples, and `min_cluster_fraction` of the average ``n_samples / n_clusters``. The hierarchy is
-    cut at the last level at which `n_clusters` clusters count, and each scrap joins the cluster
-    that the largest sum of weights connects it with. If no level has so many, clusters of half the
-    size count, and so on.
+    would be a cluster in place of a true one. So a cluster counts only if it has at least
+    `min_cluster_fraction` of the edges that a cluster has on average, ``n_edges / n_clusters``,
+    inside. The hierarchy is cut at the last level at which `n_clusters` clusters count, and each
+    scrap joins the cluster that the largest sum of weights connects it with. If no level has so
+    many, half of the edges are enough, and so on.
 
     Use it for clusters of any shape on manifolds, such as images, as an alternative to
     :class:`sklearn.cluster.AgglomerativeClustering` and spectral clustering; it is faster than
@@ -126,8 +126,8 @@ class GraphDegreeLinkage(RandomStateMixin, ThreadsMixin, Clusterer):
     local_weight : float, default=1.0
         The weight :math:`\lambda` in the criterion.
 
-    min_cluster_fraction : float, default=0.05
-        Clusters count with at least this fraction of the samples that a cluster has on average. 0
+    min_cluster_fraction : float, default=0.02
+        Clusters count with at least this fraction of the edges that a cluster has on average. 0
         counts all: labels are then a cut of the merges as they came. Without effect if `n_clusters`
         is None.
 
@@ -264,8 +264,11 @@ class GraphDegreeLinkage(RandomStateMixin, ThreadsMixin, Clusterer):
         # Affinities above that of two samples at distance 0 have height 0.
         top = 2 * weights.max(initial=0) ** 2 if self.affinity == "precomputed" else 2.0
         criterion = self.n_neighbor_clusters, self.local_weight
+        # Of a given graph only the heaviest edges are counted, as of others.
+        near = np.arange(len(rows)) - np.searchsorted(rows, rows) < self._n_neighbors
+        counted = np.column_stack([rows[near], columns[near]])
         cut = self.n_clusters, self.min_cluster_fraction
-        n_apart = merges.agglomerate(W, criterion, distances, cut, sigma, top)
+        n_apart = merges.agglomerate(W, criterion, distances, counted, cut, sigma, top)
 
         unit = self._rows.unit if self._rows is not None else 1.0
         source, target, self.affinities_, heights = merges.concatenated()
