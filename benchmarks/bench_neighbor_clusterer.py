@@ -1,9 +1,11 @@
-"""NeighborClusterer's read-outs beside k-means, a cut of the raw rows, and umap-learn + k-means.
+"""NeighborClusterer's read-outs beside k-means, cuts, linkage, umap-learn and evoc.
 
-python benchmarks/bench_neighbor_clusterer.py [--sets NAME ...] [--seeds 3]
+python benchmarks/bench_neighbor_clusterer.py [--sets NAME ...] [--methods NAME ...] [--seeds 3]
 
-umap-learn is left out where it is not installed: pip install umap-learn. Tables are standardized,
-cell counts are made to logarithms of shares, texts are 100 directions of tf-idf.
+umap-learn and evoc are left out where they are not installed: pip install umap-learn evoc. Each
+method is run on 500 rows first, so that no time is that of compiling. Noise of HDBSCAN and evoc
+counts as a cluster. Tables are standardized, cell counts are made to logarithms of shares, texts
+are 100 directions of tf-idf.
 """
 
 import argparse
@@ -17,10 +19,10 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import StandardScaler, normalize
 
-from skdeepcluster import NeighborClusterer
+from skdeepcluster import HDBSCAN, GraphDegreeLinkage, NeighborClusterer
 from skdeepcluster.algorithms.spectral import landmark_spectral
 
-IMAGES = ("digits", "usps", "mnist")
+IMAGES = ("digits", "usps", "mnist", "mnist-70000")
 TABLES = ("ctg", "segment", "mice_protein")
 TEXTS = ("bbc_news", "m10", "searchsnippets", "stackoverflow")
 OTHERS = ("movement_libras", "features_cifar10_test", "leaves100_multiview", "stickfigures")
@@ -30,7 +32,7 @@ NAMES = (*IMAGES, *TABLES, *OTHERS, "scrna_worm_neuron", *TEXTS)
 def read(name):
     """Rows and labels of a set, or None where it is absent."""
     if name in IMAGES:
-        return load(name, 10_000 if name == "mnist" else None)
+        return load(name.split("-")[0], 10_000 if name == "mnist" else None)
     if name in TEXTS:
         return texts(DATA / f"{name}.tsv.gz")
     path = DATA / f"{name}.npz"
@@ -62,31 +64,50 @@ def texts(path):
     return normalize(X).astype(np.float32), y
 
 
-def methods(umap):
+def methods():
+    """Functions of rows, a number of clusters and a seed, that give labels."""
     found = {
         "k-means": lambda X, k, seed: KMeans(k, n_init=10, random_state=seed).fit_predict(X),
         "cut of the rows": lambda X, k, seed: landmark_spectral(X, k, seed=seed),
+        "degree linkage": lambda X, k, seed: GraphDegreeLinkage(k).fit_predict(X),
+        "degree linkage, unit rows": lambda X, k, seed: GraphDegreeLinkage(k).fit_predict(
+            normalize(X)
+        ),
     }
-    for read_out in ("auto", "cut", "k-means", "linkage"):
+    for read_out in ("auto", "cut", "k-means", "graph", "rows", "linkage"):
         found[f"NeighborClusterer, {read_out}"] = lambda X, k, seed, read_out=read_out: (
             NeighborClusterer(k, read_out=read_out, random_state=seed).fit_predict(X)
         )
+    found["NeighborClusterer, n_clusters=None"] = lambda X, k, seed: NeighborClusterer(
+        None, random_state=seed
+    ).fit_predict(X)
+    umap, evoc = peer("umap"), peer("evoc")
     if umap is not None:
 
-        def umap_kmeans(X, k, seed):
-            layout = umap.UMAP(n_components=10, min_dist=0, random_state=seed, n_jobs=1)
-            return KMeans(k, n_init=10, random_state=seed).fit_predict(layout.fit_transform(X))
+        def layout(X, seed):
+            model = umap.UMAP(n_components=10, min_dist=0, random_state=seed, n_jobs=1)
+            return model.fit_transform(X)
 
-        found["umap-learn, k-means"] = umap_kmeans
+        found["umap-learn, k-means"] = lambda X, k, seed: KMeans(
+            k, n_init=10, random_state=seed
+        ).fit_predict(layout(X, seed))
+        found["umap-learn, HDBSCAN"] = lambda X, k, seed: HDBSCAN(
+            min_cluster_size=max(5, len(X) // 100), min_samples=5
+        ).fit_predict(layout(X, seed))
+    if evoc is not None:
+        found["evoc"] = lambda X, k, seed: evoc.EVoC(random_state=seed).fit_predict(X)
     return found
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", nargs="+", choices=NAMES, default=NAMES)
+    parser.add_argument("--methods", nargs="+")
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
-    known = methods(peer("umap"))
+    known = methods()
+    if options.methods:
+        known = {name: known[name] for name in options.methods}
     table = Table(data="", method="", seed="d", accuracy=".3f", NMI=".3f", ARI=".3f", seconds=".2f")
     for name in options.sets:
         data = read(name)
@@ -95,6 +116,7 @@ def main():
         X, y = data
         n_clusters = len(np.unique(y))
         for who, method in known.items():
+            method(X[:500], n_clusters, 0)
             for seed in range(options.seeds):
                 start = time.perf_counter()
                 labels = method(X, n_clusters, seed)

@@ -9,7 +9,13 @@ from pathlib import Path
 
 import _results
 
-from skdeepcluster._discovery import all_displays, all_estimators, all_functions, all_views
+from skdeepcluster._discovery import (
+    all_displays,
+    all_estimators,
+    all_functions,
+    all_graphs,
+    all_views,
+)
 
 README = Path(__file__).parents[1] / "README.rst"
 GUIDE = Path(__file__).parent / "user_guide"
@@ -67,7 +73,7 @@ def pages():
 def api_page():
     """The page that lists everything public, each with a page of its own."""
     lines = ["API reference", "=============", "", ".. currentmodule:: skdeepcluster", ""]
-    found = all_estimators() + all_displays() + all_functions() + all_views()
+    found = all_estimators() + all_displays() + all_functions() + all_graphs() + all_views()
     for family, members in by_family(found):
         title = family.__name__.partition(".")[2]
         lines += [title.capitalize(), "-" * len(title), "", inspect.getdoc(family), ""]

@@ -56,6 +56,7 @@ sphinx_gallery_conf = {
         for family in (
             "autoencoder",
             "selfsupervised",
+            "semantic",
             "density",
             "medoids",
             "graph",

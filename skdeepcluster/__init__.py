@@ -28,8 +28,10 @@ _METHODS = {
     "graph": {
         "degree_linkage": ["GraphDegreeLinkage"],
         "landmark_spectral": ["LandmarkSpectral"],
+        "leiden": ["Leiden"],
         "neighbor_clusterer": ["NeighborClusterer"],
         "neighbor_layout": ["NeighborLayout"],
+        "_subgraphs": ["Graph"],
     },
     "hierarchy": {
         "hierarchical_kmeans": ["HierarchicalKMeans"],
@@ -54,6 +56,10 @@ _METHODS = {
         "sela": ["SeLa"],
         "simclr": ["SimCLR"],
         "swav": ["SwAV"],
+    },
+    "semantic": {
+        "temi": ["TEMI"],
+        "turtle": ["TURTLE"],
     },
 }
 

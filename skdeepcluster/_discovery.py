@@ -62,6 +62,16 @@ def all_views():
     return _subclasses(skdeepcluster.views.Views)
 
 
+def all_graphs():
+    """All public forms of graphs, as ``("Graph", class)``.
+
+    Returns
+    -------
+    graphs : list of (str, type)
+    """
+    return _subclasses(skdeepcluster.Graph)
+
+
 def all_functions():
     """All public functions.
 

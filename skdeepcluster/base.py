@@ -23,7 +23,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster import _moved
 from skdeepcluster._docstrings import complete_docstring, documented
-from skdeepcluster._sklearn import Interval, effective_n_threads, threadpool_controller
+from skdeepcluster._sklearn import (
+    Interval,
+    effective_n_threads,
+    threadpool_controller,
+    validate_parameter_constraints,
+)
 
 
 def param(default, *constraints, positional=False):
@@ -107,6 +112,11 @@ class Estimator(BaseEstimator):
         """Rows for a fitted model, by `_validate`."""
         check_is_fitted(self)
         return self._validate(X, reset=False)
+
+    def _validate_params(self):
+        validate_parameter_constraints(
+            self._parameter_constraints, self.get_params(deep=False), type(self).__name__
+        )
 
     def __setstate__(self, state):
         # Models stored by earlier versions have parameters under their former names.

@@ -33,6 +33,7 @@ from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_info
 
 from skdeepcluster._discovery import all_estimators
+from skdeepcluster._sklearn import StrOptions
 from skdeepcluster.deep import DeepClusterer
 from tests.common import brief, data, known, sparse_data
 
@@ -124,6 +125,17 @@ def test_labels_of_each_row(estimator, X):
 
 
 @every_clusterer
+def test_a_number_of_clusters_that_is_found_is_an_attribute(estimator, X):
+    fitted = clone(estimator).fit(X)
+    if "n_clusters" in estimator.get_params():
+        # Where it is given, it may be found as well, as by a clusterer that is passed.
+        assert getattr(fitted, "n_clusters_", 3) == 3
+    else:
+        assert fitted.n_clusters_ == fitted.labels_.max() + 1 == len(set(fitted.labels_) - {-1})
+        assert isinstance(fitted.n_clusters_, int)
+
+
+@every_clusterer
 def test_same_random_state_same_labels(estimator, X):
     first = clone(estimator).fit(X)
     np.random.seed(1)  # noqa: NPY002
@@ -156,7 +168,8 @@ def test_sparse_data_are_those_that_are_dense(estimator, container):
 def test_what_a_row_gets_depends_on_no_other(estimator):
     X = make_blobs(400, n_features=33, centers=3, random_state=0)[0].astype(np.float32)
     X = (X - X.min()) / np.ptp(X)
-    model = clone(estimator).set_params(hidden_layer_sizes=(37,)).fit(X[:120])
+    widths = known(type(estimator), {"hidden_layer_sizes": (37,)})
+    model = clone(estimator).set_params(**widths).fit(X[:120])
     order = np.random.RandomState(0).permutation(len(X))
     for name in ("transform", "predict_proba", "predict", "score_samples"):
         if not hasattr(model, name):
@@ -233,6 +246,27 @@ def test_results_keep_the_precision_of_the_data(estimator, X, dtype):
             assert getattr(fitted, method)(X.astype(dtype)).dtype == dtype
     if getattr(fitted, "cluster_centers_", None) is not None:  # of distances there are none
         assert fitted.cluster_centers_.dtype == dtype
+
+
+def _options(estimator):
+    for name, constraints in estimator._parameter_constraints.items():
+        for constraint in constraints if isinstance(constraints, list) else ():
+            if isinstance(constraint, StrOptions):
+                yield name, constraint.options
+
+
+@every_class
+def test_misspelled_options_get_a_suggestion(estimator, X):
+    for name, options in _options(estimator):
+        for option in options:
+            misspelled = clone(estimator).set_params(**{name: option.upper() + "X"})
+            with pytest.raises(ValueError, match=f"The '{name}' parameter") as caught:
+                misspelled.fit(X)
+            message = str(caught.value)
+            assert ", ".join(map(repr, sorted(options))) in message
+            suggested = message.rsplit(" instead. ", 1)[1]
+            assert suggested in {f"Did you mean {option!r}?" for option in options}
+            assert suggested == f"Did you mean {option!r}?" or len(option) <= 3
 
 
 @every_class

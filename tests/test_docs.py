@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 import skdeepcluster
-from skdeepcluster._discovery import all_displays, all_estimators, all_functions, all_views
+from skdeepcluster._discovery import (
+    all_displays,
+    all_estimators,
+    all_functions,
+    all_graphs,
+    all_views,
+)
 
 ROOT = Path(__file__).parents[1]
 PAGES = [page for page in sorted(ROOT.glob("doc/**/*.rst")) if ">>>" in page.read_text()]
@@ -110,7 +116,9 @@ def test_the_table_follows_the_code(generate, monkeypatch):
 
 def test_the_reference_lists_everything_public(generate):
     lines = {line.strip() for line in generate.api_page().splitlines()}
-    for name, _ in all_estimators() + all_displays() + all_functions() + all_views():
+    for name, _ in [
+        *all_estimators(), *all_displays(), *all_functions(), *all_graphs(), *all_views()
+    ]:  # fmt: skip
         assert name in lines
 
 

@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 import skdeepcluster
-from skdeepcluster._discovery import all_displays, all_estimators, all_functions, all_views
+from skdeepcluster._discovery import (
+    all_displays,
+    all_estimators,
+    all_functions,
+    all_graphs,
+    all_views,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -66,7 +72,7 @@ def test_families_are_lazy_and_offer_their_names(family):
 
 
 def test_discovery_finds_what_is_public():
-    found = {name for name, _ in all_estimators() + all_functions()}
+    found = {name for name, _ in all_estimators() + all_functions() + all_graphs()}
     assert found >= {name for names in skdeepcluster._FILES.values() for name in names}
     assert "metrics.clustering_accuracy" in found
     assert "displays.EmbeddingDisplay" in dict(all_displays())

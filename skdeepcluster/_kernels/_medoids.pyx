@@ -81,20 +81,20 @@ cdef inline double ratio_with(double a, double b, double d) noexcept nogil:
 
 
 cdef inline void add_removal(const floating *near, const int *slots, Py_ssize_t n, int depth,
-                             double weight, double *removal) noexcept nogil:
+                             double cap, double weight, double *removal) noexcept nogil:
     """What an object adds to the change of the loss when one of its nearest medoids goes."""
     cdef double d1 = near[0], d2, d3
     if depth == 2:
         removal[slots[0]] += weight * (near[n] - d1)
     elif depth == 3:
-        d2, d3 = near[n], near[2 * n]
+        d1, d2, d3 = min(d1, cap), min(<double>near[n], cap), min(<double>near[2 * n], cap)
         removal[slots[0]] += weight * (ratio(d2, d3) - ratio(d1, d2))
         removal[slots[n]] += weight * (ratio(d1, d3) - ratio(d1, d2))
 
 
 cdef inline double add_changes(const int *hits, const floating *distances, Py_ssize_t n_hits,
                                const floating *near, const int *slots, Py_ssize_t n, int depth,
-                               const double *weights, double *changes) noexcept nogil:
+                               double cap, const double *weights, double *changes) noexcept nogil:
     """What objects at these distances from a candidate add to the change of the loss.
 
     Returned is the change when the candidate joins the medoids; what comes on top of it and of the
@@ -115,8 +115,9 @@ cdef inline double add_changes(const int *hits, const floating *distances, Py_ss
     else:
         for h in range(n_hits):
             o = hits[h]
-            d, d1, d2, d3 = distances[h], near[o], near[n + o], near[2 * n + o]
-            weight = weights[o]
+            d, weight = min(<double>distances[h], cap), weights[o]
+            d1, d2 = min(<double>near[o], cap), min(<double>near[n + o], cap)
+            d3 = min(<double>near[2 * n + o], cap)
             joined = ratio_with(d1, d2, d) - ratio(d1, d2)
             total += weight * joined
             changes[slots[o]] += weight * (ratio_with(d2, d3, d) - ratio(d2, d3) - joined)
@@ -332,7 +333,7 @@ cdef void replace(Py_ssize_t candidate, int slot, const floating[:, ::1] medoid_
                   const Py_ssize_t[::1] medoid_at, Py_ssize_t[::1] medoids,
                   const floating[:, ::1] features, const floating[::1] norms, double slack,
                   bint squared, floating[:, ::1] near, int[:, ::1] slots,
-                  const double[::1] weights, double[::1] removal,
+                  const double[::1] weights, double cap, double[::1] removal,
                   floating[::1] bounds) noexcept nogil:
     """Make the candidate the medoid of a slot, whose row it already has, and mend what depends."""
     cdef Py_ssize_t n = near.shape[1], tile, o, h, n_lost
@@ -360,13 +361,13 @@ cdef void replace(Py_ssize_t candidate, int slot, const floating[:, ::1] medoid_
                 if place == depth and distance >= last:
                     continue
 
-            add_removal(near_o, slots_o, n, depth, -weights[o], &removal[0])
+            add_removal(near_o, slots_o, n, depth, cap, -weights[o], &removal[0])
             for i in range(place, depth - 1):
                 near_o[i * n] = near_o[(i + 1) * n]
                 slots_o[i * n] = slots_o[(i + 1) * n]
             if distance < last or slots_o[(depth - 1) * n] == NO_SLOT:
                 insert(near_o, slots_o, n, depth - 1, distance, slot)
-                add_removal(near_o, slots_o, n, depth, weights[o], &removal[0])
+                add_removal(near_o, slots_o, n, depth, cap, weights[o], &removal[0])
                 if features.shape[0]:
                     bounds[o] = reach_bound(near_o[(depth - 1) * n], norms[o], slack, squared)
             else:
@@ -381,11 +382,20 @@ cdef void replace(Py_ssize_t candidate, int slot, const floating[:, ::1] medoid_
                 search_last_by_bounds(medoid_rows, medoid_at, medoids, features, norms, slack,
                                       squared, o, near_o, slots_o, n, depth)
                 bounds[o] = reach_bound(near_o[(depth - 1) * n], norms[o], slack, squared)
-            add_removal(near_o, slots_o, n, depth, weights[o], &removal[0])
+            add_removal(near_o, slots_o, n, depth, cap, weights[o], &removal[0])
 
 
 # ---------------------------------------------------------------------------------------------
 # Candidates
+
+
+cdef inline int first_smallest(const double *values, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef int best = 0
+    for i in range(1, n):
+        if values[i] < values[best]:
+            best = <int>i
+    return best
 
 
 cdef void evaluate_group(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
@@ -393,12 +403,12 @@ cdef void evaluate_group(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
                          const floating[:, ::1] features, const floating[::1] norms, double slack,
                          bint squared, const floating[::1] bounds,
                          const Py_ssize_t[::1] medoids, const floating[:, ::1] near,
-                         const int[:, ::1] slots, const double[::1] weights,
+                         const int[:, ::1] slots, const double[::1] weights, double cap,
                          const double[::1] removal, double[:, ::1] scratch, double[::1] change,
                          int[::1] slot) noexcept nogil:
     """Change of the loss by the best swap of each candidate; objects in tiles that stay cached."""
     cdef Py_ssize_t n = near.shape[1], k = removal.shape[0]
-    cdef Py_ssize_t tile, first, n_tile, n_hits, h, c, i, kept
+    cdef Py_ssize_t tile, first, n_tile, n_hits, h, c, kept
     cdef int depth = <int>near.shape[0]
     cdef int hits[TILE + 16]
     cdef floating distances[TILE]
@@ -430,15 +440,12 @@ cdef void evaluate_group(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
                 for h in range(n_hits):
                     distances[h] = rows[at[c], first + hits[h]]
             change[c] += add_changes(hits, distances, n_hits, &near[0, first], &slots[0, first],
-                                     n, depth, &weights[first], &scratch[c, 0])
+                                     n, depth, cap, &weights[first], &scratch[c, 0])
     for c in range(begin, end):
         if medoids[slots[0, candidates[c]]] == candidates[c]:
             change[c] = INFINITY
             continue
-        slot[c] = 0
-        for i in range(1, k):
-            if scratch[c, i] < scratch[c, slot[c]]:
-                slot[c] = <int>i
+        slot[c] = first_smallest(&scratch[c, 0], k)
         change[c] += scratch[c, slot[c]]
 
 
@@ -447,7 +454,7 @@ cdef void evaluate_range(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
                          const floating[:, ::1] features, const floating[::1] norms, double slack,
                          bint squared, const floating[::1] bounds,
                          const Py_ssize_t[::1] medoids, const floating[:, ::1] near,
-                         const int[:, ::1] slots, const double[::1] weights,
+                         const int[:, ::1] slots, const double[::1] weights, double cap,
                          const double[::1] removal, double[:, ::1] scratch, double[::1] change,
                          int[::1] slot, int n_threads) noexcept nogil:
     cdef Py_ssize_t size = GROUP if features.shape[0] else ROW_GROUP, group
@@ -459,7 +466,8 @@ cdef void evaluate_range(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
                         schedule="dynamic", use_threads_if=work >= MIN_PARALLEL):
         evaluate_group(rows, at, candidates, begin + group * size,
                        min(begin + group * size + size, end), features, norms, slack,
-                       squared, bounds, medoids, near, slots, weights, removal, scratch, change, slot)
+                       squared, bounds, medoids, near, slots, weights, cap, removal, scratch, change,
+                       slot)
 
 
 cdef int check_candidates(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
@@ -496,12 +504,13 @@ def evaluate(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
              const Py_ssize_t[::1] candidates, const floating[:, ::1] features,
              const floating[::1] norms, double slack, bint squared, const floating[::1] bounds,
              const Py_ssize_t[::1] medoids, const floating[:, ::1] near, const int[:, ::1] slots,
-             const double[::1] weights, const double[::1] removal, double[:, ::1] scratch,
-             double[::1] change, int[::1] slot, int n_threads):
+             const double[::1] weights, double cap, const double[::1] removal,
+             double[:, ::1] scratch, double[::1] change, int[::1] slot, int n_threads):
     """The change of the loss by the best swap that brings in each candidate, and its slot.
 
     Row ``at[c]`` of `rows` belongs to candidate c; `bounds` is the last row of `near` if rows hold
-    distances and comes from `reach_bounds` if not.
+    distances and comes from `reach_bounds` if not. The silhouette takes distances above `cap` for
+    `cap`; it must be positive, and may be infinite.
 
     Of equally good slots the first is taken. A medoid as candidate gets an infinite change.
     """
@@ -513,8 +522,8 @@ def evaluate(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
     check_scratch(scratch, candidates.shape[0], removal.shape[0])
     with nogil:
         evaluate_range(rows, at, candidates, 0, candidates.shape[0], features, norms, slack,
-                       squared, bounds, medoids, near, slots, weights, removal, scratch, change,
-                       slot, n_threads)
+                       squared, bounds, medoids, near, slots, weights, cap, removal, scratch,
+                       change, slot, n_threads)
 
 
 def evaluate_slot_by_slot(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
@@ -560,7 +569,7 @@ cdef void evaluate_candidate_slot_by_slot(const floating *row, Py_ssize_t candid
 
 
 def removal_losses(const floating[:, ::1] near, const int[:, ::1] slots,
-                   const double[::1] weights, double[::1] removal):
+                   const double[::1] weights, double cap, double[::1] removal):
     """The change of the loss when the medoid of each slot goes."""
     cdef Py_ssize_t n = near.shape[1], o
     check_shape("slots", slots.shape[0], slots.shape[1], near.shape[0], n)
@@ -570,13 +579,14 @@ def removal_losses(const floating[:, ::1] near, const int[:, ::1] slots,
     removal[:] = 0
     with nogil:
         for o in range(n):
-            add_removal(&near[0, o], &slots[0, o], n, <int>near.shape[0], weights[o], &removal[0])
+            add_removal(&near[0, o], &slots[0, o], n, <int>near.shape[0], cap, weights[o],
+                        &removal[0])
 
 
 def swap(Py_ssize_t candidate, int slot, const floating[:, ::1] medoid_rows,
          const Py_ssize_t[::1] medoid_at, Py_ssize_t[::1] medoids,
          const floating[:, ::1] features, const floating[::1] norms, double slack, bint squared,
-         floating[:, ::1] near, int[:, ::1] slots, const double[::1] weights,
+         floating[:, ::1] near, int[:, ::1] slots, const double[::1] weights, double cap,
          double[::1] removal, floating[::1] bounds):
     """Make a candidate the medoid of a slot; `near`, `slots`, `removal`, `bounds` are mended.
 
@@ -590,7 +600,43 @@ def swap(Py_ssize_t candidate, int slot, const floating[:, ::1] medoid_rows,
         raise ValueError(f"there is no candidate {candidate} or no slot {slot}")
     with nogil:
         replace(candidate, slot, medoid_rows, medoid_at, medoids, features, norms, slack, squared,
-                near, slots, weights, removal, bounds)
+                near, slots, weights, cap, removal, bounds)
+
+
+cdef void sizes_after(const floating *row, Py_ssize_t candidate, int slot,
+                      const floating[:, ::1] features, const floating[::1] norms, double slack,
+                      bint squared, const floating[:, ::1] near, const int[:, ::1] slots,
+                      const double[::1] weights, double[::1] sizes) noexcept nogil:
+    """The weight of each cluster once the candidate is the medoid of a slot."""
+    cdef Py_ssize_t o
+    cdef int place
+    sizes[:] = 0
+    for o in range(near.shape[1]):
+        # Its cluster, if not the candidate's: the next one where its medoid goes.
+        place = slots[0, o] == slot
+        if o == candidate or distance_below(near[place, o], row[o], o, candidate, features, norms,
+                                            slack, squared) < near[place, o]:
+            sizes[slot] += weights[o]
+        else:
+            sizes[slots[place, o]] += weights[o]
+
+
+cdef Py_ssize_t n_below(const double[::1] sizes, double smallest) noexcept nogil:
+    cdef Py_ssize_t i, n = 0
+    for i in range(sizes.shape[0]):
+        n += sizes[i] < smallest
+    return n
+
+
+def cluster_sizes(const int[:, ::1] slots, const double[::1] weights, double[::1] sizes):
+    """The weight of each cluster."""
+    cdef Py_ssize_t o
+    check_at_least("the number of nearest medoids", slots.shape[0], 1)
+    check_slots(slots, sizes.shape[0])
+    check_size("weights", weights.shape[0], slots.shape[1])
+    sizes[:] = 0
+    for o in range(slots.shape[1]):
+        sizes[slots[0, o]] += weights[o]
 
 
 def sweep(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
@@ -598,9 +644,10 @@ def sweep(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
           Py_ssize_t[::1] medoid_at, Py_ssize_t[::1] medoids,
           const floating[:, ::1] features, const floating[::1] norms, double slack, bint squared,
           floating[::1] bounds, floating[:, ::1] near, int[:, ::1] slots,
-          const double[::1] weights, double[::1] removal, double[:, ::1] scratch,
-          double[::1] change, int[::1] slot, double tol, Py_ssize_t quiet, Py_ssize_t patience,
-          Py_ssize_t max_swaps, Py_ssize_t window, int n_threads):
+          const double[::1] weights, double cap, double[::1] removal, double[:, ::1] scratch,
+          double[::1] change, int[::1] slot, double[::1] sizes, double smallest, double tol,
+          Py_ssize_t quiet, Py_ssize_t patience, Py_ssize_t max_swaps, Py_ssize_t window,
+          int n_threads):
     """Go through the candidates in order and make every swap that lowers the loss at once.
 
     The candidates are evaluated by windows, in parallel, and what follows a swap is evaluated
@@ -609,10 +656,15 @@ def sweep(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
 
     Parameters
     ----------
-    rows, at, candidates, features, norms, slack, squared, bounds, near, slots, weights, removal :
+    rows, at, candidates, features, norms, slack, squared, bounds, near, slots, weights, cap,
+    removal :
         As for `evaluate`.
     kept_rows : (k, n) array or empty
         Where the rows of the medoids are kept; if empty they stay in `rows`, at `medoid_at`.
+    sizes : (k,) array or empty
+        Room, if `smallest` is positive.
+    smallest : float
+        A swap must not increase the number of clusters of less weight.
     tol : float
         How far the loss has to fall.
     quiet : int
@@ -628,9 +680,10 @@ def sweep(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
     n_swaps, quiet, window : int
     """
     cdef Py_ssize_t n = near.shape[1], n_candidates = candidates.shape[0]
-    cdef Py_ssize_t begin = 0, end, found, n_swaps = 0
+    cdef Py_ssize_t begin = 0, end, found, n_swaps = 0, n_small = 0
     cdef Py_ssize_t max_window = n_threads * GROUP
     cdef const floating[:, ::1] medoid_rows = rows
+    cdef double joined
     cdef int s
     n_threads = check_threads(n_threads)
     if not features.shape[0]:
@@ -646,14 +699,35 @@ def sweep(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
     check_scratch(scratch, n_candidates, removal.shape[0])
     if window < 1:
         raise ValueError(f"window must be at least 1, got {window}")
+    if smallest > 0:
+        check_at_least("the number of nearest medoids", near.shape[0], 2)
+        check_size("sizes", sizes.shape[0], medoids.shape[0])
+        cluster_sizes(slots, weights, sizes)
+        n_small = n_below(sizes, smallest)
 
     with nogil:
         while begin < n_candidates and quiet < patience and n_swaps < max_swaps:
             end = min(begin + window, n_candidates)
             evaluate_range(rows, at, candidates, begin, end, features, norms, slack, squared,
-                           bounds, medoids, near, slots, weights, removal, scratch, change, slot,
-                           n_threads)
-            while begin < end and not change[begin] < -tol and quiet < patience:
+                           bounds, medoids, near, slots, weights, cap, removal, scratch, change,
+                           slot, n_threads)
+            while begin < end and quiet < patience:
+                if change[begin] < -tol:
+                    if smallest <= 0:
+                        break
+                    # The best slot whose clusters are not too small after the swap.
+                    joined = change[begin] - scratch[begin, slot[begin]]
+                    while change[begin] < -tol:
+                        sizes_after(&rows[at[begin], 0], candidates[begin], slot[begin], features,
+                                    norms, slack, squared, near, slots, weights, sizes)
+                        if n_below(sizes, smallest) <= n_small:
+                            break
+                        scratch[begin, slot[begin]] = INFINITY
+                        slot[begin] = first_smallest(&scratch[begin, 0], removal.shape[0])
+                        change[begin] = joined + scratch[begin, slot[begin]]
+                    if change[begin] < -tol:
+                        n_small = n_below(sizes, smallest)
+                        break
                 quiet += slot[begin] != NO_SLOT
                 begin += 1
             if begin == end or quiet == patience:
@@ -666,7 +740,7 @@ def sweep(const floating[:, ::1] rows, const Py_ssize_t[::1] at,
             else:
                 medoid_at[s] = at[found]
             replace(candidates[found], s, medoid_rows, medoid_at, medoids, features, norms, slack,
-                    squared, near, slots, weights, removal, bounds)
+                    squared, near, slots, weights, cap, removal, bounds)
             begin += 1
             n_swaps += 1
             quiet = 0

@@ -1,7 +1,6 @@
-"""Labels by several methods: how well each fits a graph, and how well others confirm it."""
+"""Labels by several methods: how well each fits a graph, and whether others confirm it."""
 
 import numpy as np
-from sklearn.metrics.cluster import adjusted_rand_score
 
 from skdeepcluster.algorithms.groups import members
 
@@ -31,13 +30,31 @@ def modularity(graph, labels, n_clusters):
     return float(np.trace(between) / total - np.square(between.sum(axis=0) / total).sum())
 
 
-def support(candidates, n_nearest):
+def adjusted_rand(labels, others, n_clusters):
+    """The adjusted Rand index of labels from 0 to `n_clusters` - 1.
+
+    scikit-learn's checks take longer than this where pairs are many and rows few.
+    """
+    n = len(labels)
+    pairs = np.bincount(labels * np.int64(n_clusters) + others, minlength=n_clusters**2)
+    pairs = pairs.reshape(n_clusters, n_clusters).astype(np.float64)
+    same, first, second = (
+        (np.square(counts).sum() - n) / 2
+        for counts in (pairs, pairs.sum(axis=1), pairs.sum(axis=0))
+    )
+    expected = first * second / max(n * (n - 1) / 2, 1)
+    most = (first + second) / 2
+    return 1.0 if most == expected else (same - expected) / (most - expected)
+
+
+def support(candidates, n_nearest, n_clusters):
     """How well the most similar other candidates agree with each.
 
     Parameters
     ----------
     candidates : list of (n,) arrays of int
     n_nearest : int
+    n_clusters : int
 
     Returns
     -------
@@ -52,6 +69,6 @@ def support(candidates, n_nearest):
     for i in range(n):
         for j in range(i):
             pair = candidates[i][::step], candidates[j][::step]
-            agreement[i, j] = agreement[j, i] = adjusted_rand_score(*pair)
+            agreement[i, j] = agreement[j, i] = adjusted_rand(*pair, n_clusters)
     n_nearest = min(n_nearest, n - 1)
     return np.sort(agreement, axis=1)[:, -n_nearest:].mean(axis=1)

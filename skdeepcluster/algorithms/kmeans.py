@@ -1,9 +1,8 @@
 """K-means on an embedding in memory."""
 
 import numpy as np
-from sklearn.cluster import kmeans_plusplus
 
-from skdeepcluster._kernels._distance import argmin_sqeuclidean, lloyd_step
+from skdeepcluster._kernels._distance import argmin_sqeuclidean, kmeans_runs, lloyd_step
 from skdeepcluster._sklearn import effective_n_threads
 
 # Restarts are compared on this many rows; the best continues on all rows.
@@ -61,12 +60,9 @@ def kmeans(
     tol = tol * Z.var(axis=0).mean()
     rows = random_state.permutation(len(Z))[:SAMPLE_ROWS] if len(Z) > SAMPLE_ROWS else slice(None)
     sample = np.ascontiguousarray(Z[rows])
-    best, best_inertia = start, np.inf
-    for _ in range(n_init if start is None else 0):
-        seeds, _ = kmeans_plusplus(sample, n_clusters, random_state=random_state)
-        centers, inertia = lloyd(sample, seeds, max_iter, tol, n_threads)
-        if best is None or inertia < best_inertia:
-            best, best_inertia = centers, inertia
+    best = start
+    if start is None:
+        best = best_runs(sample, n_clusters, 1, n_init, max_iter, tol, random_state, n_threads)[0]
     if len(sample) < len(Z) or share is not None or start is not None:
         mine = np.ascontiguousarray(Z[share or slice(None)])
         best, _ = lloyd(mine, best, max_iter, tol, n_threads, total)
@@ -75,6 +71,37 @@ def kmeans(
         best = replace_empty(Z, best, labels)
         labels = nearest_center(Z, best, n_threads)
     return best, labels
+
+
+def best_runs(Z, n_clusters, n_best, n_init, max_iter, tol, random_state, n_threads):
+    """Centers of the best of several k-means runs, from those of the lowest inertia on.
+
+    Runs begin where those of scikit-learn's `kmeans_plusplus` would, with this random state.
+
+    Parameters
+    ----------
+    Z : array of shape (n, n_components)
+        float32 or float64, C-contiguous.
+    n_clusters, n_best, n_init, max_iter : int
+    tol : float
+        A run ends when the centers' squared movement is below this.
+    random_state : RandomState
+    n_threads : int
+        The result does not depend on it.
+
+    Returns
+    -------
+    centers : array of shape (n_best, n_clusters, n_components)
+    """
+    n, n_trials = len(Z), 2 + int(np.log(n_clusters))
+    chances = np.full(n, 1 / n)
+    first, draws = np.empty(n_init, np.intp), np.empty((n_init, n_clusters - 1, n_trials))
+    for run in range(n_init):
+        first[run] = random_state.choice(n, p=chances)
+        draws[run] = random_state.uniform(size=draws.shape[1:])
+    centers = np.empty((n_init, n_clusters, Z.shape[1]), Z.dtype)
+    inertia = kmeans_runs(Z, first, draws, max_iter, tol, centers, n_threads)
+    return centers[np.argsort(inertia, kind="stable")[:n_best]]
 
 
 def spherical_kmeans(Z, n_clusters, *, max_iter=10, seed=0):

@@ -5,6 +5,8 @@ from scipy.optimize import curve_fit
 from scipy.sparse import csr_array
 
 from skdeepcluster._kernels._layout import PLACE_WIDTH, fuzzy_weights, run_epochs, table_places
+from skdeepcluster.algorithms.coarsening import relative_weights
+from skdeepcluster.algorithms.spectral import REGULARIZATIONS, graph_coordinates
 
 # Coordinates that a layout may have.
 MAX_COMPONENTS = PLACE_WIDTH
@@ -80,6 +82,38 @@ def start_of_layout(Z, n_components, rng):
     scale = np.divide(START_SIDE, high - low, out=np.zeros(width), where=varies)
     start[:, :width] = (Z[:, :width] - (low + high) / 2) * scale
     return start + rng.normal(0, START_NOISE, start.shape).astype(np.float32)
+
+
+def places_of_graph(graph, *, n_epochs=500, min_dist=0.3, seed=0, n_threads=1):
+    """A layout of the nodes of a graph in the plane, from its leading eigenvectors.
+
+    Parameters
+    ----------
+    graph : csr_array of shape (n, n)
+        Symmetric weights, none negative.
+    n_epochs, min_dist, seed, n_threads
+        As in `graph_layout`.
+
+    Returns
+    -------
+    places : (n, 2) array of float32
+    """
+    n = graph.shape[0]
+    rng = np.random.default_rng(seed)
+    coordinates = np.zeros((n, 0), np.float32)
+    if graph.nnz:
+        # The first is about the same for all nodes.
+        coordinates = graph_coordinates(graph, REGULARIZATIONS[0], min(3, n))[:, -2::-1]
+    start = start_of_layout(coordinates, 2, rng)
+    # Where eigenvectors do not separate nodes, chance does.
+    start += rng.normal(0, START_SIDE / 100, start.shape).astype(np.float32)
+    weights = csr_array(relative_weights(graph), dtype=np.float32)
+    weights.setdiag(0)
+    weights.eliminate_zeros()
+    weights.sort_indices()
+    return graph_layout(
+        weights, start, n_epochs=n_epochs, min_dist=min_dist, seed=seed, n_threads=n_threads
+    )
 
 
 def graph_layout(graph, start, *, n_epochs, min_dist, seed, n_threads):

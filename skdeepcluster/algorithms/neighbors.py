@@ -1,7 +1,7 @@
 """Nearest neighbors of the rows of a matrix, and graphs of them."""
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, eye_array
 from sklearn.utils import gen_batches
 
 from skdeepcluster._kernels._kdtree import KDTree
@@ -92,11 +92,39 @@ def connectivity_graph(X, n_neighbors, n_threads=1):
     graph : csr_array of shape (n, n), float64
         With entries 1.
     """
-    n = len(X)
-    _, indices = nearest_neighbors(X, n_neighbors, n_threads)
+    return joined_neighbors(nearest_neighbors(X, n_neighbors, n_threads)[1])
+
+
+def joined_neighbors(indices, kind="union"):
+    """The undirected graph of nearest neighbors.
+
+    Parameters
+    ----------
+    indices : (n, n_neighbors) array
+        Neighbors of each row, without itself.
+    kind : {"union", "mutual", "mean", "shared"}, default="union"
+        Edges join rows of which either is a neighbor of the other, or both are; a mean counts the
+        former 1/2, and by "shared" they weigh what the neighborhoods have in common, each row being
+        in its own: the size of the intersection over that of the union.
+
+    Returns
+    -------
+    graph : csr_array of shape (n, n), float64
+    """
+    n, n_neighbors = indices.shape
     starts = np.arange(0, indices.size + 1, n_neighbors)
     graph = csr_array((np.ones(indices.size), indices.ravel(), starts), shape=(n, n))
-    return csr_array(graph.maximum(graph.T))
+    if kind == "mutual":
+        return csr_array(graph.minimum(graph.T))
+    if kind == "mean":
+        return csr_array((graph + graph.T) / 2)
+    union = csr_array(graph.maximum(graph.T))
+    if kind == "union":
+        return union
+    hoods = csr_array(graph + eye_array(n))
+    common = csr_array((hoods @ hoods.T).multiply(union))
+    common.data = common.data / (2 * (n_neighbors + 1) - common.data)
+    return common
 
 
 def nearest_by_blocks(distances, n, n_neighbors, n_others=None):

@@ -26,8 +26,9 @@ COMPARED_WITH = 0.1
 # many groups, with this number of k-means runs each.
 PARTS = (1, 2, 3, 6)
 STARTS = 3
-# From so many rows for each eigenvector on, Lanczos' method takes less time than a dense one.
-LANCZOS_SIZE = 20
+# From so many rows on, and so many for each eigenvector, Lanczos' method takes less time than a
+# dense one.
+LANCZOS_ROWS, LANCZOS_SIZE = 400, 20
 LANCZOS_TOLERANCE, LANCZOS_RESTARTS = 1e-8, 50
 
 
@@ -70,6 +71,7 @@ def landmark_cut(
     max_landmarks=1000,
     n_graphs=None,
     n_init=10,
+    regularizations=REGULARIZATIONS,
     seed=0,
     n_threads=None,
 ):
@@ -111,6 +113,8 @@ def landmark_cut(
         embeddings side by side have about 120 columns.
     n_init : int, default=10
         K-means++ starts in the embeddings; with views others.
+    regularizations : sequence of float
+        Those that are tried, in units of the mean degree.
     seed : int
     n_threads : int, optional
         By default as many as OpenMP would use; the result does not depend on it.
@@ -130,13 +134,13 @@ def landmark_cut(
     if n_clusters == 1:
         one = np.ones((1, 1, 1), dtype=np.float32)
         labels = np.zeros(n, dtype=np.int32)
-        return LandmarkCut(labels, Z[np.newaxis, :1], one, one[0], REGULARIZATIONS[0], 0.0)
+        return LandmarkCut(labels, Z[np.newaxis, :1], one, one[0], regularizations[0], 0.0)
     Z = np.ascontiguousarray(Z)
     m = min(n, max(5 * n_clusters, min(max_landmarks, max(500, n // 4))))
     random_state = np.random.RandomState(seed)
     n_threads = effective_n_threads(n_threads)
     n_graphs = (n_graphs or min(12, max(1, 120 // n_clusters))) if m < n else 1
-    places, covers, graphs, tables = [], [], [], {tau: [] for tau in REGULARIZATIONS}
+    places, covers, graphs, tables = [], [], [], {tau: [] for tau in regularizations}
     for _ in range(n_graphs):
         landmarks, place = Z, np.arange(n)
         if m < n:
@@ -147,7 +151,7 @@ def landmark_cut(
         places.append(place)
         covers.append(landmarks)
         graphs.append(graph)
-        for tau in REGULARIZATIONS:
+        for tau in regularizations:
             tables[tau].append(graph_coordinates(graph, tau, n_clusters))
     sample = random_state.permutation(n)[:SAMPLE_ROWS]
     if views is not None:
@@ -171,7 +175,7 @@ def landmark_cut(
     parts, starts, n_init = ((1,), 1, n_init) if views is None else (PARTS, STARTS, 1)
     parts = sorted({min(n_parts, n_graphs) for n_parts in parts})
     least, best = np.inf, None
-    for n_parts, tau, start in itertools.product(parts, REGULARIZATIONS, range(starts)):
+    for n_parts, tau, start in itertools.product(parts, regularizations, range(starts)):
         for draws in np.array_split(range(n_graphs), n_parts):
             centers, labels = kmeans(
                 embedding(tau, draws, places, sample),
@@ -285,7 +289,7 @@ def leading_eigenvectors(A, n_vectors, added, scale):
     vectors : (m, n_vectors) array
     """
     m = len(scale)
-    if m >= LANCZOS_SIZE * n_vectors:
+    if m >= max(LANCZOS_ROWS, LANCZOS_SIZE * n_vectors):
 
         def product(x):
             return A @ x + scale * (added * (scale @ x))

@@ -84,6 +84,9 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
     cluster_centers_ : ndarray of shape (n_clusters, n_components)
         The clusterer's centers, or the mean codes of its clusters; NaN for clusters without rows.
 
+    n_clusters_ : int
+        Number of the clusterer's clusters, with those that have no rows.
+
     reconstruction_error_ : ndarray of shape (n_samples,)
         One minus the cosine between each training row and its reconstruction.
 
@@ -234,6 +237,7 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
         return {
             "clusterer_": clusterer,
             "cluster_centers_": centers,
+            "n_clusters_": len(centers),
             "labels_": labels,
             "coverage_": float(1 - self._rejected(dissimilarity).mean()),
         }

@@ -3,7 +3,7 @@
 from skdeepcluster.deep._autoencoder import AutoencoderMixin, check_unit_interval
 from skdeepcluster.deep._centers import CenteredAutoencoder
 from skdeepcluster.deep._clusterer import DeepClusterer
-from skdeepcluster.deep._encoder import EncoderMixin
+from skdeepcluster.deep._encoder import EncoderMixin, NormalizedEncoderMixin
 from skdeepcluster.deep._estimator import DeepEstimator
 from skdeepcluster.deep._predict import (
     EmbeddingMixin,
@@ -20,6 +20,7 @@ from skdeepcluster.deep._self_training import (
     smoothed,
 )
 from skdeepcluster.deep._streams import StreamMixin
+from skdeepcluster.deep._views import ViewsMixin, view_of
 
 __all__ = [
     "AutoencoderMixin",
@@ -29,10 +30,12 @@ __all__ = [
     "EmbeddingMixin",
     "EncoderMixin",
     "LabelMixin",
+    "NormalizedEncoderMixin",
     "ProbabilityMixin",
     "SelfTrainingMixin",
     "StreamMixin",
     "StudentTMixin",
+    "ViewsMixin",
     "check_unit_interval",
     "mean_and_labels",
     "most_probable",
@@ -40,4 +43,5 @@ __all__ = [
     "seeded_clone",
     "sharpen_target",
     "smoothed",
+    "view_of",
 ]

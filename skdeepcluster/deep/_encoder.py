@@ -8,7 +8,13 @@ import torch
 
 from skdeepcluster._sklearn import Interval, StrOptions
 from skdeepcluster.base import param, parameters
-from skdeepcluster.nn import Encoder, conv_autoencoder, mlp_autoencoder
+from skdeepcluster.nn import (
+    Encoder,
+    conv_autoencoder,
+    conv_encoder,
+    dense_encoder,
+    mlp_autoencoder,
+)
 
 
 @parameters
@@ -95,3 +101,32 @@ class EncoderMixin:
                 "image_shape=(C, H, W) for flat rows"
             )
         return name, hidden
+
+
+@parameters
+class NormalizedEncoderMixin(EncoderMixin):
+    """Networks of normalized layers, without a decoder.
+
+    Parameters
+    ----------
+    encoder : {"auto", "mlp", "conv"}, sequence of int or torch.nn.Module, default="auto"
+        Network from rows to the embedding: "auto" takes "conv" for images and "mlp" for flat rows.
+        A sequence gives the widths of an mlp's hidden layers. A module is copied with its weights.
+
+    hidden_layer_sizes : sequence of int, default=None
+        Widths of the hidden layers of "mlp", by default (512, 512), or channels of the convolutions
+        of "conv", by default (32, 64, 128).
+    """
+
+    encoder: str | Sequence[int] | torch.nn.Module = param(
+        "auto", StrOptions({"auto", "mlp", "conv"}), "array-like", torch.nn.Module
+    )
+
+    _hidden = {"mlp": (512, 512), "conv": (32, 64, 128)}
+
+    def _encoder_alone(self, shape, generator):
+        if isinstance(self.encoder, torch.nn.Module):
+            return super()._encoder_alone(shape, generator)
+        name, hidden = self._architecture(shape)
+        make = conv_encoder if name == "conv" else dense_encoder
+        return Encoder(make(shape, hidden, self._code_width(shape), generator), self._constraint)

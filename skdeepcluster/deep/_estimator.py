@@ -139,7 +139,7 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
         self : object
             The fitted estimator.
         """
-        rows, shape = read_rows(self, X, reset=True)
+        rows, shape = read_rows(self, self._as_rows(X), reset=True)
         self._check_rows(rows)
         if self._scales_rows:
             n_means = shape[0] if self._common_means and len(shape) == 3 else None
@@ -286,7 +286,7 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
 
     def _samples_as_fitted(self, X, device, **options):
         """Other rows in the standardization of the fit."""
-        rows, shape = read_rows(self, X, reset=False)
+        rows, shape = read_rows(self, self._as_rows(X), reset=False)
         standardize = tr.Standardizer(self.mean_, self.scale_)
         return tr.Samples(rows, standardize, device, shape, **options)
 

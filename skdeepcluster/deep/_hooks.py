@@ -1,6 +1,7 @@
 """The hooks by which a deep method describes itself: these, and no others.
 
 - `_build`: the network; `_stages`: how it is trained, in order; `_encode`: its embedding;
+- `_as_rows`: one table of rows, where `fit` and `predict` take something else;
 - `_side`: side information on the rows, as tensors; `_plan`: what has to be decided before the
   network is built; it raises for rows for which the objective is not defined;
 - `_evaluate`: objective and labels of any rows; `_attributes`: fitted attributes that predictions
@@ -32,6 +33,10 @@ class Hooks:
     def _encode(self, module, x):
         """Embedding of standardized rows."""
         return module.encode(x)
+
+    def _as_rows(self, X):
+        """Rows that are read, from what the user gives."""
+        return X
 
     def _side(self, samples, X, y, **side):
         """Side information on the rows, from y and from the further arguments of `fit`."""

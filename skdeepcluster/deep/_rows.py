@@ -1,7 +1,5 @@
 """Checked input of deep estimators: rows that are read in any order, and the shape of a row."""
 
-import warnings
-
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array
@@ -11,9 +9,9 @@ from skdeepcluster.training import is_dataset, source
 from skdeepcluster.validation import numbers_within_floats
 from skdeepcluster.validation._inputs import (
     as_image_shape,
+    check_channels_first,
     check_columns,
     flat_rows,
-    has_channels_last,
     is_on_disk,
 )
 
@@ -41,9 +39,12 @@ def read_rows(estimator, X, *, reset):
         return rows, _shape(estimator, rows, item)
     shape = estimator._row_shape
     if item is not None and len(shape) == 3 and item != shape:
+        last = (*shape[1:], shape[0]) == item
         raise ValueError(
             f"X has images of shape {item}, but {type(estimator).__name__} is expecting images "
             f"of shape {shape} as input."
+            + last
+            * " Their channels are last: pass X.transpose(0, 3, 1, 2)."
         )
     return rows, shape
 
@@ -97,12 +98,13 @@ def _shape(estimator, rows, item):
             f"image_shape={parameter!r} has {np.prod(image_shape)} pixels, but rows of X have "
             f"{rows.shape[1]} features; give the shape (C, H, W) or (H, W) of an image."
         )
-    # Images that come together with image_shape need no warning.
-    if None in (item, given) and has_channels_last(image_shape):
-        warnings.warn(
-            f"Images of shape {image_shape} are taken as (C, H, W), of {image_shape[0]} "
-            "channels. If the channels are last, transpose them: X.transpose(0, 3, 1, 2). If "
-            f"they are not, images X together with image_shape={image_shape} confirm it.",
-            stacklevel=5,
+    # Images that come together with image_shape are meant so.
+    if None in (item, given):
+        images = "X" if item else f"X.reshape{(-1, *image_shape)}"
+        check_channels_first(
+            image_shape,
+            f"pass {images}.transpose(0, 3, 1, 2)",
+            f" If they do have {image_shape[0]} channels, pass X of shape (n, C, H, W) together "
+            f"with image_shape={image_shape}.",
         )
     return image_shape

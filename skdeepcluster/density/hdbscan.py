@@ -105,6 +105,10 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
         Cluster of each sample, -1 for noise. Clusters are numbered level by level of the hierarchy,
         and within a level by their first samples.
 
+    n_clusters_ : int
+        Number of clusters. 0 where all samples are noise, which is an answer and causes no warning:
+        see Notes.
+
     probabilities_ : ndarray of shape (n_samples,)
         Strength of the membership: :math:`\lambda_p` relative to the largest in the cluster; 0 for
         noise.
@@ -157,6 +161,11 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
     "nan_euclidean", has no distances. It is noise with a probability of 0, as in the package
     hdbscan, leaves the hierarchy at :math:`\lambda = 0` and does not affect the other samples. In
     scikit-learn its label is -2 or -3.
+
+    If all samples are noise, the data do not split into two groups of `min_cluster_size` samples
+    that are denser than what is between them. Smaller values of `min_samples`, which smooths the
+    density less, and of `min_cluster_size` find weaker and smaller clusters;
+    `allow_single_cluster` admits that all are one.
 
     The infinite :math:`\lambda` of duplicates is replaced by twice the largest finite one.
 
@@ -291,6 +300,7 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
         self.single_linkage_tree_ = SingleLinkageTree(linkage)
         self._tree, flat = self._choose()
         self.labels_ = flat.labels
+        self.n_clusters_ = int(flat.labels.max()) + 1
         self.probabilities_ = flat.probabilities
         self.cluster_persistence_ = flat.cluster_persistence
         self.condensed_tree_ = flat.condensed_tree

@@ -6,19 +6,23 @@ matplotlib.
 
 from skdeepcluster.displays._circle_map import CircleMapDisplay
 from skdeepcluster.displays._cluster_size import ClusterSizeDisplay
+from skdeepcluster.displays._community_hierarchy import CommunityHierarchyDisplay
 from skdeepcluster.displays._condensed_tree import CondensedTreeDisplay
 from skdeepcluster.displays._confusion import MatchedConfusionDisplay
 from skdeepcluster.displays._dendrogram import DendrogramDisplay
 from skdeepcluster.displays._embedding import EmbeddingDisplay
+from skdeepcluster.displays._graph import GraphDisplay
 from skdeepcluster.displays._loss_curve import LossCurveDisplay
 from skdeepcluster.displays._silhouette import SilhouetteDisplay
 
 __all__ = [
     "CircleMapDisplay",
     "ClusterSizeDisplay",
+    "CommunityHierarchyDisplay",
     "CondensedTreeDisplay",
     "DendrogramDisplay",
     "EmbeddingDisplay",
+    "GraphDisplay",
     "LossCurveDisplay",
     "MatchedConfusionDisplay",
     "SilhouetteDisplay",

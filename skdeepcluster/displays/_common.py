@@ -31,15 +31,16 @@ PLASTIC_RATIO = 1.324717957244746
 def label_color(label):
     """The color of an integer label: the same in every plot, whatever the other labels are.
 
-    After the ten accessible colors, hue and shade follow a low-discrepancy sequence of the plane,
-    which keeps any number of them distinct.
+    A string, as SciPy's dendrograms take no tuple. After the ten accessible colors, hue and shade
+    follow a low-discrepancy sequence of the plane, which keeps any number of them distinct.
     """
     if label == -1:
         return NOISE_COLOR
     if 0 <= label < len(_PETROFF):
         return _PETROFF[label]
     shade = label / PLASTIC_RATIO**2 % 1
-    return hsv_to_rgb(label / PLASTIC_RATIO % 1, 0.9 - 0.5 * shade, 0.4 + 0.6 * shade)
+    color = hsv_to_rgb(label / PLASTIC_RATIO % 1, 0.9 - 0.5 * shade, 0.4 + 0.6 * shade)
+    return "#" + "".join(f"{round(255 * channel):02x}" for channel in color)
 
 
 def label_colors(unique_labels):
@@ -69,14 +70,14 @@ def estimator_labels(estimator, X):
     return labels
 
 
-def fitted_with(estimator, *attributes):
+def fitted_with(estimator, *attributes, missing="tree"):
     """The last step of a fitted estimator, if it has one of the attributes."""
     estimator, _ = last_step(estimator)
     check_is_fitted(estimator)
     if not any(hasattr(estimator, attribute) for attribute in attributes):
         raise TypeError(
             f"{type(estimator).__name__} has no {' or '.join(attributes)} after fit, so there is "
-            "no tree to draw."
+            f"no {missing} to draw."
         )
     return estimator
 

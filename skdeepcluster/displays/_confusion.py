@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay
 
+from skdeepcluster._sklearn import nearest_option
 from skdeepcluster.displays._common import estimator_labels
 from skdeepcluster.displays._display import Display
 from skdeepcluster.metrics._matching import matched_contingency
@@ -111,7 +112,10 @@ class MatchedConfusionDisplay(Display):
             "all": matrix.sum(),
         }
         if normalize not in totals:
-            raise ValueError(f"normalize must be 'true', 'pred', 'all' or None, got {normalize!r}.")
+            raise ValueError(
+                f"normalize must be 'true', 'pred', 'all' or None, got {normalize!r}."
+                + nearest_option(normalize, ["true", "pred", "all"])
+            )
         return cls(
             confusion_matrix=matrix if normalize is None else matrix / totals[normalize],
             class_names=[str(name) for name in classes],

@@ -20,14 +20,11 @@ from skdeepcluster.validation import (
 
 
 @parameters
-class NeighborGraphMixin(RandomStateMixin, ThreadsMixin):
-    """A graph of nearest neighbors and a layout of it.
+class NeighborSearchMixin(RandomStateMixin, ThreadsMixin):
+    """Nearest neighbors of rows, found once and kept for new rows.
 
     Parameters
     ----------
-    n_components : int, default=10
-        Number of dimensions of the layout, at most 16.
-
     n_neighbors : int, default=15
         Number of neighbors of each row in the graph, without itself; all other rows, if there are
         fewer.
@@ -35,44 +32,27 @@ class NeighborGraphMixin(RandomStateMixin, ThreadsMixin):
     metric : {"euclidean", "cosine"}, default="euclidean"
         Distance of rows. "cosine" is the Euclidean distance of rows of length one.
 
-    min_dist : float, default=0.0
-        Distance in the layout up to which similar rows need not come nearer, in units in which
-        similarities fall off by a factor e. 0 lets clusters be dense; UMAP's default of 0.1 is for
-        pictures.
-
-    n_epochs : int, default=None
-        Number of passes over the edges of a graph; None means 200, and 500 in a layout of up to
-        10,000 rows.
-
-    random_state : int, RandomState instance or None, default=None
-        Determines the search for neighbors of more than 4,096 rows, and the layout. The result is
-        the same for any number of threads.
-
     Attributes
     ----------
     distances_ : ndarray of shape (n_samples, n_neighbors)
-        Distances of each training row to its neighbors, increasing.
+        Distances of each training row to its neighbors, increasing; only where these are searched.
 
     indices_ : ndarray of shape (n_samples, n_neighbors)
-        Indices of the neighbors.
-
-    graph_ : sparse array of shape (n_samples, n_samples)
-        Weights of the undirected edges, from 0 to 1.
+        Indices of the neighbors; only where these are searched.
     """
 
-    n_components: int = param(10, Interval(Integral, 1, MAX_COMPONENTS, closed="both"))
     n_neighbors: int = param(15, Interval(Integral, 1, None, closed="left"))
     metric: str = param("euclidean", StrOptions({"euclidean", "cosine"}))
-    min_dist: float = param(0.0, Interval(Real, 0, 3, closed="left"))
-    n_epochs: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
 
-    def _fit_graph(self, X):
-        """Search the neighbors of training rows, and weigh the edges to them.
+    def _find_neighbors(self, X):
+        """Search the neighbors of training rows.
 
         Returns
         -------
         rng : np.random.Generator
             For all that follows.
+        distances : (n_samples, n_neighbors) array
+            In units in which squares fit.
         """
         X = check_rows(self, X, reset=True, accept_sparse=False, ensure_min_samples=2)
         rng = self._generator()
@@ -81,9 +61,8 @@ class NeighborGraphMixin(RandomStateMixin, ThreadsMixin):
         n_threads = self._n_threads()
         self._search = NeighborSearch(X, int(rng.integers(2**31)), n_threads)
         distances, self.indices_ = self._search.neighbors(n_neighbors, n_threads)
-        self.graph_ = fuzzy_graph(distances, self.indices_, n_threads)
         self.distances_ = distances * distances.dtype.type(self._unit)
-        return rng
+        return rng, distances
 
     def _neighbors_of(self, X):
         """Training rows that are nearest to new rows, and their weights.
@@ -111,3 +90,54 @@ class NeighborGraphMixin(RandomStateMixin, ThreadsMixin):
         weights[equal] = 0
         weights[equal, 0] = 1
         return weights, indices
+
+
+@parameters
+class NeighborGraphMixin(NeighborSearchMixin):
+    """A graph of nearest neighbors and a layout of it.
+
+    Parameters
+    ----------
+    n_components : int, default=10
+        Number of dimensions of the layout, at most 16.
+
+    min_dist : float, default=0.0
+        Distance in the layout up to which similar rows need not come nearer, in units in which
+        similarities fall off by a factor e. 0 lets clusters be dense; UMAP's default of 0.1 is for
+        pictures.
+
+    n_epochs : int, default=None
+        Number of passes over the edges of a graph; None means 200, and 500 in a layout of up to
+        10,000 rows.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the search for neighbors of more than 4,096 rows, and the layout. The result is
+        the same for any number of threads.
+
+    Attributes
+    ----------
+    distances_ : ndarray of shape (n_samples, n_neighbors)
+        Distances of each training row to its neighbors, increasing.
+
+    indices_ : ndarray of shape (n_samples, n_neighbors)
+        Indices of the neighbors.
+
+    graph_ : sparse array of shape (n_samples, n_samples)
+        Weights of the undirected edges, from 0 to 1.
+    """
+
+    n_components: int = param(10, Interval(Integral, 1, MAX_COMPONENTS, closed="both"))
+    min_dist: float = param(0.0, Interval(Real, 0, 3, closed="left"))
+    n_epochs: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
+
+    def _fit_graph(self, X):
+        """Search the neighbors of training rows, and weigh the edges to them.
+
+        Returns
+        -------
+        rng : np.random.Generator
+            For all that follows.
+        """
+        rng, distances = self._find_neighbors(X)
+        self.graph_ = fuzzy_graph(distances, self.indices_, self._n_threads())
+        return rng

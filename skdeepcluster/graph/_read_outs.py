@@ -1,24 +1,29 @@
 """Ways to read clusters out of a graph of neighbors, each in several runs."""
 
-from functools import cached_property
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
 
 import numpy as np
 
 from skdeepcluster.algorithms.coarsening import coarse_levels, relative_weights
 from skdeepcluster.algorithms.degree_linkage import labels_of_neighbors
+from skdeepcluster.algorithms.density_layers import density_layers
 from skdeepcluster.algorithms.groups import weights_to
-from skdeepcluster.algorithms.kmeans import kmeans
+from skdeepcluster.algorithms.kmeans import best_runs, kmeans, lloyd, nearest_center
 from skdeepcluster.algorithms.layouts import graph_layout, start_of_layout
 from skdeepcluster.algorithms.neighbor_search import principal_axes
 from skdeepcluster.algorithms.spectral import REGULARIZATIONS, graph_coordinates, landmark_spectral
 
 # Layouts are made of graphs with at most so many nodes, of so many sizes, so often each.
 MOST_NODES, FEWEST_NODES, N_LEVELS, N_LAYOUTS = 6000, 250, 2, 3
-# Their landmarks, and draws of them.
-N_LANDMARKS, N_DRAWS = 300, 4
-# Runs of k-means on the rows, on a sample of many, and k-means++ starts of each run: with few, runs
-# that miss the same optimum do not confirm each other.
-N_RUNS_OF_ROWS, SAMPLE_ROWS, STARTS_OF_ROWS = 4, 10_000, 10
+# Their landmarks, draws of them, and regularizations of the cuts.
+N_LANDMARKS, N_DRAWS, LAYOUT_REGULARIZATIONS = 200, 4, (1.0, 0.1)
+# Runs of k-means on the rows, on a sample of many: enough to confirm each other where k-means
+# has one answer. The best after a few steps go on, and the best of these are kept.
+N_ROW_STARTS, FIRST_STEPS, N_CONTINUED, N_ROW_RUNS = 40, 5, 8, 4
+SAMPLE_ROWS, MAX_ITER, TOLERANCE = 10_000, 300, 1e-4
+# Layers are numbers of clusters that some range of least sizes gives, this far from end to end.
+LEAST_PERSISTENCE = np.log(1.5)
 # Starts in layouts and graphs.
 N_STARTS = 3
 
@@ -35,7 +40,8 @@ class ReadOuts:
     X : (n, n_features) array
     Z : (n, n_coordinates) array of float32
         Rows by which distances are compared.
-    n_clusters : int
+    n_clusters : int or None
+        None for the number that persists longest, by `density_layers` of the layouts.
     n_components : int
         Of layouts.
     min_dist : float
@@ -57,77 +63,132 @@ class ReadOuts:
         self.levels = [
             (level, node)
             for level, node in coarse_levels(graph, MOST_NODES, FEWEST_NODES, N_LEVELS)
-            if level is graph or level.shape[0] >= 5 * n_clusters
+            if level is graph or level.shape[0] >= 5 * (n_clusters or 1)
         ] or [(graph, np.arange(len(Z)))]
 
     @cached_property
     def layouts(self):
-        """Several layouts of each level, as tuples of level and places."""
+        """Several layouts of each level, as pairs of level and places."""
         rng = np.random.default_rng(self.seed)
         _, axes, _, _ = principal_axes(self.Z, self.n_components, rng)
         start = start_of_layout(self.Z @ axes.T, self.n_components, rng)
-        found = []
+        tasks = []
         for level, (graph, node) in enumerate(self.levels):
             sums = np.stack([np.bincount(node, column) for column in start.T], axis=1)
             places = (sums / np.bincount(node)[:, np.newaxis]).astype(np.float32)
             weights = relative_weights(graph)
-            for i in range(N_LAYOUTS):
-                layout = graph_layout(
-                    weights, places, n_epochs=self.n_epochs, min_dist=self.min_dist,
-                    seed=self.seed + i, n_threads=self.n_threads,
-                )  # fmt: skip
-                found.append((level, layout))
-        return found
+            tasks += [partial(self._layout, level, weights, places, i) for i in range(N_LAYOUTS)]
+        return self._done(tasks)
 
-    def runs(self, read_out):
-        """Labels of all rows by each run of a read-out, a list of arrays of int32."""
-        labels = getattr(self, "_" + read_out.replace("-", ""))()
-        return [found.astype(np.int32) for found in labels]
+    def _layout(self, level, weights, places, i):
+        places = graph_layout(
+            weights, places, n_epochs=self.n_epochs, min_dist=self.min_dist, seed=self.seed + i,
+            n_threads=1,
+        )  # fmt: skip
+        return level, places
 
-    def _of_rows(self, level, labels):
+    def _done(self, tasks):
+        """Results of tasks, shared among the threads: so their number does not change any."""
+        with ThreadPoolExecutor(self.n_threads) as pool:
+            return list(pool.map(lambda task: task(), tasks))
+
+    def layers(self):
+        """Clusters of rows by density in the layouts, for the numbers of them that persist.
+
+        Returns
+        -------
+        layers : list of (n,) arrays of int32
+            From many clusters to few.
+        persistences : list of float
+            Of these numbers of clusters, the mean over the layouts.
+        """
+        found = self._done([partial(density_layers, places) for _, places in self.layouts])
+        means = {
+            k: sum(layers[k].persistence for layers in found if k in layers) / len(found)
+            for k in set().union(*found)
+        }
+        layers, persistences = [], []
+        # The longest is always one of them.
+        least = min(LEAST_PERSISTENCE, max(means.values(), default=0))
+        for k in sorted((k for k in means if means[k] >= least), reverse=True):
+            i = max(
+                (i for i in range(len(found)) if k in found[i]),
+                key=lambda i: found[i][k].persistence,
+            )
+            layers.append(self._of_rows(self.layouts[i][0], found[i][k].labels, k))
+            persistences.append(means[k])
+        return layers, persistences
+
+    def runs(self, read_outs):
+        """Labels of all rows by each run of these read-outs, a dict of (n_runs, n) int32 arrays."""
+        tasks = []
+        if {"cut", "k-means"} & set(read_outs):
+            levels, places = zip(*self.layouts, strict=True)
+            rows = list(zip(levels, places, range(len(levels)), strict=True))
+            for name, read_out in (("cut", self._cut), ("k-means", self._kmeans)):
+                tasks += [(name, partial(read_out, *run)) for run in rows if name in read_outs]
+        if "graph" in read_outs:
+            tasks += [("graph", partial(self._graph, tau)) for tau in REGULARIZATIONS]
+        if "rows" in read_outs:
+            tasks += [("rows", partial(self._rows, centers)) for centers in self._centers()]
+        if "linkage" in read_outs:
+            tasks += [("linkage", self._linkage)]
+        found = self._done([task for _, task in tasks])
+        return {
+            name: np.stack(
+                [labels for (of, _), labels in zip(tasks, found, strict=True) if of == name]
+            ).astype(np.int32)
+            for name in read_outs
+        }
+
+    def _of_rows(self, level, labels, n_clusters):
         """Labels of rows, of those of nodes: the heaviest cluster of a row's edges."""
         labels = labels[self.levels[level][1]]
         if len(labels) == self.levels[level][0].shape[0]:
             return labels
-        votes = weights_to(self.graph, labels, self.n_clusters)
+        votes = weights_to(self.graph, labels, n_clusters)
         own = np.arange(len(labels)), labels
         # Of equal weights, where the row's node is.
         return np.where(votes.max(axis=1) > votes[own], votes.argmax(axis=1), labels)
 
-    def _clustered(self, Z, n_init, seed):
-        """Centers and labels by k-means."""
-        return kmeans(Z, self.n_clusters, n_init=n_init, seed=seed, n_threads=self.n_threads)
+    def _clustered(self, Z, seed):
+        """Labels by k-means."""
+        return kmeans(Z, self.n_clusters, n_init=N_STARTS, seed=seed, n_threads=1)[1]
 
-    def _cut(self):
-        for i, (level, places) in enumerate(self.layouts):
-            labels = landmark_spectral(
-                places, self.n_clusters, max_landmarks=N_LANDMARKS, n_graphs=N_DRAWS,
-                n_init=N_STARTS, seed=self.first_seed + i, n_threads=self.n_threads,
-            )  # fmt: skip
-            yield self._of_rows(level, labels)
+    def _cut(self, level, places, run):
+        labels = landmark_spectral(
+            places, self.n_clusters, max_landmarks=N_LANDMARKS, n_graphs=N_DRAWS,
+            n_init=N_STARTS, regularizations=LAYOUT_REGULARIZATIONS, seed=self.first_seed + run,
+            n_threads=1,
+        )  # fmt: skip
+        return self._of_rows(level, labels, self.n_clusters)
 
-    def _kmeans(self):
-        for i, (level, places) in enumerate(self.layouts):
-            yield self._of_rows(level, self._clustered(places, N_STARTS, self.first_seed + i)[1])
+    def _kmeans(self, level, places, run):
+        labels = self._clustered(places, self.first_seed + run)
+        return self._of_rows(level, labels, self.n_clusters)
 
-    def _graph(self):
-        graph = self.levels[0][0]
-        for tau in REGULARIZATIONS:
-            coordinates = graph_coordinates(graph, tau, self.n_clusters)
-            yield self._of_rows(0, self._clustered(coordinates, N_STARTS, self.seed)[1])
+    def _graph(self, tau):
+        coordinates = graph_coordinates(self.levels[0][0], tau, self.n_clusters)
+        labels = self._clustered(coordinates, self.seed)
+        return self._of_rows(0, labels, self.n_clusters)
 
     def _linkage(self):
         lengths = self.distances.astype(np.float64)
-        yield labels_of_neighbors(lengths, self.indices, self.n_clusters, self.X)
+        return labels_of_neighbors(lengths, self.indices, self.n_clusters, self.X)
 
-    def _rows(self):
-        Z = self.Z
-        rng = np.random.default_rng(self.seed)
-        rows = np.sort(rng.permutation(len(Z))[:SAMPLE_ROWS])
-        sample = Z[rows] if len(rows) < len(Z) else Z
-        for i in range(N_RUNS_OF_ROWS):
-            centers, labels = self._clustered(sample, STARTS_OF_ROWS, self.first_seed + i)
-            if len(sample) < len(Z):
-                settings = {"start": centers, "max_iter": 10, "n_threads": self.n_threads}
-                labels = kmeans(Z, self.n_clusters, **settings)[1]
-            yield labels
+    def _centers(self):
+        """Centers of rows, by the best runs of k-means on some of them."""
+        random_state = np.random.RandomState(self.seed)
+        rows = np.sort(random_state.permutation(len(self.Z))[:SAMPLE_ROWS])
+        sample = np.ascontiguousarray(self.Z[rows])
+        tol = TOLERANCE * sample.var(axis=0).mean()
+        starts = best_runs(
+            sample, self.n_clusters, N_CONTINUED, N_ROW_STARTS, FIRST_STEPS, tol, random_state,
+            self.n_threads,
+        )  # fmt: skip
+        runs = self._done([partial(lloyd, sample, start, MAX_ITER, tol, 1) for start in starts])
+        order = np.argsort([inertia for _, inertia in runs], kind="stable")
+        return [runs[i][0] for i in order[:N_ROW_RUNS]]
+
+    def _rows(self, centers):
+        return nearest_center(self.Z, centers, 1)

@@ -1,13 +1,14 @@
 """NeighborClusterer: clusters of a layout, or of a graph, of nearest neighbors."""
 
 from itertools import islice
+from numbers import Integral
 
 import numpy as np
 
-from skdeepcluster._sklearn import StrOptions, fit_context
+from skdeepcluster._sklearn import Interval, StrOptions, fit_context
 from skdeepcluster.algorithms.candidates import modularity, support
 from skdeepcluster.algorithms.groups import weights_to
-from skdeepcluster.base import Clusterer, NumberOfClustersMixin, param
+from skdeepcluster.base import Clusterer, param
 from skdeepcluster.graph._neighbors import NeighborGraphMixin
 from skdeepcluster.graph._read_outs import ReadOuts
 from skdeepcluster.validation import check_n_samples
@@ -20,7 +21,7 @@ N_EPOCHS = 200
 N_CONFIRMING = 3
 
 
-class NeighborClusterer(NumberOfClustersMixin, NeighborGraphMixin, Clusterer):
+class NeighborClusterer(NeighborGraphMixin, Clusterer):
     r"""Clusters by nearest neighbors, read out in several ways; what other runs confirm is kept.
 
     Each row has edges to its nearest neighbors, weighted as in :class:`NeighborLayout`. Rows are
@@ -28,13 +29,13 @@ class NeighborClusterer(NumberOfClustersMixin, NeighborGraphMixin, Clusterer):
     their graph is laid out in few dimensions, several times; so is the graph of their groups.
     Clusters are read out in several ways and runs. Of all these candidates the one with the largest
 
-    .. math:: \frac{1}{3} \sum_{c' \in N(c)} \mathrm{ARI}(c, c')
-        \cdot \sum_k \left( \frac{w(k, k)}{w} - \frac{w(k)^2}{w^2} \right)
+    .. math:: Q(c) \, \frac{1}{3} \sum_{c' \in N(c)} \mathrm{ARI}(c, c'), \quad
+        Q(c) = \sum_k \left( \frac{w(k, k)}{w} - \frac{w(k)^2}{w^2} \right)
 
-    is kept: the mean adjusted Rand index with the three candidates that are most like it, times its
-    modularity, where :math:`w(k, k)` is the weight of the edges within a cluster, :math:`w(k)` that
-    of all edges of its rows and :math:`w` the total, each edge counted from both of its ends. In
-    clusters of groups, each row finally joins the cluster that most of its edges lead to.
+    is kept: its modularity, where :math:`w(k, k)` is the weight of the edges within a cluster,
+    :math:`w(k)` that of all edges of its rows and :math:`w` the total, each edge counted from both
+    of its ends, times the mean adjusted Rand index with the three candidates that are most like it.
+    In clusters of groups, each row finally joins the cluster that most of its edges lead to.
 
     Use it for images, embeddings and other rows with many features whose clusters are curved, where
     k-means cuts through them; it needs seconds where a network needs minutes. A layout makes
@@ -42,6 +43,12 @@ class NeighborClusterer(NumberOfClustersMixin, NeighborGraphMixin, Clusterer):
 
     Parameters
     ----------
+    n_clusters : int or None, default=8
+        Number of clusters. None takes the number that persists longest: clusters of highest density
+        in the layouts are found for growing least sizes, and the number that the widest range of
+        these gives, on the mean of the layouts, is that of the read-outs. Small numbers of large
+        clusters and larger ones of their parts may both persist; see `cluster_layers_`.
+
     read_out : {"auto", "cut", "k-means", "graph", "rows", "linkage"}, default="auto"
         How clusters are found.
 
@@ -59,6 +66,18 @@ class NeighborClusterer(NumberOfClustersMixin, NeighborGraphMixin, Clusterer):
     read_out_ : str
         The read-out of `labels_`.
 
+    n_clusters_ : int
+        The number of clusters, chosen or given. 1 if ``n_clusters=None`` finds no two.
+
+    cluster_layers_ : list of ndarray of shape (n_samples,)
+        Only with ``n_clusters=None``: labels by density for each number of clusters that persists
+        over a ratio of 1.5 of least sizes, and always for the longest; from many clusters to few.
+        Labels of the longest need not be those in `labels_`.
+
+    layer_persistences_ : list of float
+        Only with ``n_clusters=None``: logarithm of the ratio of least sizes over which the number
+        of clusters of each layer persists.
+
     candidates_ : dict of str to ndarray of shape (n_runs, n_samples)
         Labels by each run of each read-out that was tried.
 
@@ -66,8 +85,10 @@ class NeighborClusterer(NumberOfClustersMixin, NeighborGraphMixin, Clusterer):
         The modularity of each candidate.
 
     supports_ : dict of str to ndarray of shape (n_runs,)
-        The mean adjusted Rand index of each candidate with the three that are most like it. If the
-        products of modularity and support of two read-outs are close, look at both.
+        The mean adjusted Rand index of each candidate with the three that are most like it.
+
+    scores_ : dict of str to ndarray of shape (n_runs,)
+        What candidates are compared by. If two read-outs are close, look at both.
 
     probabilities_ : ndarray of shape (n_samples,)
         Share of the weights of each training row's edges that lead into its own cluster: near 1
@@ -109,6 +130,9 @@ class NeighborClusterer(NumberOfClustersMixin, NeighborGraphMixin, Clusterer):
     array([ True,  True])
     """
 
+    n_clusters: int | None = param(
+        8, Interval(Integral, 1, None, closed="left"), None, positional=True
+    )
     read_out: str = param("auto", StrOptions({"auto", *READ_OUTS, "linkage"}))
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -122,32 +146,46 @@ class NeighborClusterer(NumberOfClustersMixin, NeighborGraphMixin, Clusterer):
         """
         with self._limited_threads():
             rng = self._fit_graph(X)
-            n, k = len(self.indices_), self.n_clusters
-            check_n_samples(n, k)
+            n = len(self.indices_)
+            check_n_samples(n, self.n_clusters or 1)
             read_outs = ReadOuts(
-                self.graph_, self.distances_, self.indices_, self._search.X, self._search.Z, k,
-                n_components=self.n_components, min_dist=self.min_dist,
+                self.graph_, self.distances_, self.indices_, self._search.X, self._search.Z,
+                self.n_clusters, n_components=self.n_components, min_dist=self.min_dist,
                 n_epochs=self.n_epochs or N_EPOCHS, rng=rng, n_threads=self._n_threads(),
             )  # fmt: skip
+            if self.n_clusters is None:
+                self.cluster_layers_, self.layer_persistences_ = read_outs.layers()
+                read_outs.n_clusters = self._most_persistent()
+            self.n_clusters_ = k = read_outs.n_clusters
             names = READ_OUTS if self.read_out == "auto" else (self.read_out,)
-            self.candidates_ = {name: np.stack(read_outs.runs(name)) for name in names}
+            self.candidates_ = read_outs.runs(names)
         # Sums are of this precision; converted once.
         graph = self.graph_.astype(np.float64)
-        self.modularities_ = {
-            name: np.array([modularity(graph, labels, k) for labels in runs])
-            for name, runs in self.candidates_.items()
-        }
-        supports = iter(support(np.concatenate(list(self.candidates_.values())), N_CONFIRMING))
-        self.supports_ = {
-            name: np.array(list(islice(supports, len(runs))))
-            for name, runs in self.candidates_.items()
-        }
-        scores = {name: self.modularities_[name] * self.supports_[name] for name in names}
-        self.read_out_ = max(names, key=lambda name: scores[name].max())
-        self.labels_ = self.candidates_[self.read_out_][scores[self.read_out_].argmax()]
+        candidates = np.concatenate(list(self.candidates_.values()))
+        self.modularities_ = self._by_read_out(
+            modularity(graph, labels, k) for labels in candidates
+        )
+        self.supports_ = self._by_read_out(support(candidates, N_CONFIRMING, k))
+        self.scores_ = {name: self.modularities_[name] * self.supports_[name] for name in names}
+        self.read_out_ = max(names, key=lambda name: self.scores_[name].max())
+        self.labels_ = self.candidates_[self.read_out_][self.scores_[self.read_out_].argmax()]
         weights = weights_to(graph, self.labels_, k)
         self.probabilities_ = weights[np.arange(n), self.labels_] / weights.sum(axis=1)
         return self
+
+    def _most_persistent(self):
+        """The number of clusters of the layer that persists longest, 1 if there is none."""
+        if not self.cluster_layers_:
+            return 1
+        return int(self.cluster_layers_[np.argmax(self.layer_persistences_)].max()) + 1
+
+    def _by_read_out(self, values):
+        """A number for each candidate, in arrays for each read-out."""
+        values = iter(values)
+        return {
+            name: np.array(list(islice(values, len(runs))))
+            for name, runs in self.candidates_.items()
+        }
 
     def predict_proba(self, X):
         """Shares of the clusters among the neighbors of new rows, by the weights of these.
@@ -156,11 +194,11 @@ class NeighborClusterer(NumberOfClustersMixin, NeighborGraphMixin, Clusterer):
 
         Returns
         -------
-        proba : ndarray of shape (n_samples, n_clusters)
+        proba : ndarray of shape (n_samples, n_clusters_)
             Each row sums to 1.
         """
         weights, indices = self._neighbors_of(X)
-        n, k = len(weights), self.n_clusters
+        n, k = len(weights), self.n_clusters_
         cells = np.arange(n)[:, np.newaxis] * k + self.labels_[indices]
         votes = np.bincount(cells.ravel(), weights.ravel(), minlength=n * k).reshape(n, k)
         return (votes / votes.sum(axis=1, keepdims=True)).astype(self.distances_.dtype)

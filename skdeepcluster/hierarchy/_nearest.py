@@ -7,6 +7,7 @@ from sklearn.metrics import pairwise_distances
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._docstrings import described_by, documented
+from skdeepcluster._sklearn import nearest_option
 from skdeepcluster.hierarchy._sampling import balanced_sample
 from skdeepcluster.validation import FLOATS
 
@@ -48,7 +49,10 @@ class NearestCentersMixin:
         if not (isinstance(level, Integral) and -n_levels <= level < n_levels):
             raise ValueError(f"level={level!r} must be from 0 to {n_levels - 1}, or -1.")
         if method not in ("tree", "nearest"):
-            raise ValueError(f'method={method!r} must be "tree" or "nearest".')
+            raise ValueError(
+                f'method={method!r} must be "tree" or "nearest".'
+                + nearest_option(method, ["tree", "nearest"])
+            )
         X = self._validate(X, reset=False)
         level %= n_levels
         if method == "nearest":

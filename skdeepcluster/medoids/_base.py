@@ -62,7 +62,11 @@ class Solution(NamedTuple):
     n_iter: int
     n_swaps: int
     done: bool
-    path: tuple = ()  # losses for other numbers of clusters
+    path: tuple = ()  # losses for all numbers of clusters
+    n_small: int = 0  # number of clusters that are smaller than they should be
+
+    def is_better(self, other):
+        return (self.n_small, self.loss) < (other.n_small, other.loss)
 
 
 def single_medoid(source, weights):
@@ -204,7 +208,9 @@ class BaseMedoids(
                 X=X,
                 reconstruction_attributes=partial(self._described_by, X, medoids),
             )
-        return Solution(search.loss(), medoids, n_iter, n_swaps, done or stop)
+        return Solution(
+            search.loss(), medoids, n_iter, n_swaps, done or stop, n_small=search.n_small()
+        )
 
     def _best_of(self, X, n_init, max_subtasks, solve):
         """The best of `n_init` solutions.
@@ -218,7 +224,7 @@ class BaseMedoids(
             task = context.subcontext(task_name="start", max_subtasks=max_subtasks)
             task.call_on_fit_task_begin(estimator=self, X=X)
             solution = solve(best, task)
-            if best is None or solution.loss < best.loss:
+            if best is None or solution.is_better(best):
                 best = solution
             if task.call_on_fit_task_end(
                 estimator=self,

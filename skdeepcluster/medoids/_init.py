@@ -1,9 +1,29 @@
-"""Initial medoids."""
+"""Initial medoids, and samples that are searched for some."""
+
+from numbers import Integral
 
 import numpy as np
 
 from skdeepcluster.medoids._search import Search
 from skdeepcluster.validation import as_array
+
+
+def sample_size(max_samples, n, k, name="n_clusters"):
+    """The number of the n objects that a search for k medoids looks at."""
+    if max_samples == "auto":
+        size = max(1000, 40 * k)
+    elif isinstance(max_samples, Integral):
+        size = max_samples
+    else:
+        size = int(np.ceil(max_samples * n))
+    size = min(size, n)
+    # Medoids alone would have nothing to be swapped for.
+    if size < k or size == k < n:
+        raise ValueError(
+            f"max_samples={max_samples} gives samples of {size} objects; they must have more than "
+            f"{name}={k}."
+        )
+    return size
 
 
 def check_init(init, k, weights):

@@ -21,10 +21,16 @@ class Search:
     depth : {1, 2, 3}, default=2
         1: medoids are added one by one. 2: swaps lower the total deviation. 3: swaps raise the
         average medoid silhouette.
+    cap : float, default=inf
+        The silhouette takes larger distances for this one.
+    smallest : float, default=0
+        Least weight of a cluster: swaps do not make more clusters smaller than that.
     """
 
-    def __init__(self, source, weights, depth=2):
+    def __init__(self, source, weights, depth=2, cap=np.inf, smallest=0.0):
         self.source = source
+        self.cap = cap
+        self.smallest = smallest
         self.weights = weights
         self.objects = np.flatnonzero(weights > 0)
         self.n_threads = source.n_threads
@@ -49,6 +55,7 @@ class Search:
         self.scratch = np.empty((source.block_size, len(self.removal)))
         self.change = np.empty(source.block_size)
         self.slot = np.empty(source.block_size, np.int32)
+        self.sizes = np.empty(k)
         self.window = 1
         return self
 
@@ -61,7 +68,8 @@ class Search:
         nearest = self.near[0].astype(np.float64)
         if len(self.near) < 3:
             return np.dot(self.weights, nearest)
-        second = self.near[1].astype(np.float64)
+        nearest = np.minimum(nearest, self.cap)
+        second = np.minimum(self.near[1].astype(np.float64), self.cap)
         ratio = np.divide(nearest, second, out=np.zeros_like(nearest), where=second > 0)
         return np.dot(self.weights, ratio)
 
@@ -76,7 +84,25 @@ class Search:
     def refresh(self):
         """Recompute the losses of removals, so that rounding errors of updates do not add up."""
         if len(self.near) > 1:
-            _medoids.removal_losses(self.near, self.slots, self.weights, self.removal)
+            _medoids.removal_losses(self.near, self.slots, self.weights, self.cap, self.removal)
+
+    def small(self):
+        """Which clusters have less weight than they should."""
+        if self.smallest <= 0:
+            return np.zeros(len(self.medoids), dtype=bool)
+        sizes = np.empty(len(self.medoids))
+        _medoids.cluster_sizes(self.slots, self.weights, sizes)
+        return sizes < self.smallest
+
+    def n_small(self):
+        return int(np.count_nonzero(self.small()))
+
+    def drop(self):
+        """Go on without the medoid that matters least; a small cluster's goes first."""
+        self.refresh()
+        small = self.small()
+        removal = np.where(small, self.removal, np.inf) if small.any() else self.removal
+        return self.start(np.delete(self.medoids, np.argmin(removal)))
 
     def sweep(self, order, tol, quiet, patience, max_swaps=MANY):
         """Swap whenever a candidate, met in this order, lowers the loss by more than tol.
@@ -95,9 +121,9 @@ class Search:
                 break
             swaps, quiet, self.window = _medoids.sweep(
                 *source.candidates(block), block, kept_rows, self.medoid_at, self.medoids,
-                *source.coding, self.bounds, self.near, self.slots, self.weights, self.removal,
-                self.scratch, self.change, self.slot, tol, quiet, patience, max_swaps - n_swaps,
-                self.window, self.n_threads,
+                *source.coding, self.bounds, self.near, self.slots, self.weights, self.cap,
+                self.removal, self.scratch, self.change, self.slot, self.sizes, self.smallest, tol,
+                quiet, patience, max_swaps - n_swaps, self.window, self.n_threads,
             )  # fmt: skip
             n_swaps += swaps
         return n_swaps, quiet
@@ -115,8 +141,8 @@ class Search:
             else:
                 _medoids.evaluate(
                     *source.candidates(block), block, *source.coding, self.bounds, self.medoids,
-                    self.near, self.slots, self.weights, self.removal, self.scratch, self.change,
-                    self.slot, self.n_threads,
+                    self.near, self.slots, self.weights, self.cap, self.removal, self.scratch,
+                    self.change, self.slot, self.n_threads,
                 )  # fmt: skip
             first = np.argmin(self.change[: len(block)])
             if self.change[first] < best[0]:
@@ -138,7 +164,7 @@ class Search:
             self.medoid_at[slot] = at[0]
         _medoids.swap(
             candidate, slot, self.medoid_rows, self.medoid_at, self.medoids, *source.coding,
-            self.near, self.slots, self.weights, self.removal, self.bounds,
+            self.near, self.slots, self.weights, self.cap, self.removal, self.bounds,
         )  # fmt: skip
 
 

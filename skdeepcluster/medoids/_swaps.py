@@ -68,30 +68,24 @@ class SwapSearch(BaseMedoids):
     # How many of its nearest medoids are known of each object.
     _depth = 2
 
-    def _most_clusters(self, n_objects):
-        """Number of medoids that a search begins with."""
-        return self.n_clusters
-
-    def _most_rounds(self, n_clusters):
-        return self.max_iter
-
     def _search(self, X, source, weights, random_state):
-        k = self._most_clusters(np.count_nonzero(weights))
+        k = self.n_clusters
         init = check_init(self.init, k, weights)
         source = self._stored(source)
+        limits = self._limits(source, weights, random_state)
 
         def solve(best, context):
             if k == 1:
                 return single_medoid(source, weights)
             medoids = initial_medoids(init, k, source, weights, random_state)
-            search = Search(source, weights, self._depth).start(medoids)
-            return self._swapped(X, search, random_state, context)
+            search = Search(source, weights, self._depth, **limits).start(medoids)
+            return self._improve(X, search, self._rounds(search, random_state), context)
 
-        return source, self._n_starts(init, k), self._most_rounds(k), solve
+        return source, self._n_starts(init, k), self.max_iter, solve
 
-    def _swapped(self, X, search, random_state, context):
-        """The solution that swaps lead to."""
-        return self._improve(X, search, self._rounds(search, random_state), context)
+    def _limits(self, source, weights, random_state):
+        """Limits that a search has, as keywords of `Search`."""
+        return {}
 
     def _rounds(self, search, random_state):
         """Rounds of FasterPAM."""

@@ -7,7 +7,7 @@ import numpy as np
 from skdeepcluster._sklearn import Interval, RealNotInt, StrOptions
 from skdeepcluster.base import NumberOfClustersMixin, param
 from skdeepcluster.medoids._base import BaseMedoids, single_medoid
-from skdeepcluster.medoids._init import initial_medoids
+from skdeepcluster.medoids._init import initial_medoids, sample_size
 from skdeepcluster.medoids._search import Search, eager
 
 
@@ -93,7 +93,7 @@ class CLARA(NumberOfClustersMixin, BaseMedoids):
     def _search(self, X, source, weights, random_state):
         k = self.n_clusters
         objects = np.flatnonzero(weights)
-        size = self._sample_size(len(objects))
+        size = sample_size(self.max_samples, len(objects), k)
 
         def solve(best, context):
             known = objects[:0] if best is None else best.medoids
@@ -112,20 +112,3 @@ class CLARA(NumberOfClustersMixin, BaseMedoids):
             return solution._replace(loss=loss)
 
         return source, self.n_init, self.max_iter, solve
-
-    def _sample_size(self, n):
-        k = self.n_clusters
-        if self.max_samples == "auto":
-            size = max(1000, 40 * k)
-        elif isinstance(self.max_samples, Integral):
-            size = self.max_samples
-        else:
-            size = int(np.ceil(self.max_samples * n))
-        size = min(size, n)
-        # Medoids alone would have nothing to be swapped for.
-        if size < k or size == k < n:
-            raise ValueError(
-                f"max_samples={self.max_samples} gives samples of {size} objects; they must have "
-                f"more than n_clusters={k}."
-            )
-        return size

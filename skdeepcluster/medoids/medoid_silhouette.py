@@ -1,16 +1,51 @@
 """FasterMSC and DynMSC: clusters with the best medoid silhouette."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepcluster._sklearn import Interval
+from skdeepcluster._sklearn import Interval, RealNotInt, StrOptions
 from skdeepcluster.base import NumberOfClustersMixin, param
-from skdeepcluster.medoids._base import Solution
-from skdeepcluster.medoids._search import eager
+from skdeepcluster.medoids._init import check_init, sample_size
+from skdeepcluster.medoids._path import Path
+from skdeepcluster.medoids._search import Search
 from skdeepcluster.medoids._swaps import SwapSearch
 from skdeepcluster.validation import as_array
+
+# Objects whose distances stand for all distances.
+QUANTILE_OBJECTS = 500
+
+
+def distance_quantile(source, weights, quantile, random_state):
+    """A quantile of the distances between different objects, or infinity for no limit."""
+    if quantile == 1:
+        return np.inf
+    objects = np.flatnonzero(weights)
+    if len(objects) > QUANTILE_OBJECTS:
+        objects = random_state.choice(objects, QUANTILE_OBJECTS, replace=False)
+    first, second = np.triu_indices(len(objects), k=1)
+    if not len(first):
+        return np.inf
+    distances = source.between(objects, objects)[first, second].astype(np.float64)
+    pairs = weights[objects[first]] * weights[objects[second]]
+    cap = np.quantile(distances, quantile, weights=pairs, method="inverted_cdf")
+    # Where nearly all objects are copies, nothing is known of the distances of the others.
+    return float(cap) if cap > 0 else np.inf
+
+
+def least_weight(min_cluster_size, weights, total):
+    """The least weight of a cluster of objects with these weights, a sample of all with `total`."""
+    if isinstance(min_cluster_size, Integral):
+        if min_cluster_size == 1:
+            return 0.0
+        share = min_cluster_size / total
+        if weights.sum() == total:
+            return float(min_cluster_size)
+    else:
+        share = min_cluster_size
+    # One object alone is not a cluster of a fraction, however few there are.
+    return max(share * weights.sum(), 2 * weights.sum() / np.count_nonzero(weights))
 
 
 class BaseMedoidSilhouette(SwapSearch):
@@ -18,6 +53,17 @@ class BaseMedoidSilhouette(SwapSearch):
 
     Parameters
     ----------
+    min_cluster_size : int or float, default=1
+        Least size of a cluster: its number of objects, that is the sum of their sample weights, or
+        a fraction of all, which is at least two objects. The search makes no smaller clusters. An
+        outlier that is a cluster of its own raises the silhouettes of all others, whose second
+        nearest medoid it becomes. 1 is no limit.
+
+    distance_quantile : float, default=1.0
+        Distances are cut at this quantile of the distances between objects, so that the silhouette
+        gains nothing from medoids that are farther away than most objects are from each other. 1.0
+        leaves them as they are.
+
     tol : float, default=1e-12
         Relative tolerance: a swap must lower the loss, one minus the silhouette, by more than this
         fraction of it.
@@ -29,12 +75,37 @@ class BaseMedoidSilhouette(SwapSearch):
 
     inertia_ : float
         Weighted sum of the distances to the nearest medoids.
+
+    largest_distance_ : float
+        Where the silhouette cuts distances; infinite for ``distance_quantile=1.0``.
     """
+
+    min_cluster_size: int | float = param(
+        1,
+        Interval(Integral, 1, None, closed="left"),
+        Interval(RealNotInt, 0, 1, closed="neither"),
+    )
+    distance_quantile: float = param(1.0, Interval(Real, 0, 1, closed="right"))
 
     _depth = 3
 
+    def _limits(self, source, weights, random_state):
+        total = weights.sum()
+        size = self.min_cluster_size
+        fewest, name = self._fewest_clusters()
+        if fewest * size > (total if isinstance(size, Integral) else 1):
+            raise ValueError(
+                f"min_cluster_size={size} is too large for {name}={fewest} clusters of {total:g} "
+                "objects, or sum of their weights."
+            )
+        self._cap = distance_quantile(source, weights, self.distance_quantile, random_state)
+        smallest = least_weight(size, weights, total)
+        return {"cap": self._cap, "smallest": smallest}
+
     def _finish(self, X, source, best, weights):
         super()._finish(X, source, best, weights)
+        # The source measures in the unit that rows of features were scaled to.
+        self.largest_distance_ = self._cap * (self._unit if self._is_euclidean(X) else 1.0)
         silhouette = 1 - best.loss / weights.sum() if len(best.medoids) > 1 else 0.0
         self.medoid_silhouette_ = float(silhouette)
 
@@ -51,8 +122,14 @@ class BaseMedoidSilhouette(SwapSearch):
         if distances.shape[1] == 1:
             return 0.0
         nearest = np.partition(distances, 1, axis=1)[:, :2].astype(np.float64)
+        nearest = np.minimum(nearest, self.largest_distance_)
         ratio = np.divide(*nearest.T, out=np.zeros(len(nearest)), where=nearest[:, 1] > 0)
         return float(1 - np.average(ratio, weights=as_array(sample_weight)))
+
+    def __setstate__(self, state):
+        # Models of earlier versions cut no distances.
+        older = {"largest_distance_": np.inf} if "medoid_silhouette_" in state else {}
+        super().__setstate__(older | state)
 
 
 class FasterMSC(NumberOfClustersMixin, BaseMedoidSilhouette):
@@ -100,16 +177,23 @@ class FasterMSC(NumberOfClustersMixin, BaseMedoidSilhouette):
 class DynMSC(BaseMedoidSilhouette):
     r"""Clusters around medoids whose number is chosen by the medoid silhouette (DynMSC).
 
-    The average medoid silhouette is maximized over the number of clusters too:
+    The average medoid silhouette is maximized over the number of clusters too, here with a least
+    size of clusters and with distances cut at :math:`c`:
 
-    .. math:: \max_{k_{\min} \le k \le k_{\max}} \; \max_{|M| = k} \;
-        1 - \frac{1}{\sum_i w_i} \sum_{i=1}^n w_i \frac{d_1(x_i)}{d_2(x_i)}, \quad
-        \frac{0}{0} := 0
+    .. math:: \max_{k_{\min} \le k \le k_{\max}} \;
+        \max_{\substack{|M| = k\\\text{no cluster small}}} \;
+        1 - \frac{1}{\sum_i w_i} \sum_{i=1}^n w_i \frac{\min(d_1(x_i), c)}{\min(d_2(x_i), c)},
+        \quad \frac{0}{0} := 0
 
     The search starts with the largest number of clusters. Once :class:`FasterMSC` has converged,
     the medoid whose removal gives the best silhouette is dropped, and the search continues from
-    there, down to the smallest number. A range of numbers thus takes little longer than the largest
-    alone.
+    there, down to the smallest number. With more than `max_samples` objects this is done on random
+    samples; then the numbers of clusters that may have the best silhouette on all objects are
+    searched again among these.
+
+    Without the two limits a far outlier alone is often one of two clusters: as second nearest
+    medoid it gives each other object a silhouette near 1. The form of the paper [1]_ is
+    ``DynMSC(min_cluster_size=1, distance_quantile=1.0, max_samples=1.0)``.
 
     Parameters
     ----------
@@ -121,12 +205,33 @@ class DynMSC(BaseMedoidSilhouette):
     min_clusters : int, default=2
         Smallest number of clusters, at least 2.
 
+    max_samples : "auto", int or float, default="auto"
+        Size of the samples: a number of objects, or a fraction of them. "auto" means
+        max(1000, 40 * max_clusters). With 1.0, all numbers of clusters are searched among all
+        objects, which takes several times as long.
+
+    min_cluster_size : int or float, default=0.01
+        Least size of a cluster: its number of objects, that is the sum of their sample weights, or
+        a fraction of all, which is at least two objects. If smaller clusters cannot be avoided, the
+        number of clusters with the fewest of them is chosen. 1 is no limit.
+
+    distance_quantile : float, default=0.9
+        Distances are cut at this quantile of the distances between objects, so that the silhouette
+        gains nothing from medoids that are farther away than most objects are from each other. 1.0
+        leaves them as they are.
+
     init : {"random", "build", "lab", "k-medoids++"} or array-like, default="random"
         Initial medoids for the largest number of clusters; see :class:`KMedoids`. An array holds
         their indices, of shape (max_clusters,).
 
+    n_init : "auto" or int, default="auto"
+        Number of initializations, each with a sample of its own; the best solution is kept for each
+        number of clusters. "auto" means 1: the way down from many clusters leads out of most poor
+        solutions.
+
     max_iter : int, default=300
-        Maximum number of passes over all objects for one number of clusters.
+        Maximum number of passes over all objects, or over those of a sample, for one number of
+        clusters.
 
     Attributes
     ----------
@@ -134,7 +239,9 @@ class DynMSC(BaseMedoidSilhouette):
         The number of clusters with the largest average medoid silhouette.
 
     medoid_silhouettes_ : ndarray of shape (max_clusters - min_clusters + 1,)
-        The average medoid silhouettes for `min_clusters` to `max_clusters` clusters.
+        The average medoid silhouettes for `min_clusters` to `max_clusters` clusters, over all
+        objects. Those that are far from the largest are of medoids found in a sample, if there
+        were samples.
 
     medoid_indices_ : ndarray of shape (n_clusters_,)
         Indices of the medoids in the training data.
@@ -143,7 +250,7 @@ class DynMSC(BaseMedoidSilhouette):
         The medoids; None for precomputed distances.
 
     n_iter_ : int
-        Number of passes, for all numbers of clusters together.
+        Number of passes, over all objects or samples and for all numbers of clusters together.
 
     n_swaps_ : int
         Number of swaps, for all numbers of clusters together.
@@ -169,6 +276,14 @@ class DynMSC(BaseMedoidSilhouette):
 
     max_clusters: int = param(20, Interval(Integral, 2, None, closed="left"), positional=True)
     min_clusters: int = param(2, Interval(Integral, 2, None, closed="left"))
+    max_samples: int | float | str = param(
+        "auto",
+        StrOptions({"auto"}),
+        Interval(Integral, 1, None, closed="left"),
+        Interval(RealNotInt, 0, 1, closed="right"),
+    )
+    min_cluster_size: int | float = 0.01
+    distance_quantile: float = 0.9
 
     def _fewest_clusters(self):
         if self.max_clusters < self.min_clusters:
@@ -177,30 +292,42 @@ class DynMSC(BaseMedoidSilhouette):
             )
         return self.min_clusters, "min_clusters"
 
-    def _most_clusters(self, n_objects):
-        return min(self.max_clusters, n_objects)
+    def _search(self, X, source, weights, random_state):
+        objects = np.flatnonzero(weights)
+        most = min(self.max_clusters, len(objects))
+        init = check_init(self.init, most, weights)
+        size = sample_size(self.max_samples, len(objects), most, "max_clusters")
+        source = self._stored(source)
+        whole = Search(source, weights, self._depth, **self._limits(source, weights, random_state))
+        n_starts = self._n_starts(init, most)
+        path = Path(self, X, whole, random_state)
+        starts = iter(range(n_starts))
 
-    def _most_rounds(self, n_clusters):
-        return self.max_iter * (n_clusters - self.min_clusters + 1)
+        def solve(best, context):
+            if next(starts, None) is None:
+                return path.refine(context)
+            if size == len(objects):
+                path.descend(whole, init, most, context)
+            else:
+                given = objects[:0] if isinstance(init, str) else init
+                others = random_state.permutation(np.setdiff1d(objects, given))
+                sample = np.concatenate([given, others[: size - len(given)]])
+                start = init if isinstance(init, str) else np.arange(most)
+                path.descend(self._sampled(whole, sample), start, most, context, sample)
+            return path.best()
 
-    def _swapped(self, X, search, random_state, context):
-        order = random_state.permutation(search.objects)
-        found = []
-        for k in range(len(search.medoids), self.min_clusters - 1, -1):
-            found.append(self._improve(X, search, eager(search, order, self.tol), context))
-            if k > self.min_clusters:
-                search.refresh()
-                search.start(np.delete(search.medoids, np.argmin(search.removal)))
-        # Ties go to the smallest number of clusters.
-        solution = min(reversed(found), key=lambda s: s.loss)
-        return Solution(
-            solution.loss,
-            solution.medoids,
-            n_iter=sum(s.n_iter for s in found),
-            n_swaps=sum(s.n_swaps for s in found),
-            done=all(s.done for s in found),
-            path=tuple(s.loss for s in reversed(found)),
-        )
+        n_numbers = most - self.min_clusters + 1
+        n_starts += size < len(objects)
+        return source, n_starts, self.max_iter * n_numbers, solve
+
+    def _n_starts(self, init, k):
+        return 1 if self.n_init == "auto" else self.n_init
+
+    def _sampled(self, whole, sample):
+        """A search among a sample of the objects."""
+        weights = whole.weights[sample]
+        smallest = least_weight(self.min_cluster_size, weights, whole.weights.sum())
+        return Search(whole.source.subset(sample), weights, self._depth, whole.cap, smallest)
 
     def _finish(self, X, source, best, weights):
         super()._finish(X, source, best, weights)

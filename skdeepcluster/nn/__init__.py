@@ -16,6 +16,15 @@ from skdeepcluster.nn._encoder import (
     linear,
     pooled_conv_encoder,
 )
+from skdeepcluster.nn._heads import Heads
+from skdeepcluster.nn._label_maps import (
+    LabelMaps,
+    first_weights,
+    learned_classifier,
+    linear_cross_entropy,
+    mean_of,
+    separability,
+)
 from skdeepcluster.nn._losses import (
     RECONSTRUCTION_LOSSES,
     cosine_dissimilarity,
@@ -23,24 +32,33 @@ from skdeepcluster.nn._losses import (
     mean_triplet_loss,
     triplet_loss,
 )
+from skdeepcluster.nn._scale import ColumnScale
 
 __all__ = [
     "CONSTRAINTS",
     "RECONSTRUCTION_LOSSES",
     "Autoencoder",
+    "ColumnScale",
     "Encoder",
+    "Heads",
+    "LabelMaps",
     "contrast",
     "conv_autoencoder",
     "conv_encoder",
     "conv_trunk",
     "cosine_dissimilarity",
     "dense_encoder",
+    "first_weights",
     "follow",
     "follower",
     "kl_divergence",
+    "learned_classifier",
     "linear",
+    "linear_cross_entropy",
+    "mean_of",
     "mean_triplet_loss",
     "mlp_autoencoder",
     "pooled_conv_encoder",
+    "separability",
     "triplet_loss",
 ]

@@ -2,8 +2,6 @@
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
-from functools import partial
 from numbers import Integral
 from types import SimpleNamespace
 
@@ -11,15 +9,19 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from sklearn.exceptions import ConvergenceWarning
-from torch import nn
 
 from skdeepcluster._sklearn import Interval, StrOptions
 from skdeepcluster.assignment import grouped_anchors, moved_anchors
 from skdeepcluster.base import param
-from skdeepcluster.deep import DeepClusterer, EncoderMixin, ProbabilityMixin, StreamMixin, seeded
-from skdeepcluster.nn import Encoder, conv_encoder, dense_encoder
-from skdeepcluster.training import ReadOut, Stage, cosine_decay, map_blocks, map_rows
-from skdeepcluster.views import Draws, ImageViews, TabularViews, Views
+from skdeepcluster.deep import (
+    DeepClusterer,
+    NormalizedEncoderMixin,
+    ProbabilityMixin,
+    StreamMixin,
+    ViewsMixin,
+)
+from skdeepcluster.training import ReadOut, Stage, cosine_decay, map_rows
+from skdeepcluster.views import TabularViews
 
 # Maximum number of anchors that the read-out keeps for new rows; otherwise a tenth of the rows.
 MAX_ANCHORS = 1000
@@ -31,31 +33,17 @@ VIEWED = 10_000
 SPREAD, RANK, GUESS = 0.01, 1.05, 0.9
 
 
-class SelfSupervised(ProbabilityMixin, EncoderMixin, DeepClusterer):
+class SelfSupervised(ProbabilityMixin, ViewsMixin, NormalizedEncoderMixin, DeepClusterer):
     """Base of the methods that train an encoder by views and pseudo-labels.
 
     Parameters
     ----------
-    encoder : {"auto", "mlp", "conv"}, sequence of int or torch.nn.Module, default="auto"
-        Network from rows to the embedding: "auto" takes "conv" for images and "mlp" for flat rows.
-        A sequence gives the widths of an mlp's hidden layers. A module is copied with its weights.
-
-    hidden_layer_sizes : sequence of int, default=None
-        Widths of the hidden layers of "mlp", by default (512, 512), or channels of the convolutions
-        of "conv", by default (32, 64, 128).
-
     n_components : int, default=64
         Width of the embedding, whose rows have length one.
 
     n_prototypes : int, default=None
         Number of prototypes, the pseudo-classes of training; by default ten per cluster, but at
         most a fifth of the rows.
-
-    views : "auto" or callable, default="auto"
-        Random views of a batch of standardized rows: "auto" takes
-        `skdeepcluster.views.ImageViews` for images and `skdeepcluster.views.TabularViews` for flat
-        rows. A callable takes a tensor of shape (n, C, H, W) or (n, n_features) and returns one of
-        the same shape; it may draw from torch's global generator.
 
     final_clustering : {"spectral", "average", "k-means"}, default="spectral"
         How the embedding is partitioned into `n_clusters` clusters: by cuts of neighborhood graphs,
@@ -85,21 +73,12 @@ class SelfSupervised(ProbabilityMixin, EncoderMixin, DeepClusterer):
         is the `score`; the losses that training minimized are in `history_`.
     """
 
-    encoder: str | Sequence[int] | nn.Module = param(
-        "auto", StrOptions({"auto", "mlp", "conv"}), "array-like", nn.Module
-    )
     n_components: int = param(64, Interval(Integral, 1, None, closed="left"))
     n_prototypes: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
-    views: str | Callable[[torch.Tensor], torch.Tensor] = param(
-        "auto", StrOptions({"auto"}), callable
-    )
     final_clustering: str = param("spectral", StrOptions({"spectral", "average", "k-means"}))
     max_epochs: int = 50
 
     _constraint = "unit_norm"
-    # Crops and rotations move pixels: the background must have the same value everywhere.
-    _common_means = True
-    _hidden = {"mlp": (512, 512), "conv": (32, 64, 128)}
     # Whether an incomplete last batch is dropped, for losses that compare the rows of a batch.
     _drops_rest = False
     # Temperature of the memberships of the read-out.
@@ -127,13 +106,6 @@ class SelfSupervised(ProbabilityMixin, EncoderMixin, DeepClusterer):
         self._add_heads(module, width, plan, generator)
         return module
 
-    def _encoder_alone(self, shape, generator):
-        if isinstance(self.encoder, nn.Module):
-            return super()._encoder_alone(shape, generator)
-        name, hidden = self._architecture(shape)
-        make = conv_encoder if name == "conv" else dense_encoder
-        return Encoder(make(shape, hidden, self.n_components, generator), self._constraint)
-
     def _add_heads(self, module, width, plan, generator):
         """Add further trained layers to the module, for an embedding of this width."""
 
@@ -158,34 +130,6 @@ class SelfSupervised(ProbabilityMixin, EncoderMixin, DeepClusterer):
         n = len(fit.samples)
         size = min(n, self.batch_size)
         return torch.randperm(n, generator=fit.generator)[: n // size * size]
-
-    # -- views -------------------------------------------------------------------------------
-
-    def _uses_user_code(self):
-        return super()._uses_user_code() or not isinstance(self._view_maker((1,)), Views)
-
-    def _view_maker(self, shape):
-        if self.views == "auto":
-            return ImageViews() if len(shape) == 3 else TabularViews()
-        return self.views
-
-    def _views(self, fit, batch, n_views=2, n_local=0):
-        """Views of a batch: global ones, then local ones, which keep less of a row."""
-        x = batch.x
-        draws = SimpleNamespace(
-            uniform=partial(fit.uniform, batch),
-            normal=partial(fit.normal, batch),
-            batch_rows=partial(fit.batch_rows, batch),
-        )
-        whole = self._view_maker(x.shape[1:])
-        local = whole.local() if n_local and isinstance(whole, Views) else whole
-        makers = [whole] * n_views + [local] * n_local
-        return [view_of(make, x, draws) for make in makers]
-
-    def _encoded_views(self, fit, batch, n_views=2, n_local=0):
-        """List of the embeddings of views."""
-        views = self._views(fit, batch, n_views, n_local)
-        return fit.module.encode(torch.cat(views)).chunk(len(views))
 
     # -- labels ------------------------------------------------------------------------------
 
@@ -223,14 +167,6 @@ class SelfSupervised(ProbabilityMixin, EncoderMixin, DeepClusterer):
             )
             views = views.cpu().numpy()
         return grouped_anchors(Z, self.n_clusters, fit.plan.n_anchors, rule, views)
-
-    def _over_views(self, samples, function, seed=0):
-        """Concatenate function(rows, views of them) over samples; views depend on the seed only."""
-        draws = torch.Generator().manual_seed(seed)
-        make = self._view_maker(samples.shape)
-        with seeded(self._global_generators(samples.device), seed=seed):
-            parts = map_blocks(lambda x: function(x, view_of(make, x, Draws(x, draws))), samples)
-            return torch.cat(list(parts))
 
     def _evaluate(self, module, samples):
         def loss_and_label(x, view):
@@ -271,25 +207,6 @@ class SelfSupervised(ProbabilityMixin, EncoderMixin, DeepClusterer):
                 ConvergenceWarning,
                 stacklevel=4,
             )
-
-
-def view_of(make, x, draws):
-    """A view of each row: by the package's views with numbers from `draws`, or by the user's."""
-    if isinstance(make, Views):
-        if isinstance(make, ImageViews) and x.ndim != 4:
-            raise ValueError(
-                "views=ImageViews(...) needs images of shape (n, C, H, W) or (n, H, W), or "
-                "image_shape=(C, H, W) for flat rows"
-            )
-        return make(x, draws)
-    with torch.no_grad():
-        view = make(x)
-    if not isinstance(view, torch.Tensor) or view.shape != x.shape:
-        got = tuple(view.shape) if isinstance(view, torch.Tensor) else type(view).__name__
-        raise ValueError(
-            f"views must return a tensor of the shape of its batch, {tuple(x.shape)}; got {got}"
-        )
-    return view
 
 
 class OnlineBase(StreamMixin, SelfSupervised):

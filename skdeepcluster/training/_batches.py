@@ -109,7 +109,7 @@ def rows_with_neighbors(name):
     ----------
     name : str
         Name of the neighbors, of shape (n_samples, n_neighbors), among the rows of the fit's side
-        information.
+        information or, if they were found during the fit, in its state.
 
     Returns
     -------
@@ -118,7 +118,8 @@ def rows_with_neighbors(name):
     """
 
     def batches(fit):
-        neighbors = fit.side.rows[name].cpu().long()
+        found = fit.side.rows[name] if name in fit.side.rows else getattr(fit.state, name)
+        neighbors = found.cpu().long()
         drawn = torch.randint(neighbors.shape[1], (len(neighbors), 1), generator=fit.generator)
         index = torch.cat([torch.arange(len(neighbors))[:, None], neighbors.gather(1, drawn)], 1)
         return shuffled(Items(index), fit.batch_size, fit.generator)

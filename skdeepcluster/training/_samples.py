@@ -282,3 +282,24 @@ def map_blocks(function, samples, begin=0, end=None, *, block_rows=BLOCK_ROWS, i
 def map_rows(function, samples):
     """function(rows) of all rows in one tensor, without gradient."""
     return torch.cat(list(map_blocks(function, samples)))
+
+
+def column_scales(samples):
+    """One over the standard deviation of each feature; 1 where it hardly varies.
+
+    Parameters
+    ----------
+    samples : Samples
+
+    Returns
+    -------
+    scales : Tensor of shape (n_features,), float32
+    """
+    sums = squares = 0.0
+    for block in map_blocks(lambda x: x.flatten(1), samples, independent=False):
+        block = block.double()
+        sums, squares = sums + block.sum(dim=0), squares + block.square().sum(dim=0)
+    mean = sums / len(samples)
+    variance = (squares / len(samples) - mean.square()).clamp_min(0)
+    # Less than this share of the mean variance is noise of a feature that should not count.
+    return torch.where(variance > 1e-8 * variance.mean(), variance, 1.0).rsqrt().float()

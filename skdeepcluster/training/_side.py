@@ -5,10 +5,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array
-from sklearn.utils import check_array
 
-from skdeepcluster.validation import FLOATS, as_array
+from skdeepcluster.validation import as_array, check_square
 
 
 @dataclass
@@ -96,7 +94,7 @@ def graph_tensor(graph, n_samples, name="adjacency", dtype=torch.float32):
 
     Parameters
     ----------
-    graph : array-like or sparse matrix of shape (n_samples, n_samples)
+    graph : array-like, sparse matrix or graph of shape (n_samples, n_samples)
         Weights of the edges, all finite.
     n_samples : int
         Number of rows.
@@ -108,16 +106,7 @@ def graph_tensor(graph, n_samples, name="adjacency", dtype=torch.float32):
     -------
     graph : sparse COO Tensor of shape (n_samples, n_samples)
     """
-    # A copy: the user's own graph stays as it is.
-    graph = csr_array(
-        check_array(as_array(graph), accept_sparse=True, dtype=FLOATS, input_name=name), copy=True
-    )
-    if graph.shape != (n_samples, n_samples):
-        raise ValueError(
-            f"{name} has shape {graph.shape}; a square matrix for the {n_samples} rows of X is "
-            "required"
-        )
-    graph.sum_duplicates()
+    graph = check_square(graph, n_samples, name)
     graph = graph.tocoo()
     index = torch.as_tensor(np.stack(graph.coords), dtype=torch.int64)
     values = torch.as_tensor(graph.data, dtype=dtype)

@@ -90,6 +90,8 @@ class Stage:
         Called after each step: updates without gradients, and per-row state.
     end_epoch : callable (fit) -> bool or None, optional
         Called after each epoch; True ends the stage.
+    criterion : callable (fit) -> float, optional
+        Called after each epoch; the stage ends with the weights of the epoch with the lowest value.
     validation_fraction : float, default=0
         Fraction of the rows that are held out to choose the best epoch.
     patience : int, default=10
@@ -111,6 +113,7 @@ class Stage:
     after_backward: Callable | None = None
     after_step: Callable | None = None
     end_epoch: Callable | None = None
+    criterion: Callable | None = None
     validation_fraction: float = 0.0
     patience: int = 10
 

@@ -60,6 +60,8 @@ class StageRun:
                 finite = self._snapshot()
                 if self.held_out is not None:
                     stop |= self._validate()
+                if stage.criterion:
+                    self._keep_if_better("criterion", stage.criterion(fit))
                 if stage.end_epoch:
                     stop |= bool(stage.end_epoch(fit))
                 stop |= epoch_task.end(fit)
@@ -184,13 +186,16 @@ class StageRun:
             terms = mover.terms(self._batch(Items(index), x))
             total += float(mover.total(terms, fit.epoch / stage.epochs)) * len(index)
         fit.module.train()
-        total /= len(self.held_out)
-        self.terms.setdefault("validation", []).append(total)
-        if total < self.best_loss:
-            self.best_loss, self.best_module, self.stale = total, self._snapshot(), 0
+        self._keep_if_better("validation", total / len(self.held_out))
+        return self.stale >= stage.patience
+
+    def _keep_if_better(self, name, value):
+        """Note a value by which epochs are compared, and the weights if it is the lowest."""
+        self.terms.setdefault(name, []).append(value)
+        if value < self.best_loss:
+            self.best_loss, self.best_module, self.stale = value, self._snapshot(), 0
         else:
             self.stale += 1
-        return self.stale >= stage.patience
 
     def checkpointed(self):
         """State that a checkpoint needs to resume within the stage."""

@@ -2,6 +2,7 @@
 
 from skdeepcluster.validation._distances import check_distance_matrix, check_distances
 from skdeepcluster.validation._fitted import as_table, embed, last_step
+from skdeepcluster.validation._graphs import as_adjacency, check_adjacency, check_square
 from skdeepcluster.validation._labels import check_known_labels, check_labels
 from skdeepcluster.validation._metrics import (
     METRICS,
@@ -33,14 +34,17 @@ __all__ = [
     "FLOATS",
     "METRICS",
     "SPARSE_METRICS",
+    "as_adjacency",
     "as_array",
     "as_table",
+    "check_adjacency",
     "check_distance_matrix",
     "check_distances",
     "check_known_labels",
     "check_labels",
     "check_n_samples",
     "check_rows",
+    "check_square",
     "check_weights",
     "complete_metric",
     "dtype_in_range",

@@ -67,9 +67,19 @@ def check_columns(X):
         )
 
 
-def has_channels_last(shape):
-    """Whether a shape (C, H, W) looks like (H, W, C)."""
-    return len(shape) == 3 and shape[2] in (1, 3, 4) and not {1, 3, 4} & set(shape[:2])
+def check_channels_first(shape, transposition, remedy=""):
+    """Raise for images of a shape (C, H, W) that is more likely (H, W, C).
+
+    Likely is 1, 3 or 4 channels on the last axis where neither of the other axes has so few; where
+    one has, as in (4, 4, 3), the images are taken as they are documented.
+    """
+    if len(shape) == 3 and shape[2] in (1, 3, 4) and not {1, 3, 4} & set(shape[:2]):
+        height, width, channels = shape
+        raise ValueError(
+            f"Images of shape {tuple(shape)} would be taken as (C, H, W), of {height} channels of "
+            f"{width} x {channels} pixels. Images have their channels first: {transposition}."
+            + remedy
+        )
 
 
 def as_image_shape(shape):

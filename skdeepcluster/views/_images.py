@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 import torch.nn.functional as F
 
+from skdeepcluster.validation._inputs import check_channels_first
 from skdeepcluster.views._draws import Views
 
 
@@ -58,6 +59,16 @@ class ImageViews(Views):
     brightness: float = 0.2
     saturation: float = 0.4
     gray: float = 0.2
+
+    def __call__(self, x, draws=None):
+        if x.ndim != 4:
+            raise ValueError(
+                f"ImageViews take a batch of images (n, C, H, W), got shape {tuple(x.shape)}."
+            )
+        # Batches that come with numbers are those of an estimator, which has checked them.
+        if draws is None:
+            check_channels_first(x.shape[1:], "pass x.permute(0, 3, 1, 2)")
+        return super().__call__(x, draws)
 
     def local(self):
         return replace(self, scale=(self.scale[0] / 4, self.scale[0]))

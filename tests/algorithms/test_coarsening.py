@@ -83,11 +83,12 @@ def test_support_is_the_agreement_of_the_nearest_others():
     pairs = [[adjusted_rand_score(a, b) for b in runs] for a in runs]
     for n_nearest in (1, 2, 5, 9):
         slow = [np.sort(np.delete(row, i))[-n_nearest:].mean() for i, row in enumerate(pairs)]
-        np.testing.assert_allclose(support(runs, n_nearest), slow)
-    assert support(runs[:1], 3) == [1]
+        np.testing.assert_allclose(support(runs, n_nearest, 3), slow)
+    assert support(runs[:1], 3, 3) == [1]
     # Every second row of many.
     many = [np.repeat(run, 400) for run in runs]
-    np.testing.assert_allclose(support(many, 2), support([run[::2] for run in many], 2))
+    halves = [run[::2] for run in many]
+    np.testing.assert_allclose(support(many, 2, 3), support(halves, 2, 3))
 
 
 def test_modularity_of_two_cliques():

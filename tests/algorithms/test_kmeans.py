@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.cluster import KMeans
+from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.datasets import load_digits, make_blobs
 
 from skdeepcluster.algorithms import kmeans as module
@@ -39,6 +39,21 @@ def test_labels_are_nearest_centers(seed, n, d, data):
     again = kmeans(Z, k, n_init=2, seed=seed)
     np.testing.assert_array_equal(again[0], centers)
     np.testing.assert_array_equal(again[1], labels)
+
+
+@given(st.integers(0, 2**31 - 1), st.integers(1, 60), st.integers(1, 5), st.data())
+def test_runs_start_where_those_of_scikit_learn_do(seed, n, d, data):
+    # With few rows for each center, starts tie but for rounding.
+    k = data.draw(st.integers(1, 1 + n // 8))
+    Z = np.random.RandomState(seed).randn(n, d)
+    runs = module.best_runs(Z, k, 3, 3, 4, 1e-4, np.random.RandomState(seed), 2)
+    random_state = np.random.RandomState(seed)
+    expected = [
+        module.lloyd(Z, kmeans_plusplus(Z, k, random_state=random_state)[0], 4, 1e-4, 1)
+        for _ in range(3)
+    ]
+    order = np.argsort([total for _, total in expected], kind="stable")
+    np.testing.assert_allclose(runs, [expected[i][0] for i in order], atol=1e-9)
 
 
 def test_every_row_its_own_center():

@@ -230,7 +230,7 @@ def test_recluster_takes_other_numbers_without_training(X):
     module, Z = model.module_, model.embedding_.copy()
     for k in (2, 5):
         model.recluster(AgglomerativeClustering(k))
-        assert len(set(model.labels_)) == k == len(model.cluster_centers_)
+        assert len(set(model.labels_)) == k == len(model.cluster_centers_) == model.n_clusters_
         np.testing.assert_allclose(
             model.cluster_centers_[1], Z[model.labels_ == 1].mean(axis=0), rtol=1e-4, atol=1e-5
         )
@@ -244,6 +244,7 @@ def test_nothing_but_noise(X):
     model = autoencoder(clusterer=DBSCAN(eps=1e-9)).fit(X)
     assert (model.labels_ == -1).all() and (model.predict(X) == -1).all()
     assert model.cluster_centers_.shape == (0, 8)
+    assert model.n_clusters_ == 0
 
 
 class Gap(AgglomerativeClustering):

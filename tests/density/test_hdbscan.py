@@ -159,6 +159,7 @@ def test_constant_rows(allow_single_cluster, method):
     )
     expected = 0 if allow_single_cluster and method == "eom" else -1
     assert (model.labels_ == expected).all()
+    assert model.n_clusters_ == expected + 1
     assert (model.predict(np.ones((2, 2))) == expected).all()
 
 

@@ -93,6 +93,8 @@ def test_normalize(normalize, axis):
     assert display.text_[0, 0].get_text() == f"{display.confusion_matrix[0, 0]:.2f}"
     with pytest.raises(ValueError, match="normalize must be .* got 'rows'"):
         MatchedConfusionDisplay.from_predictions(y, y_pred, normalize="rows")
+    with pytest.raises(ValueError, match=r"got 'preds'. Did you mean 'pred'\?"):
+        MatchedConfusionDisplay.from_predictions(y, y_pred, normalize="preds")
 
 
 def test_large_matrices_stay_legible():

@@ -41,7 +41,13 @@ DISPLAYS = [
 
 
 # Their estimators have trees or memberships; they are tested in their own files.
-OTHERS = ["CircleMapDisplay", "CondensedTreeDisplay", "DendrogramDisplay"]
+OTHERS = [
+    "CircleMapDisplay",
+    "CommunityHierarchyDisplay",
+    "CondensedTreeDisplay",
+    "DendrogramDisplay",
+    "GraphDisplay",
+]
 
 
 def test_all_displays_are_here():

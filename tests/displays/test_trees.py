@@ -100,6 +100,17 @@ def test_agglomerative_clustering():
         DendrogramDisplay.from_estimator(AgglomerativeClustering(3).fit(X))
 
 
+@pytest.mark.parametrize("n_clusters", [10, 11, 25])
+def test_every_cluster_has_its_color(n_clusters):
+    rows = np.repeat(np.arange(n_clusters) * 100.0, 4)[:, None] + [0.0]
+    rows[:, 0] += np.tile([0, 1, 2.5, 4.5], n_clusters)
+    labels = np.repeat(np.arange(n_clusters), 4)
+    display = DendrogramDisplay.from_linkage(linkage(rows), labels=labels, max_leaves=None)
+    colors = {to_rgb(color) for color in display.lines_.get_color()}
+    assert colors == {to_rgb("0.35"), *(to_rgb(label_color(k)) for k in range(n_clusters))}
+    assert len(colors) == n_clusters + 1
+
+
 def test_infinite_heights_are_drawn_on_top():
     merges = linkage(X[:20])
     merges[-1, 2] = np.inf

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.cluster import KMeans
-from sklearn.datasets import load_digits, make_circles, make_moons
+from sklearn.datasets import load_digits, make_blobs, make_circles, make_moons
 from sklearn.manifold import trustworthiness
 from sklearn.metrics import adjusted_rand_score
 
@@ -86,11 +86,46 @@ def test_shapes(make):
     assert adjusted_rand_score(y, model.candidates_["rows"][0]) < 0.5
 
 
+@pytest.mark.parametrize("k", [2, 5, 20])
+def test_the_number_of_blobs_is_found(k):
+    X, y = make_blobs(1000, n_features=8, centers=k, random_state=1)
+    model = NeighborClusterer(None, random_state=0).fit(X)
+    assert model.n_clusters_ == k
+    assert adjusted_rand_score(y, model.labels_) == 1
+    layers = dict(zip(map(n_labels, model.cluster_layers_), model.layer_persistences_, strict=True))
+    assert max(layers, key=layers.get) == k
+    assert list(layers) == sorted(layers, reverse=True)
+    assert model.predict_proba(X[:3]).shape == (3, k)
+
+
+def n_labels(labels):
+    return len(np.unique(labels))
+
+
+def test_layers_of_nested_groups():
+    # Three groups of four blobs each.
+    rng = np.random.default_rng(0)
+    outer, inner = np.repeat(np.arange(3), 400), np.tile(np.repeat(np.arange(4), 100), 3)
+    places = 40 * np.eye(3)[outer] + 5 * np.eye(4)[inner][:, :3] + rng.normal(size=(1200, 3))
+    model = NeighborClusterer(None, random_state=0).fit(places)
+    layers = {n_labels(labels): labels for labels in model.cluster_layers_}
+    assert {3, 12} <= set(layers)
+    assert adjusted_rand_score(outer, layers[3]) == 1
+    assert adjusted_rand_score(outer * 4 + inner, layers[12]) > 0.95
+
+
+def test_few_rows_are_one_cluster_where_no_number_is_given():
+    model = NeighborClusterer(None, random_state=0).fit(np.arange(10.0)[:, np.newaxis])
+    assert model.n_clusters_ == 1
+    assert not model.cluster_layers_
+    assert (model.labels_ == 0).all()
+
+
 def test_any_number_of_threads_gives_the_same(digits):
     X = digits[0][:500]
-    one = NeighborClusterer(10, n_epochs=50, random_state=0, n_jobs=1).fit(X)
+    one = NeighborClusterer(None, n_epochs=50, random_state=0, n_jobs=1).fit(X)
     for n_jobs in (2, 3):
-        other = NeighborClusterer(10, n_epochs=50, random_state=0, n_jobs=n_jobs).fit(X)
+        other = NeighborClusterer(None, n_epochs=50, random_state=0, n_jobs=n_jobs).fit(X)
         for read_out, runs in one.candidates_.items():
             assert np.array_equal(runs, other.candidates_[read_out])
         assert np.array_equal(one.labels_, other.labels_)

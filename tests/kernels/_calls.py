@@ -5,6 +5,7 @@ from scipy.sparse import csr_array
 
 from skdeepcluster._kernels import (
     _boruvka,
+    _communities,
     _degree_linkage,
     _distance,
     _hamiltonian,
@@ -43,7 +44,7 @@ def swap_state(depth=2):
         ROWS, MEDOIDS, MEDOIDS, NO_FEATURES, NO_NORMS, 0.0, False, near, slots, 1
     )
     removal = np.zeros(K)
-    _medoids.removal_losses(near, slots, np.ones(N), removal)
+    _medoids.removal_losses(near, slots, np.ones(N), np.inf, removal)
     return near, slots, removal
 
 
@@ -66,7 +67,7 @@ CANDIDATES = {
     "slot": np.zeros(N, np.int32),
     "n_threads": 1,
 }
-SUMS = {"bounds": NEAR[-1].copy(), "removal": REMOVAL}
+SUMS = {"bounds": NEAR[-1].copy(), "cap": np.inf, "removal": REMOVAL}
 GIVEN_FEATURES = {"features": X, "norms": np.square(X).sum(axis=1), "slack": 1e-6}
 BLOCK = {
     "block": ROWS,
@@ -79,6 +80,12 @@ BLOCK = {
     "height": np.ones(N),
     "n_threads": 1,
 }
+GRAPH = {
+    "indptr": np.arange(0, N * N + 1, N),
+    "indices": np.tile(np.arange(N, dtype=np.int32), N),
+    "weights": np.ones(N * N),
+}
+POTTS = {"masses": np.ones((N, 2)), "labels": LABELS.copy(), "resolution": 0.1, "least": 1e-9}
 PREFIX = np.arange(N + 1.0)
 ASSIGNED = {
     "member": (np.arange(N) % 5).astype(np.int32),
@@ -92,6 +99,16 @@ ASSIGNED = {
 
 # Function, right arguments, and those arguments that may have other lengths of the named axes.
 CALLS = {
+    "move_nodes": (
+        _communities.move_nodes,
+        {**GRAPH, **POTTS, "fixed": np.zeros(N, np.int32), "seed": 0},
+        {},
+    ),
+    "refine": (_communities.refine, {**GRAPH, **POTTS, "temperature": 0.1, "seed": 0}, {}),
+    "renumbered": (_communities.renumbered, {"labels": LABELS}, {"labels": {0}}),
+    "aggregated": (_communities.aggregated, {**GRAPH, "groups": LABELS, "n_groups": K}, {}),
+    "connected_parts": (_communities.connected_parts, {**GRAPH, "labels": LABELS}, {}),
+    "inner_weights": (_communities.inner_weights, {**GRAPH, "labels": LABELS, "n_labels": K}, {}),
     "argmin": (
         _distance.argmin_sqeuclidean,
         {"X": X, "centers": CENTERS, "labels": LABELS.copy(), "distances": np.zeros(N)},
@@ -107,6 +124,18 @@ CALLS = {
             "counts": np.zeros(K, np.int64),
         },
         {},
+    ),
+    "kmeans_runs": (
+        _distance.kmeans_runs,
+        {
+            "X": X,
+            "first": np.arange(2),
+            "draws": RNG.random((2, K - 1, 3)),
+            "max_iter": 5,
+            "tol": 0.0,
+            "centers": np.zeros((2, K, D)),
+        },
+        {"X": {0}, "draws": {2}},
     ),
     "nearest_center": (
         _kmeans.nearest_center,
@@ -223,7 +252,13 @@ CALLS = {
     ),
     "removal_losses": (
         _medoids.removal_losses,
-        {"near": NEAR, "slots": SLOTS, "weights": np.ones(N), "removal": np.zeros(K)},
+        {
+            "near": NEAR,
+            "slots": SLOTS,
+            "weights": np.ones(N),
+            "cap": np.inf,
+            "removal": np.zeros(K),
+        },
         {"removal": {0}},
     ),
     "swap": (
@@ -249,6 +284,8 @@ CALLS = {
             "kept_rows": ROWS[:K].copy(),
             "medoid_at": MEDOIDS,
             "scratch": np.zeros((N, K)),
+            "sizes": np.zeros(K),
+            "smallest": 2.0,
             "tol": 0.0,
             "quiet": 0,
             "patience": N,
@@ -256,6 +293,11 @@ CALLS = {
             "window": 1,
         },
         {"rows": {0}, "change": {0}, "slot": {0}, "scratch": {0}, "kept_rows": {0}},
+    ),
+    "cluster_sizes": (
+        _medoids.cluster_sizes,
+        {"slots": SLOTS, "weights": np.ones(N), "sizes": np.zeros(K)},
+        {"sizes": {0}, "slots": {0}},
     ),
     "reach_bounds": (
         _medoids.reach_bounds,

@@ -16,17 +16,23 @@ OUTPUTS |= {(name, "slots") for name in CALLS if name.startswith("nearest_medoid
 OUTPUTS |= {(name, "slot") for name in CALLS}
 # Numbers of points, not indices.
 OUTPUTS |= {("select", "size")}
+# Not of arrays.
+OUTPUTS |= {("move_nodes", "fixed"), ("connected_parts", "labels")}
 # Without an output that may be left out.
 OPTIONAL = {("argmin", "distances")} | {
     ("transport", name) for name in ("potentials", "masses", "labels", "plan")
 }
 WITHOUT_THREADS = {
+    "renumbered",
+    "connected_parts",
+    "inner_weights",
     "nearest_center",
     "gains",
     "shortest_cycle",
     "short_cycle",
     "degree_linkage",
     "removal_losses",
+    "cluster_sizes",
     "swap",
     "reach_bounds",
     "spanning_forest",

@@ -113,3 +113,12 @@ def test_samples_of_unknown_class_do_not_count():
     assert expected_calibration_error([1, 1, 0, 0, -1], y_proba) == known
     assert expected_calibration_error(["b", "b", "a", "a", None], y_proba) == known
     assert expected_calibration_error([1, 1, 0, 0, -1], y_proba, ignore_label=None) > known
+
+
+def test_a_misspelled_option_of_a_function_gets_a_suggestion():
+    with pytest.raises(ValueError, match=r"Got 'quantiles' instead. Did you mean 'quantile'\?$"):
+        expected_calibration_error([0, 1], np.eye(2), strategy="quantiles")
+    with pytest.raises(ValueError, match="Got 'xyz' instead.$"):
+        expected_calibration_error([0, 1], np.eye(2), strategy="xyz")
+    with pytest.raises(ValueError, match="The 'n_bins' parameter.* Got '7' instead.$"):
+        expected_calibration_error([0, 1], np.eye(2), n_bins="7")

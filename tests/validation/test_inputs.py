@@ -1,6 +1,5 @@
 """What may be given as X: frames, lists of images, Datasets; and what is refused, with a remedy."""
 
-import warnings
 from decimal import Decimal
 
 import numpy as np
@@ -122,27 +121,32 @@ def test_pil_images(mode, n_channels, images):
 
 
 @pytest.mark.parametrize("n_channels", [1, 3, 4])
-def test_channels_that_are_last_are_noticed(n_channels, images):
+def test_channels_that_are_last_are_refused(n_channels, images):
     last = np.stack([images] * n_channels, axis=-1)
-    message = r"\(8, 6, .\) are taken as \(C, H, W\), of 8 channels.*transpose"
-    with pytest.warns(UserWarning, match=message) as caught:
-        brief(DEC, 2).fit(last)
-    assert caught[0].filename == __file__
-    with pytest.warns(UserWarning, match=message):
-        brief(DEC, 2).fit(Items(lambda i: last[i]))
-    with pytest.warns(UserWarning, match=message):
-        brief(DEC, 2, image_shape=(8, 6, n_channels)).fit(last.reshape(40, -1))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("error", "Images of shape")
-        model = brief(DEC, 2, image_shape=(8, 6, n_channels)).fit(last)
-        brief(DEC, 2).fit(last.transpose(0, 3, 1, 2))
+    message = rf"shape \(8, 6, {n_channels}\) would be .*, of 8 channels of 6 x {n_channels} pixels"
+    named = rf"{message}.*: pass X\.transpose\(0, 3, 1, 2\)"
+    for given in (last, list(last), torch.from_numpy(last), Items(lambda i: last[i])):
+        with pytest.raises(ValueError, match=named):
+            brief(DEC, 2).fit(given)
+    flat = last.reshape(40, -1)
+    named = rf"{message}.*X\.reshape\(-1, 8, 6, {n_channels}\)\.transpose\(0, 3, 1, 2\)"
+    with pytest.raises(ValueError, match=named):
+        brief(DEC, 2, image_shape=(8, 6, n_channels)).fit(flat)
+    # What the messages name is taken.
+    first = brief(DEC, 2).fit(last.transpose(0, 3, 1, 2))
+    again = brief(DEC, 2).fit(flat.reshape(-1, 8, 6, n_channels).transpose(0, 3, 1, 2))
+    assert first.image_shape_ == (n_channels, 8, 6)
+    with pytest.raises(ValueError, match=r"channels are last: pass X\.transpose\(0, 3, 1, 2\)"):
+        first.predict(last)
+    np.testing.assert_array_equal(first.labels_, again.labels_)
+    model = brief(DEC, 2, image_shape=(8, 6, n_channels)).fit(last)
     assert model.image_shape_ == (8, 6, n_channels)
 
 
 @pytest.mark.parametrize("shape", [(8, 4, 4), (16, 1, 1), (3, 6, 4), (1, 5, 3), (5, 6), (8, 3)])
-@pytest.mark.filterwarnings("error:Images of shape")
 def test_maps_of_features_are_no_images_with_channels_last(shape):
-    brief(DEC, 2).fit(np.random.RandomState(0).rand(40, *shape))
+    model = brief(DEC, 2).fit(np.random.RandomState(0).rand(40, *shape))
+    assert model.image_shape_[-2:] == shape[-2:]
 
 
 # -- what is refused -----------------------------------------------------------------------------

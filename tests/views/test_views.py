@@ -156,3 +156,16 @@ def test_without_draws_from_the_global_generator():
     first = TabularViews()(x)
     torch.manual_seed(0)
     torch.testing.assert_close(first, TabularViews()(x), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 6, 3), (2, 8, 6, 1), (2, 8, 6, 4)])
+def test_images_with_channels_last_are_refused(shape):
+    with pytest.raises(ValueError, match=r"of 8 channels of 6 x .*pass x\.permute\(0, 3, 1, 2\)"):
+        ImageViews()(torch.rand(shape))
+    assert ImageViews()(torch.rand(shape).permute(0, 3, 1, 2)).shape == (2, shape[3], 8, 6)
+
+
+@pytest.mark.parametrize("shape", [(2, 8), (2, 8, 6)])
+def test_a_batch_that_is_none_of_images_is_refused(shape):
+    with pytest.raises(ValueError, match="a batch of images"):
+        ImageViews()(torch.rand(shape))

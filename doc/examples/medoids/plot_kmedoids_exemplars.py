@@ -54,19 +54,20 @@ inertias = {
     ]
     for method in ("fasterpam", "alternate")
 }
-figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+_, ax = plt.subplots(figsize=(7, 2.4), layout="constrained")
 rng = np.random.default_rng(0)
 for row, values in enumerate(inertias.values()):
-    left.scatter(values, row + rng.uniform(-0.15, 0.15, 20), s=18, alpha=0.7)
-left.set(yticks=[0, 1], yticklabels=inertias, ylim=(-0.5, 1.5), xlabel="sum of distances")
+    ax.scatter(values, row + rng.uniform(-0.15, 0.15, 20), s=18, alpha=0.7)
+_ = ax.set(yticks=[0, 1], yticklabels=inertias, ylim=(-0.5, 1.5), xlabel="sum of distances")
 
 # %%
 # The sum of distances decreases with every further cluster. The medoid silhouette does not, and
-# :class:`~skdeepcluster.DynMSC` computes it for all numbers of clusters in one fit. Apart from a
-# division in two, it is best for ten clusters, the number of digits, which it is not given; but no
-# number is clearly better than its neighbors.
+# :class:`~skdeepcluster.DynMSC` computes it for all numbers of clusters in one fit. It is best near
+# ten clusters, the number of digits, which it is not given; but no number is clearly better than
+# those next to it.
 dynmsc = DynMSC(30, metric="manhattan", random_state=0).fit(X)
 numbers = np.arange(2, 31)
-right.plot(numbers, dynmsc.medoid_silhouettes_, ".-")
-right.axvline(10, color="C1", linewidth=1)
-_ = right.set(xlabel="number of clusters", ylabel="medoid silhouette")
+_, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
+ax.plot(numbers, dynmsc.medoid_silhouettes_, ".-")
+ax.axvline(10, color="C1", linewidth=1)
+_ = ax.set(xlabel="number of clusters", ylabel="medoid silhouette")
