@@ -12,6 +12,9 @@ from skdeepcluster._kernels._neighbor_descent import (
     rank,
 )
 from skdeepcluster._kernels._products import add_products
+from skdeepcluster._sklearn import threadpool_controller
+from skdeepcluster.algorithms.neighbors import nearest_neighbors
+from skdeepcluster.validation import scaled_to_range
 
 # All features are compared up to so many.
 FEW_FEATURES = 48
@@ -24,6 +27,8 @@ EXACT_ROWS = 4096
 # More candidates are kept than neighbors: along the directions they may stand in another order.
 SPARE = 5
 LEAF_ROWS = 64
+# Neighbors for a graph are exact up to so many rows, and of any number with so few features.
+MANY_ROWS, LOW_DIMENSION = 20_000, 16
 # A pass in which a smaller share of the lists changes is the last.
 LAST_SHARE = 0.001
 MAX_PASSES = 12
@@ -197,3 +202,35 @@ class NeighborSearch:
         found = nearest_in(self.Z, Z, n_candidates, False, n_threads)
         squares, indices = rank(self.X, Q, found, n_neighbors, n_threads)
         return np.sqrt(squares), indices
+
+
+def is_searched_exactly(n, n_features):
+    """Whether a tree finds the neighbors of so many rows in little time."""
+    return n <= MANY_ROWS or n_features <= LOW_DIMENSION
+
+
+def graph_neighbors(X, n_neighbors, n_threads=1, seed=0):
+    """Other rows that are nearest to each row: exact, or by `NeighborSearch` where that takes long.
+
+    Parameters
+    ----------
+    X : C-contiguous array of shape (n, n_features), float32 or float64
+        Finite, of any size.
+    n_neighbors : int
+        Less than n.
+    n_threads : int
+    seed : int
+        Of a search that is not exact.
+
+    Returns
+    -------
+    distances : (n, n_neighbors) array of float64
+        Increasing.
+    indices : (n, n_neighbors) array of int
+    """
+    if is_searched_exactly(*X.shape):
+        return nearest_neighbors(X, n_neighbors, n_threads)
+    X, unit = scaled_to_range(X)
+    with threadpool_controller().limit(limits=1, user_api="blas"):
+        distances, indices = NeighborSearch(X, seed, n_threads).neighbors(n_neighbors, n_threads)
+    return distances.astype(np.float64) * unit, indices

@@ -50,6 +50,33 @@ def nearest_neighbors(X, n_neighbors, n_threads=1, metric="euclidean"):
     return (np.sqrt(distances) if metric == "euclidean" else distances) * unit, indices
 
 
+def nearest_to_others(X, Q, n_neighbors, n_threads=1, metric="euclidean"):
+    """Rows that are nearest to each of others.
+
+    Parameters
+    ----------
+    X : C-contiguous array of shape (n, n_features), float32 or float64
+        Finite, such that squares of distances neither overflow nor vanish.
+    Q : C-contiguous array of shape (n_queries, n_features), of X's dtype
+    n_neighbors : int
+        At most n.
+    n_threads : int
+    metric : {"euclidean", "manhattan", "chebyshev"}, default="euclidean"
+
+    Returns
+    -------
+    distances : (n_queries, n_neighbors) array of float64
+        Increasing.
+    indices : (n_queries, n_neighbors) array of int64
+    """
+    tree, queries = KDTree(X, metric, n_threads), KDTree(Q, metric, n_threads)
+    found, positions, _ = tree.knn(n_neighbors, n_threads, queries)
+    distances = np.empty(found.shape)
+    indices = np.empty(found.shape, np.int64)
+    distances[queries.index], indices[queries.index] = found, tree.index[positions]
+    return np.sqrt(distances) if metric == "euclidean" else distances, indices
+
+
 def connectivity_graph(X, n_neighbors, n_threads=1):
     """The undirected graph that joins each row to its nearest others.
 
@@ -100,16 +127,18 @@ def joined_neighbors(indices, kind="union"):
     return common
 
 
-def nearest_by_blocks(distances, n, n_neighbors):
+def nearest_by_blocks(distances, n, n_neighbors, n_others=None):
     """Nearest neighbors from distances that are given or computed block by block.
 
     Parameters
     ----------
-    distances : callable (slice) -> array of shape (n_rows, n)
+    distances : callable (slice) -> array of shape (n_rows, n_others)
         From some rows to all.
     n : int
     n_neighbors : int
-        Less than n.
+        Less than n; at most `n_others` if that is given.
+    n_others : int, optional
+        By default the others are the rows themselves, and none is its own neighbor.
 
     Returns
     -------
@@ -119,9 +148,11 @@ def nearest_by_blocks(distances, n, n_neighbors):
     """
     lengths = np.empty((n, n_neighbors))
     indices = np.empty((n, n_neighbors), np.int64)
-    for rows in gen_batches(n, get_chunk_n_rows(16 * n, max_n_rows=n)):
+    row_bytes = 16 * (n if n_others is None else n_others)
+    for rows in gen_batches(n, get_chunk_n_rows(row_bytes, max_n_rows=n)):
         D = np.array(distances(rows), dtype=np.float64)
-        D[np.arange(len(D)), np.arange(rows.start, rows.stop)] = np.inf
+        if n_others is None:
+            D[np.arange(len(D)), np.arange(rows.start, rows.stop)] = np.inf
         near = np.sort(np.argpartition(D, n_neighbors - 1)[:, :n_neighbors])
         near_lengths = np.take_along_axis(D, near, axis=1)
         order = np.argsort(near_lengths, axis=1, kind="stable")
@@ -130,14 +161,16 @@ def nearest_by_blocks(distances, n, n_neighbors):
     return lengths, indices
 
 
-def entries_by_row(matrix, descending=False):
-    """Off-diagonal entries of a square matrix, sorted by row and by value within rows.
+def entries_by_row(matrix, descending=False, diagonal=False):
+    """Entries of a matrix, sorted by row and by value within rows.
 
     Parameters
     ----------
-    matrix : array or sparse matrix of shape (n, n)
+    matrix : array or sparse matrix of shape (n_rows, n_columns)
         Duplicate entries of a sparse one are summed.
     descending : bool, default=False
+    diagonal : bool, default=False
+        Whether entries on the diagonal count.
 
     Returns
     -------
@@ -147,20 +180,22 @@ def entries_by_row(matrix, descending=False):
     entries = csr_array(matrix, dtype=np.float64, copy=True)
     entries.sum_duplicates()
     entries = entries.tocoo()
-    off = entries.row != entries.col
+    off = (entries.row != entries.col) | diagonal
     rows, columns, values = entries.row[off], entries.col[off], entries.data[off]
     order = np.lexsort((columns, -values if descending else values, rows))
     return rows[order], columns[order], values[order]
 
 
-def nearest_entries(distances, n_neighbors):
+def nearest_entries(distances, n_neighbors, diagonal=False):
     """The smallest entries of each row of a sparse matrix of distances, all where there are fewer.
 
     Parameters
     ----------
-    distances : sparse matrix of shape (n, n)
-        Entries that are not stored, and the diagonal, are no neighbors.
+    distances : sparse matrix of shape (n_rows, n_columns)
+        Entries that are not stored are no neighbors.
     n_neighbors : int
+    diagonal : bool, default=False
+        Whether entries on the diagonal are.
 
     Returns
     -------
@@ -168,6 +203,6 @@ def nearest_entries(distances, n_neighbors):
     lengths : array of shape (n_edges,), float64
         Increasing within rows.
     """
-    rows, columns, lengths = entries_by_row(distances)
+    rows, columns, lengths = entries_by_row(distances, diagonal=diagonal)
     near = np.arange(len(rows)) - np.searchsorted(rows, rows) < n_neighbors
     return rows[near], columns[near], lengths[near]

@@ -186,7 +186,7 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
 
     def _merge(self, Z, labels, n_clusters):
         W = self._graph(Z)[0]
-        return merge_to(W, labels, n_clusters, Z, *self._criterion, n_wanted=self.n_clusters)
+        return merge_to(W, labels, n_clusters, Z, *self._criterion)
 
     def _first_clusters(self, fit):
         rows = fit.over_all_rows(_compared).cpu().numpy()

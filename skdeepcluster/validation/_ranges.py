@@ -127,7 +127,11 @@ def rows_of_size_one(X):
 
 
 def unit_rows(X):
-    """Dense rows divided by their lengths, in their own dtype.
+    """Rows divided by their lengths, in their own dtype.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
 
     Raises
     ------
@@ -140,4 +144,7 @@ def unit_rows(X):
         raise ValueError(
             'X has rows of zeros, which have no direction. Remove them or use metric="euclidean".'
         )
+    if issparse(X):
+        X.data = (X.data / np.repeat(norms, np.diff(X.indptr))).astype(X.dtype, copy=False)
+        return X
     return (X / norms[:, np.newaxis]).astype(X.dtype, copy=False)

@@ -8,13 +8,12 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import NearestNeighbors
 
 from skdeepcluster.algorithms.degree_linkage import (
-    components,
+    STEPS,
+    all_merges,
     linkage_labels,
     merge_to,
     nearest_clusters,
-    nearest_merges,
     neighbor_graph,
-    outlying_merges,
 )
 
 seeds = st.integers(0, 2**31 - 1)
@@ -23,16 +22,36 @@ seeds = st.integers(0, 2**31 - 1)
 @given(seeds, st.sampled_from([np.float32, np.float64]), st.integers(1, 30))
 @settings(max_examples=25)
 def test_graph_of_neighbors(seed, dtype, k):
-    Z = np.random.default_rng(seed).normal(size=(20, 3)).astype(dtype)
+    rng = np.random.default_rng(seed)
+    # A dense and a sparse cluster.
+    Z = (rng.normal(size=(20, 3)) * np.repeat([1, 9], 10)[:, None]).astype(dtype)
     W, nearest, lengths = neighbor_graph(Z, k)
     k = min(k, 19)
     distances, neighbors = NearestNeighbors(n_neighbors=k).fit(Z).kneighbors()
     assert_array_equal(nearest, neighbors[:, 0])
     assert_allclose(lengths, distances[:, 0], rtol=1e-4)
+    squares = distances.astype(float) ** 2
+    scales = np.log(squares.mean(axis=1))
+    near = np.zeros((20, 20))
+    np.put_along_axis(near, neighbors, 1.0, axis=1)
+    mutual = near * near.T + np.eye(20)
+    for _ in range(STEPS):
+        scales = mutual @ scales / mutual.sum(axis=1)
     expected = np.zeros((20, 20))
-    squares = distances**2
-    np.put_along_axis(expected, neighbors, np.exp(-squares / squares.mean()), axis=1)
+    products = np.exp((scales[:, None] + scales[neighbors]) / 2)
+    np.put_along_axis(expected, neighbors, np.exp(-squares / products), axis=1)
     assert_allclose(W.toarray(), expected, atol=1e-5)
+
+
+@given(seeds, st.floats(1, 1e6))
+@settings(max_examples=25)
+def test_the_scale_of_a_region_is_its_own(seed, far):
+    rng = np.random.default_rng(seed)
+    dense = rng.normal(size=(30, 2))
+    sparse = far * (dense + 100)
+    alone, both = (neighbor_graph(Z, 5)[0] for Z in (dense, np.vstack([dense, sparse])))
+    assert_allclose(both[:30, :30].toarray(), alone.toarray(), rtol=1e-6)
+    assert_allclose(both[30:, 30:].toarray(), alone.toarray(), rtol=1e-6)
 
 
 def affinity(W, a, b):
@@ -48,9 +67,11 @@ def test_the_next_merge_is_that_of_the_definition(seed, k, weight):
     rows = np.random.default_rng(seed).normal(size=(40, 3))
     W, nearest, lengths = neighbor_graph(rows, 8)
     labels = nearest_clusters(nearest, lengths, 2)
-    n = labels.max() + 1
-    for n_left in range(n - 1, max(1, n - 4), -1):
-        groups = [np.flatnonzero(labels == c) for c in range(labels.max() + 1)]
+    first = np.unique(labels, return_index=True)[1]
+    merges = all_merges(W, labels, (k, weight))[0]
+    assert len(merges) == len(first) - 1
+    for pair in merges[:3]:
+        groups = [np.flatnonzero(labels == c) for c in np.unique(labels)]
         A = np.array([[affinity(W.toarray(), a, b) for b in groups] for a in groups])
         np.fill_diagonal(A, 0)
         ordered = np.sort(np.pad(A, ((0, 0), (0, k))), axis=1)[:, ::-1][:, :k]
@@ -58,37 +79,12 @@ def test_the_next_merge_is_that_of_the_definition(seed, k, weight):
         c = scores.argmax()
         if ordered[c, 0] == 0 or np.sum(scores > scores.max() - 1e-9) > 1 + (weight == 0):
             return
-        merged = {c, A[c].argmax()}
-        after = merge_to(W, labels, n_left, rows, k, weight)
-        expected = np.where(np.isin(labels, list(merged)), min(merged), labels)
-        assert adjusted_rand_score(expected, after) == 1
-        labels = after
-
-
-@given(seeds, st.integers(0, 5))
-@settings(max_examples=25)
-def test_outlying_clusters_join_where_their_edges_lead(seed, n_outliers):
-    rng = np.random.default_rng(seed)
-    rows = np.vstack([rng.normal(size=(150, 2)), rng.normal(size=(n_outliers, 2)) * 12])
-    W, nearest, lengths = neighbor_graph(rows, 4)
-    joining = nearest_merges(nearest, lengths)
-    labels = components(len(rows), joining, nearest[joining])
-    groups = [np.flatnonzero(labels == c) for c in range(labels.max() + 1)]
-    W_dense = W.toarray()
-    A = np.array([[affinity(W_dense, a, b) for b in groups] for a in groups])
-    np.fill_diagonal(A, 0)
-    weak = A.max(axis=1) <= 0.03 * np.median(A.max(axis=1))
-    found, joined = outlying_merges(W, labels, 1)
-    assert set(found) <= set(np.flatnonzero(weak)) and not weak[joined].any()
-    between = np.array(
-        [[(W_dense + W_dense.T)[np.ix_(a, b)].sum() for b in groups] for a in groups]
-    )
-    for c in np.flatnonzero(weak):
-        sums = np.where(weak, 0, between[c])
-        if sums.max() > 1e-100:
-            assert_allclose(sums[joined[found == c]], sums.max())
-    # Not where so few clusters are left that each may be a true one.
-    assert len(outlying_merges(W, labels, len(groups) // 20 + 1)[0]) == 0
+        one, other = labels[first[pair]]
+        assert {groups[c][0], groups[A[c].argmax()][0]} == {
+            np.flatnonzero(labels == one)[0],
+            np.flatnonzero(labels == other)[0],
+        }
+        labels = np.where(labels == other, one, labels)
 
 
 @given(seeds, st.integers(1, 20))
