@@ -23,7 +23,10 @@ _METHODS = {
         "tell": ["TELL"],
         "vade": ["VaDE"],
     },
-    "density": {"hdbscan": ["HDBSCAN"]},
+    "density": {
+        "hdbscan": ["HDBSCAN"],
+        "rare_cluster_search": ["RareClusterSearch"],
+    },
     "ensemble": {"voting_clustering": ["VotingClustering"]},
     "explain": {"hamiltonian_cycle": ["HamiltonianCycleMap"]},
     "graph": {
