@@ -24,7 +24,10 @@ _METHODS = {
         "vade": ["VaDE"],
     },
     "constrained": {"constrained_kmeans": ["ConstrainedKMeans"]},
-    "density": {"hdbscan": ["HDBSCAN"]},
+    "density": {
+        "hdbscan": ["HDBSCAN"],
+        "rare_cluster_search": ["RareClusterSearch"],
+    },
     "discovery": {
         "balanced_kmeans": ["BalancedKMeans"],
         "subclass_clustering": ["SubclassClustering"],
