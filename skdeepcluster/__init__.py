@@ -27,6 +27,8 @@ _METHODS = {
     "density": {"hdbscan": ["HDBSCAN"]},
     "discovery": {
         "balanced_kmeans": ["BalancedKMeans"],
+        "semi_supervised_kmeans": ["SemiSupervisedKMeans"],
+        "split_merge_mixture": ["SplitMergeGaussianMixture"],
         "subclass_clustering": ["SubclassClustering"],
     },
     "explain": {"hamiltonian_cycle": ["HamiltonianCycleMap"]},
