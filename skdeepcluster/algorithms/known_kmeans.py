@@ -210,7 +210,8 @@ def best_start(X, known, fixed, n_clusters, n_init, rng, tol):
     best, least = None, np.inf
     for _ in range(n_init):
         if len(known):
-            centers = drawn_centers(X, known, n_new, rng)
+            weights = (fixed < 0).astype(float) if (fixed < 0).any() else None
+            centers = drawn_centers(X, known, n_new, rng, weights=weights)
         else:
             centers, _ = kmeans_plusplus(X, n_clusters, random_state=rng)
             centers = centers.toarray() if issparse(centers) else centers
