@@ -244,7 +244,7 @@ class GraphDegreeLinkage(RandomStateMixin, ThreadsMixin, Clusterer):
                 f"{self.affinity_threshold} has to be set, and the other has to be None."
             )
         X = self._checked(X, reset=True, ensure_min_samples=2)
-        n = X.shape[0]
+        n, self._dtype = X.shape[0], X.dtype
         if self.n_clusters is not None:
             check_n_samples(n, self.n_clusters)
         self._n_neighbors = min(self.n_neighbors or usual_n_neighbors(n), n - 1)
@@ -313,7 +313,8 @@ class GraphDegreeLinkage(RandomStateMixin, ThreadsMixin, Clusterer):
         proba : ndarray of shape (n_samples, n_clusters_)
             Each row sums to 1.
         """
-        check_is_fitted(self)
+        # Models of earlier versions cannot predict.
+        check_is_fitted(self, "_dtype")
         votes = weights_to(self._votes(X), self.labels_, self.n_clusters_)
         totals = votes.sum(axis=1, keepdims=True)
         alone = np.flatnonzero(totals == 0)
@@ -322,7 +323,7 @@ class GraphDegreeLinkage(RandomStateMixin, ThreadsMixin, Clusterer):
                 f"{len(alone)} rows of X, such as {alone[0]}, have no edge to a training row and "
                 "so belong to no cluster. Leave them out, or give at least one neighbor of each."
             )
-        return votes / totals
+        return (votes / totals).astype(self._dtype)
 
     def predict(self, X):
         """The cluster with the largest share in the votes of the nearest training rows."""

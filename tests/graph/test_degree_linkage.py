@@ -1,6 +1,5 @@
 """GraphDegreeLinkage as an estimator."""
 
-import time
 import warnings
 
 import numpy as np
@@ -23,10 +22,7 @@ from tests.graph._samples import TOUCHING, X, quiet
 
 def test_digits():
     X, y = load_digits(return_X_y=True)
-    model = GraphDegreeLinkage(10)
-    start = time.perf_counter()
-    labels = model.fit_predict(X)
-    assert time.perf_counter() - start < 5  # 0.07 s on an idle machine
+    labels = GraphDegreeLinkage(10).fit_predict(X)
     assert clustering_accuracy(y, labels) == pytest.approx(0.875, abs=5e-3)
     assert normalized_mutual_info_score(y, labels) == pytest.approx(0.896, abs=5e-3)
 
