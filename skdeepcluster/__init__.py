@@ -42,7 +42,9 @@ _METHODS = {
         "leiden": ["Leiden"],
         "neighbor_clusterer": ["NeighborClusterer"],
         "neighbor_layout": ["NeighborLayout"],
+        "smoothed": ["SmoothedGraphClustering"],
         "_subgraphs": ["Graph"],
+        "weighted_flow_diffusion": ["WeightedFlowDiffusion"],
     },
     "hierarchy": {
         "hierarchical_kmeans": ["HierarchicalKMeans"],
