@@ -27,6 +27,8 @@ _METHODS = {
     "density": {"hdbscan": ["HDBSCAN"]},
     "discovery": {
         "balanced_kmeans": ["BalancedKMeans"],
+        "ncd_kmeans": ["NCDKMeans"],
+        "ncd_spectral": ["NCDSpectralClustering"],
         "semi_supervised_kmeans": ["SemiSupervisedKMeans"],
         "split_merge_mixture": ["SplitMergeGaussianMixture"],
         "subclass_clustering": ["SubclassClustering"],
