@@ -30,6 +30,8 @@ _METHODS = {
     },
     "discovery": {
         "balanced_kmeans": ["BalancedKMeans"],
+        "ncd_kmeans": ["NCDKMeans"],
+        "ncd_spectral": ["NCDSpectralClustering"],
         "semi_supervised_kmeans": ["SemiSupervisedKMeans"],
         "split_merge_mixture": ["SplitMergeGaussianMixture"],
         "subclass_clustering": ["SubclassClustering"],
