@@ -96,6 +96,9 @@ class RareClusterSearch(RandomStateMixin, ThreadsMixin, Clusterer):
     n_groups_ : int
         Number of groups.
 
+    n_clusters_ : int
+        The same, under the name that other clusterers have it.
+
     groups_ : list of dict
         Of each group "members" (indices of rows), "center" and "radius" among the components,
         "tight", "distinct", "stability" (that of the hierarchy), "score", "p_value" (share of the
@@ -181,6 +184,7 @@ class RareClusterSearch(RandomStateMixin, ThreadsMixin, Clusterer):
 
     def _keep(self, groups, n):
         self.groups_, self.n_groups_ = groups, len(groups)
+        self.n_clusters_ = self.n_groups_
         self.labels_ = np.full(n, -1, np.int32)
         for i, group in enumerate(groups):
             self.labels_[group["members"]] = i

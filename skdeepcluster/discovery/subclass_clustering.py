@@ -50,6 +50,9 @@ class SubclassClustering(CentersMixin, RandomStateMixin, Clusterer):
     n_subclasses_ : ndarray of shape (n_classes,)
         Number of subclasses of each class.
 
+    n_clusters_ : int
+        Number of all subclasses.
+
     cluster_centers_ : ndarray of shape (n_subclasses, n_features)
         Means of the subclasses. `predict` takes the nearest, of any class; it may differ from
         `labels_`, which knows the classes.
@@ -95,6 +98,7 @@ class SubclassClustering(CentersMixin, RandomStateMixin, Clusterer):
         if len(counts) > 1:
             size = max(size, counts.min())
         self.n_subclasses_ = np.maximum(1, counts // size)
+        self.n_clusters_ = int(self.n_subclasses_.sum())
         rng = check_random_state(self.random_state)
         self.labels_ = np.empty(len(X), dtype=np.int32)
         centers = []

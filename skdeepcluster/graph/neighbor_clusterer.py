@@ -178,6 +178,11 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
         self.probabilities_ = weights[np.arange(n), self.labels_] / weights.sum(axis=1)
         return self
 
+    def __setstate__(self, state):
+        # Models of earlier versions have the number that was given.
+        older = {"n_clusters_": state["n_clusters"]} if "labels_" in state else {}
+        super().__setstate__(older | state)
+
     def _most_persistent(self):
         """The number of clusters of the layer that persists longest, 1 if there is none."""
         if not self.cluster_layers_:

@@ -42,6 +42,8 @@ class LocalCluster(NamedTuple):
         Number of nodes that the diffusion reached, on which its time depends.
     converged : bool
         Whether all nodes kept what they had in the end.
+    n_iter : int
+        Number of pushes for each node that was reached, rounded up; at least 1.
     """
 
     nodes: np.ndarray
@@ -50,6 +52,7 @@ class LocalCluster(NamedTuple):
     factor: float
     n_reached: int
     converged: bool
+    n_iter: int
 
 
 class WeightedFlowDiffusion(NumberOfClustersMixin, GivenGraphMixin, Clusterer):
@@ -132,7 +135,7 @@ class WeightedFlowDiffusion(NumberOfClustersMixin, GivenGraphMixin, Clusterer):
         How fast weights fall.
 
     n_iter_ : int
-        Number of clusters that did not converge.
+        Number of pushes for each node that was reached, rounded up: the most of any cluster.
 
     See Also
     --------
@@ -218,10 +221,11 @@ class WeightedFlowDiffusion(NumberOfClustersMixin, GivenGraphMixin, Clusterer):
             (np.concatenate([c.nodes for c in clusters]), np.concatenate(columns)),
         )
         self.embedding_ = csr_array(entries, shape=(n, len(clusters)))
-        self.n_iter_ = sum(not cluster.converged for cluster in clusters)
-        if self.n_iter_:
+        self.n_iter_ = max(cluster.n_iter for cluster in clusters)
+        n_unfinished = sum(not cluster.converged for cluster in clusters)
+        if n_unfinished:
             warnings.warn(
-                f"{self.n_iter_} diffusions did not converge within max_iter={self.max_iter} "
+                f"{n_unfinished} diffusions did not converge within max_iter={self.max_iter} "
                 "pushes for each node. Raise max_iter or tol, or lower gamma.",
                 ConvergenceWarning,
                 stacklevel=2,
@@ -288,7 +292,7 @@ class WeightedFlowDiffusion(NumberOfClustersMixin, GivenGraphMixin, Clusterer):
                 UserWarning,
                 stacklevel=2,
             )
-            return LocalCluster(np.sort(seeds), np.ones(len(seeds)), 0.0, 1.0, len(seeds), True)
+            return LocalCluster(np.sort(seeds), np.ones(len(seeds)), 0.0, 1.0, len(seeds), True, 1)
         best, refusal = None, None
         for factor in FACTORS if self.factor is None else [self.factor]:
             # What fills most of the graph is no local cluster.
@@ -321,7 +325,7 @@ class WeightedFlowDiffusion(NumberOfClustersMixin, GivenGraphMixin, Clusterer):
         mass = factor * volume
         # Rounding is no excess.
         tol = max(self.tol, 1e-12) * self._sinks.mean()
-        nodes, heights, _, _, ending = diffuse(
+        nodes, heights, _, n_pushes, ending = diffuse(
             *self._weighted, self._degrees, self._sinks, seeds,
             np.full(len(seeds), mass / len(seeds)), tol, float(self.max_iter),
         )  # fmt: skip
@@ -347,7 +351,7 @@ class WeightedFlowDiffusion(NumberOfClustersMixin, GivenGraphMixin, Clusterer):
         order = order[np.argsort(nodes[order])]
         return LocalCluster(
             nodes[order], heights[order], float(np.clip(found[last], 0, 1)), factor, n_reached,
-            ending == 0,
+            ending == 0, max(1, -(-n_pushes // n_reached)),
         )  # fmt: skip
 
     def _chosen(self, n):
