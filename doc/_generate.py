@@ -10,6 +10,7 @@ from pathlib import Path
 import _results
 
 from skdeepcluster._discovery import (
+    all_constraints,
     all_displays,
     all_estimators,
     all_functions,
@@ -73,7 +74,10 @@ def pages():
 def api_page():
     """The page that lists everything public, each with a page of its own."""
     lines = ["API reference", "=============", "", ".. currentmodule:: skdeepcluster", ""]
-    found = all_estimators() + all_displays() + all_functions() + all_graphs() + all_views()
+    found = [
+        *all_estimators(), *all_displays(), *all_functions(), *all_graphs(), *all_views(),
+        *all_constraints(),
+    ]  # fmt: skip
     for family, members in by_family(found):
         title = family.__name__.partition(".")[2]
         lines += [title.capitalize(), "-" * len(title), "", inspect.getdoc(family), ""]

@@ -20,6 +20,7 @@ LAYOUTS = {
     "defaults": (("data", "method"), ("metric",)),
     "degree_linkage": (("method",), ("data", "metric")),
     "epoch": (("method",), ("metric",)),
+    "neighbors": (("data", "method"), ("metric",)),
     "gldc": (("method",), ("metric",)),
     "selfsupervised": (("method",), ("metric",)),
     "starts": (("method",), ("metric",)),

@@ -61,6 +61,9 @@ sphinx_gallery_conf = {
             "medoids",
             "graph",
             "hierarchy",
+            "partition",
+            "ensemble",
+            "selection",
             "explain",
             "assignment",
         )

@@ -23,7 +23,20 @@ _METHODS = {
         "tell": ["TELL"],
         "vade": ["VaDE"],
     },
-    "density": {"hdbscan": ["HDBSCAN"]},
+    "constrained": {"constrained_kmeans": ["ConstrainedKMeans"]},
+    "density": {
+        "hdbscan": ["HDBSCAN"],
+        "rare_cluster_search": ["RareClusterSearch"],
+    },
+    "discovery": {
+        "balanced_kmeans": ["BalancedKMeans"],
+        "ncd_kmeans": ["NCDKMeans"],
+        "ncd_spectral": ["NCDSpectralClustering"],
+        "semi_supervised_kmeans": ["SemiSupervisedKMeans"],
+        "split_merge_mixture": ["SplitMergeGaussianMixture"],
+        "subclass_clustering": ["SubclassClustering"],
+    },
+    "ensemble": {"voting_clustering": ["VotingClustering"]},
     "explain": {"hamiltonian_cycle": ["HamiltonianCycleMap"]},
     "graph": {
         "degree_linkage": ["GraphDegreeLinkage"],
@@ -31,10 +44,13 @@ _METHODS = {
         "leiden": ["Leiden"],
         "neighbor_clusterer": ["NeighborClusterer"],
         "neighbor_layout": ["NeighborLayout"],
+        "smoothed": ["SmoothedGraphClustering"],
         "_subgraphs": ["Graph"],
+        "weighted_flow_diffusion": ["WeightedFlowDiffusion"],
     },
     "hierarchy": {
         "hierarchical_kmeans": ["HierarchicalKMeans"],
+        "_linkage": ["from_linkage", "to_scipy_linkage"],
         "_sampling": ["balanced_sample"],
     },
     "medoids": {
@@ -43,7 +59,13 @@ _METHODS = {
         "kmedoids": ["KMedoids"],
         "medoid_silhouette": ["DynMSC", "FasterMSC"],
     },
-    "partition": {"interval": ["IntervalClustering"]},
+    "partition": {
+        "interval": ["IntervalClustering"],
+        "ppp": ["PPP"],
+    },
+    "selection": {
+        "n_clusters_search": ["NClustersSearch"],
+    },
     "selfsupervised": {
         "clusterfit": ["ClusterFit"],
         "deepcluster": ["DeepCluster", "DeepClusterV2"],
@@ -64,7 +86,7 @@ _METHODS = {
 }
 
 # Subpackages whose public names stay in their own namespace.
-_SUBPACKAGES = ["assignment", "displays", "metrics", "views"]
+_SUBPACKAGES = ["assignment", "constraints", "displays", "metrics", "views"]
 
 _FILES = {f"{family}.{file}": n for family, files in _METHODS.items() for file, n in files.items()}
 

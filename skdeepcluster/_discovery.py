@@ -72,6 +72,21 @@ def all_graphs():
     return _subclasses(skdeepcluster.Graph)
 
 
+def all_constraints():
+    """All public classes of side information, as ``("constraints.PairwiseConstraints", class)``.
+
+    Returns
+    -------
+    classes : list of (str, type)
+    """
+    module = skdeepcluster.constraints
+    return [
+        (f"constraints.{name}", getattr(module, name))
+        for name in module.__all__
+        if inspect.isclass(getattr(module, name))
+    ]
+
+
 def all_functions():
     """All public functions.
 

@@ -8,6 +8,8 @@ from sklearn.base import _fit_context as fit_context
 from sklearn.metrics.pairwise import _VALID_METRICS as VALID_METRICS
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._chunking import get_chunk_n_rows
+from sklearn.utils._metadata_requests import _MetadataRequester as MetadataRequester
+from sklearn.utils._metadata_requests import _routing_enabled as routing_enabled
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads as effective_n_threads
 from sklearn.utils._optional_dependencies import check_matplotlib_support, check_pandas_support
 from sklearn.utils._param_validation import (
@@ -22,17 +24,22 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils._param_validation import validate_params as _validate_params
 from sklearn.utils._plotting import _validate_style_kwargs as validate_style_kwargs
+from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
 from sklearn.utils.parallel import _get_threadpool_controller as threadpool_controller
+from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
 
 __all__ = [
+    "BaseComposition",
     "VALID_METRICS",
     "HasMethods",
     "Interval",
+    "MetadataRequester",
     "RealNotInt",
     "StrOptions",
     "check_matplotlib_support",
+    "check_method_params",
     "check_pandas_support",
     "check_sample_weight",
     "effective_n_threads",
@@ -40,6 +47,7 @@ __all__ = [
     "get_chunk_n_rows",
     "nearest_option",
     "num_samples",
+    "routing_enabled",
     "safe_indexing",
     "threadpool_controller",
     "validate_parameter_constraints",

@@ -12,23 +12,29 @@ from numbers import Integral
 from typing import dataclass_transform
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     ClusterMixin,
     TransformerMixin,
+    clone,
 )
+from sklearn.metrics import pairwise_distances_argmin, pairwise_distances_argmin_min
+from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster import _moved
 from skdeepcluster._docstrings import complete_docstring, documented
+from skdeepcluster._kernels._distance import argmin_sqeuclidean
 from skdeepcluster._sklearn import (
     Interval,
     effective_n_threads,
     threadpool_controller,
     validate_parameter_constraints,
 )
+from skdeepcluster.validation import FLOATS, check_rows, in_range, largest_value
 
 
 def param(default, *constraints, positional=False):
@@ -165,6 +171,82 @@ class FloatTransformerMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return tags
 
 
+@documented
+class CentersMixin(FloatTransformerMixin):
+    """Predictions by the nearest of the centers of a classical method, in the space of the rows.
+
+    Attributes
+    ----------
+    cluster_centers_ : ndarray of shape (n_clusters, n_features)
+        Means of the clusters.
+    """
+
+    # Whether rows may be sparse.
+    _takes_sparse = True
+
+    def _validate(self, X, reset):
+        dtype = FLOATS if reset else self.cluster_centers_.dtype
+        sparse = "csr" if self._takes_sparse else False
+        X = check_rows(self, X, reset=reset, dtype=dtype, accept_sparse=sparse)
+        return in_range(X, scale=None if reset else self._scale(X))
+
+    def _scale(self, X):
+        return max(largest_value(X), largest_value(self.cluster_centers_))
+
+    def _set_centers(self, centers, dtype):
+        self.cluster_centers_ = np.ascontiguousarray(centers, dtype)
+        self._n_features_out = len(centers)
+
+    def _nearest(self, X):
+        """Labels of the nearest centers; those of a row depend on no other."""
+        centers = self.cluster_centers_.astype(X.dtype, copy=False)
+        if issparse(X):
+            return pairwise_distances_argmin(X, centers).astype(np.int32)
+        labels = np.empty(len(X), dtype=np.int32)
+        argmin_sqeuclidean(X, centers, labels, None, effective_n_threads(None))
+        return labels
+
+    def predict(self, X):
+        """The nearest center of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            New rows.
+        """
+        return self._nearest(self._new_rows(X))
+
+    def transform(self, X):
+        """Distances to the centers.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_samples, n_clusters)
+            Distance of each row to each center.
+        """
+        X = self._new_rows(X)
+        distances = euclidean_distances(X, self.cluster_centers_.astype(X.dtype, copy=False))
+        return distances.astype(self.cluster_centers_.dtype, copy=False)
+
+    def score(self, X, y=None):
+        """Minus the sum of squared distances to the nearest centers.
+
+        Returns
+        -------
+        score : float
+            Higher is better, 0 is best.
+        """
+        X = self._new_rows(X)
+        centers = self.cluster_centers_.astype(X.dtype, copy=False)
+        _, distances = pairwise_distances_argmin_min(X, centers)
+        return -float(np.sum(np.square(distances, dtype=np.float64)))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = self._takes_sparse
+        return tags
+
+
 @parameters
 class NumberOfClustersMixin:
     """A given number of clusters.
@@ -218,3 +300,15 @@ class ThreadsMixin:
     def _limited_threads(self):
         """A context in which BLAS uses one thread, and leaves the others to the kernels."""
         return threadpool_controller().limit(limits=1, user_api="blas")
+
+
+def seeded_clone(estimator, seed):
+    """An unfitted copy with reproducible results: each `random_state` that is None is set."""
+    estimator = clone(estimator)
+    unset = sorted(
+        name
+        for name, value in estimator.get_params().items()
+        if value is None and (name == "random_state" or name.endswith("__random_state"))
+    )
+    # Two of a kind, such as random projections side by side, should not be the same.
+    return estimator.set_params(**{name: seed + i for i, name in enumerate(unset)})

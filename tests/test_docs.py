@@ -9,6 +9,7 @@ import pytest
 
 import skdeepcluster
 from skdeepcluster._discovery import (
+    all_constraints,
     all_displays,
     all_estimators,
     all_functions,
@@ -117,7 +118,8 @@ def test_the_table_follows_the_code(generate, monkeypatch):
 def test_the_reference_lists_everything_public(generate):
     lines = {line.strip() for line in generate.api_page().splitlines()}
     for name, _ in [
-        *all_estimators(), *all_displays(), *all_functions(), *all_graphs(), *all_views()
+        *all_estimators(), *all_displays(), *all_functions(), *all_graphs(), *all_views(),
+        *all_constraints(),
     ]:  # fmt: skip
         assert name in lines
 

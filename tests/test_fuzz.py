@@ -279,6 +279,9 @@ def ordinary(chosen, X):
     """Whether what is right as an array has to be taken in this form."""
     if isinstance(X, torch.Tensor) and X.dtype not in (torch.float32, torch.float64):
         return False
+    # scikit-learn's KMeans, the estimator within, refuses sparse rows of another type than its own.
+    if chosen["name"] == "NClustersSearch" and chosen["container"] in SPARSE:
+        return chosen["dtype"] == chosen["fitted"]
     # SciPy's only sparse arrays of three dimensions have no other format.
     taken = chosen["container"] not in SPARSE or (tags(chosen["name"]).sparse and X.ndim == 2)
     return taken and chosen["dtype"] in (*FLOATS, "f2", "i1", "u1", "i4", "i8", "?")

@@ -8,7 +8,12 @@ import sys
 
 from numpydoc.validate import validate
 
-from skdeepcluster._discovery import all_displays, all_estimators, all_functions
+from skdeepcluster._discovery import (
+    all_constraints,
+    all_displays,
+    all_estimators,
+    all_functions,
+)
 
 CODES = {
     "GL03",  # double blank lines
@@ -48,8 +53,9 @@ def public_objects():
     """Pairs of import path and the codes that its docstring must satisfy."""
     for name, _ in all_functions():
         yield f"skdeepcluster.{name}", CODES | {EXAMPLES}
-    for name, cls in all_estimators() + all_displays():
-        yield f"skdeepcluster.{name}", CODES | {EXAMPLES}
+    for name, cls in all_estimators() + all_displays() + all_constraints():
+        examples = set() if issubclass(cls, Warning) else {EXAMPLES}
+        yield f"skdeepcluster.{name}", CODES | examples
         for method in methods_of(cls):
             yield f"skdeepcluster.{name}.{method}", CODES
 

@@ -18,16 +18,24 @@ from libc.math cimport exp
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 from skdeepcluster._kernels._checks cimport (
-    check_at_least,
     check_range,
     check_shape,
     check_size,
     check_threads,
 )
+from skdeepcluster._kernels._graphs cimport check_graph
 
 
 cdef extern from "_random.h" nogil:
+    """
+    #if defined(__GNUC__)
+    #define SOON(place) __builtin_prefetch(place)
+    #else
+    #define SOON(place) ((void) (place))
+    #endif
+    """
     uint64_t hash_bits(uint64_t x)
+    void SOON(const void *place)
 
 cdef enum:
     QUEUED = 1
@@ -36,26 +44,10 @@ cdef enum:
     # Edges of a block below which no thread is woken.
     FEW_EDGES = 20_000
     MOST_IN_BLOCK = 4096
+    # Nodes whose edges are asked for before they are read.
+    AHEAD = 4
     # Visits per node after which moves end, whatever the weights are.
     MOST_VISITS = 200
-
-
-cdef int check_graph(
-    const int64_t[::1] indptr, const int32_t[::1] indices, const double[::1] weights
-) except -1:
-    cdef Py_ssize_t n = indptr.shape[0] - 1, i
-    cdef bint falls = False
-    check_at_least("the number of nodes", n, 0)
-    check_size("weights", weights.shape[0], indices.shape[0])
-    check_range("indices", indices, 0, n)
-    check_range("indptr", indptr, 0, indices.shape[0] + 1)
-    check_size("indices", indices.shape[0], indptr[n])
-    falls = indptr[0] != 0
-    for i in range(n):
-        falls |= indptr[i + 1] < indptr[i]
-    if falls:
-        raise ValueError("indptr must begin with 0 and not decrease")
-    return 0
 
 
 cdef inline double uniform(uint64_t seed, uint64_t i) noexcept nogil:
@@ -237,6 +229,9 @@ def move_nodes(
                          &touched[thread, 0], &chosen[i], &sums[i, 0])
             else:
                 for i in range(n_block):
+                    if i + AHEAD < n_block:
+                        SOON(graph.indices + indptr[block[i + AHEAD]])
+                        SOON(graph.weights + indptr[block[i + AHEAD]])
                     look(&graph, block[i], &labels[0], &totals[0, 0], &sizes[0], &to[0, 0],
                          &touched[0, 0], &chosen[i], &sums[i, 0])
             for i in range(n_block):

@@ -51,6 +51,36 @@ def relative_weights(graph):
     return relative
 
 
+def strongest_edges(graph, n_edges):
+    """The graph of the edges that are among the strongest of one of their ends.
+
+    Parameters
+    ----------
+    graph : csr_array of shape (n, n)
+        Symmetric weights.
+    n_edges : int
+        Strongest edges of each node; of equally strong ones the first count.
+
+    Returns
+    -------
+    graph : csr_array of shape (n, n)
+        Symmetric; the graph itself where no node has more edges.
+    """
+    sizes = np.diff(graph.indptr)
+    if sizes.max(initial=0) <= n_edges:
+        return graph
+    rows = np.repeat(np.arange(len(sizes)), sizes)
+    order = np.lexsort((-graph.data, rows))
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order)) - np.repeat(graph.indptr[:-1], sizes)
+    kept = rank < n_edges
+    entries = graph.data[kept], (rows[kept], graph.indices[kept])
+    one_way = csr_array(entries, shape=graph.shape)
+    both = csr_array(one_way.maximum(one_way.T))
+    both.sort_indices()
+    return both
+
+
 def coarse_levels(graph, most_nodes, fewest_nodes, n_levels):
     """Smaller and smaller graphs of groups of nodes, from the first that is small enough.
 

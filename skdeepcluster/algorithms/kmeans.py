@@ -1,6 +1,7 @@
 """K-means on an embedding in memory."""
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from skdeepcluster._kernels._distance import argmin_sqeuclidean, kmeans_runs, lloyd_step
 from skdeepcluster._sklearn import effective_n_threads
@@ -191,3 +192,38 @@ def lloyd(Z, centers, max_iter, tol, n_threads, total=None):
         if movement <= tol:
             break
     return centers, inertia
+
+
+def weighted_lloyd(X, weights, centers, max_iter, tol, n_threads):
+    """Lloyd's algorithm for rows with weights, to the means of their labels; an empty center stays.
+
+    Parameters
+    ----------
+    X : C-contiguous array of shape (n, d), float64
+    weights : array of shape (n,), float64
+    centers : array of shape (k, d), float64
+    max_iter : int
+    tol : float
+        Largest sum of squared movements of the centers at which it ends.
+    n_threads : int
+
+    Returns
+    -------
+    centers : array of shape (k, d)
+    labels : array of shape (n,), int32
+        Of the nearest centers.
+    inertia : float
+    """
+    n, k = len(X), len(centers)
+    weighted = weights[:, np.newaxis] * X
+    for _ in range(max_iter):
+        labels = nearest_center(X, centers, n_threads)
+        of_cluster = csr_array((np.ones(n), labels, np.arange(n + 1)), shape=(n, k)).T
+        totals = np.bincount(labels, weights, k)
+        means = (of_cluster @ weighted) / np.where(totals > 0, totals, 1)[:, np.newaxis]
+        moved = np.where(totals[:, np.newaxis] > 0, means, centers)
+        movement, centers = np.square(moved - centers).sum(), moved
+        if movement <= tol:
+            break
+    labels, squares = nearest_center(X, centers, n_threads, return_squares=True)
+    return centers, labels, float(weights @ squares)

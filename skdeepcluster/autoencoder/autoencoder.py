@@ -11,8 +11,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._sklearn import HasMethods, Interval, StrOptions
-from skdeepcluster.base import param
-from skdeepcluster.deep import AutoencoderMixin, DeepClusterer, check_unit_interval, seeded_clone
+from skdeepcluster.base import param, seeded_clone
+from skdeepcluster.deep import AutoencoderMixin, DeepClusterer, check_unit_interval
 from skdeepcluster.nn import CONSTRAINTS, RECONSTRUCTION_LOSSES, cosine_dissimilarity
 from skdeepcluster.training import ReadOut, map_rows
 

@@ -12,7 +12,7 @@ from skdeepcluster.deep._predict import (
     mean_and_labels,
     most_probable,
 )
-from skdeepcluster.deep._random import seeded, seeded_clone
+from skdeepcluster.deep._random import seeded
 from skdeepcluster.deep._self_training import (
     SelfTrainingMixin,
     StudentTMixin,
@@ -40,7 +40,6 @@ __all__ = [
     "mean_and_labels",
     "most_probable",
     "seeded",
-    "seeded_clone",
     "sharpen_target",
     "smoothed",
     "view_of",

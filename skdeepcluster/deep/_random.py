@@ -1,9 +1,7 @@
-"""Random numbers outside of the fit's own generator: global generators, and nested estimators."""
+"""Random numbers outside of the fit's own generator: global generators."""
 
 import contextlib
 import threading
-
-from sklearn.base import clone
 
 # Held while a fit uses torch's global generators.
 _LOCK = threading.RLock()
@@ -24,15 +22,3 @@ def seeded(generators, seed):
         finally:
             for generator, state in zip(generators, before, strict=True):
                 generator.set_state(state)
-
-
-def seeded_clone(estimator, seed):
-    """An unfitted copy with reproducible results: each `random_state` that is None is set."""
-    estimator = clone(estimator)
-    unset = sorted(
-        name
-        for name, value in estimator.get_params().items()
-        if value is None and (name == "random_state" or name.endswith("__random_state"))
-    )
-    # Two of a kind, such as random projections side by side, should not be the same.
-    return estimator.set_params(**{name: seed + i for i, name in enumerate(unset)})

@@ -13,6 +13,7 @@ from skdeepcluster.displays._dendrogram import DendrogramDisplay
 from skdeepcluster.displays._embedding import EmbeddingDisplay
 from skdeepcluster.displays._graph import GraphDisplay
 from skdeepcluster.displays._loss_curve import LossCurveDisplay
+from skdeepcluster.displays._n_clusters import NClustersDisplay
 from skdeepcluster.displays._silhouette import SilhouetteDisplay
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "GraphDisplay",
     "LossCurveDisplay",
     "MatchedConfusionDisplay",
+    "NClustersDisplay",
     "SilhouetteDisplay",
 ]

@@ -3,7 +3,6 @@
 from colorsys import hsv_to_rgb
 
 import numpy as np
-from scipy.cluster.hierarchy import is_valid_linkage
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._sklearn import num_samples
@@ -80,13 +79,6 @@ def fitted_with(estimator, *attributes, missing="tree"):
             f"no {missing} to draw."
         )
     return estimator
-
-
-def check_linkage(linkage):
-    """Merges in the format of SciPy."""
-    linkage = np.asarray(linkage, dtype=np.float64)
-    is_valid_linkage(linkage, throw=True, name="linkage")
-    return linkage
 
 
 def legend_beside(ax, **kwargs):

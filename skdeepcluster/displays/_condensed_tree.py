@@ -4,13 +4,12 @@ import numpy as np
 
 from skdeepcluster.displays._common import (
     NOISE_COLOR,
-    check_linkage,
     fitted_with,
     label_color,
     tree_frame,
 )
 from skdeepcluster.displays._display import Display, style
-from skdeepcluster.trees import condensed_tree
+from skdeepcluster.trees import check_linkage, condensed_tree
 
 # Steps with which the outline of a cluster narrows; more cannot be seen.
 N_STEPS = 200
@@ -107,7 +106,7 @@ class CondensedTreeDisplay(Display):
         """
         if min_cluster_size < 2:
             raise ValueError(f"min_cluster_size must be at least 2, got {min_cluster_size}.")
-        linkage = np.ascontiguousarray(check_linkage(linkage))
+        linkage = check_linkage(linkage)
         return cls._of_tree(condensed_tree(linkage, min_cluster_size)).plot(**kwargs)
 
     @classmethod

@@ -3,8 +3,9 @@
 import numpy as np
 from scipy.cluster.hierarchy import dendrogram
 
-from skdeepcluster.displays._common import check_linkage, fitted_with, label_color, tree_frame
+from skdeepcluster.displays._common import fitted_with, label_color, tree_frame
 from skdeepcluster.displays._display import Display, style
+from skdeepcluster.trees import check_linkage, node_sizes
 
 
 class DendrogramDisplay(Display):
@@ -77,12 +78,9 @@ class DendrogramDisplay(Display):
     @staticmethod
     def _from_children(children, distances):
         children = np.asarray(children)
-        n = len(children) + 1
-        sizes = np.ones(2 * n - 1)
-        for i, (left, right) in enumerate(children, n):
-            sizes[i] = sizes[left] + sizes[right]
+        sizes = node_sizes(children)
         # SciPy draws heights that are not monotone as inversions.
-        return np.column_stack([children, distances, sizes[n:]]).astype(np.float64)
+        return np.column_stack([children, distances, sizes[len(children) + 1 :]]).astype(np.float64)
 
     @classmethod
     def from_linkage(cls, linkage, *, labels=None, **kwargs):

@@ -5,7 +5,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from skdeepcluster.algorithms.coarsening import coarse_levels, relative_weights
+from skdeepcluster.algorithms.coarsening import coarse_levels, relative_weights, strongest_edges
 from skdeepcluster.algorithms.degree_linkage import labels_of_neighbors
 from skdeepcluster.algorithms.density_layers import density_layers
 from skdeepcluster.algorithms.groups import weights_to
@@ -16,6 +16,8 @@ from skdeepcluster.algorithms.spectral import REGULARIZATIONS, graph_coordinates
 
 # Layouts are made of graphs with at most so many nodes, of so many sizes, so often each.
 MOST_NODES, FEWEST_NODES, N_LEVELS, N_LAYOUTS = 6000, 250, 2, 3
+# A group of many rows has edges to very many others.
+MOST_EDGES = 100
 # Their landmarks, draws of them, and regularizations of the cuts.
 N_LANDMARKS, N_DRAWS, LAYOUT_REGULARIZATIONS = 200, 4, (1.0, 0.1)
 # Runs of k-means on the rows, on a sample of many: enough to confirm each other where k-means
@@ -76,7 +78,7 @@ class ReadOuts:
         for level, (graph, node) in enumerate(self.levels):
             sums = np.stack([np.bincount(node, column) for column in start.T], axis=1)
             places = (sums / np.bincount(node)[:, np.newaxis]).astype(np.float32)
-            weights = relative_weights(graph)
+            weights = strongest_edges(relative_weights(graph), MOST_EDGES)
             tasks += [partial(self._layout, level, weights, places, i) for i in range(N_LAYOUTS)]
         return self._done(tasks)
 

@@ -39,7 +39,7 @@ class Graph:
         if adjacency is None:
             raise ValueError("A Graph needs an adjacency.")
         adjacency = as_adjacency(adjacency)
-        n = None if X is None else getattr(X, "shape", (len(X),))[0]
+        n = None if X is None else X.shape[0] if hasattr(X, "shape") else len(X)
         self.adjacency = check_square(adjacency, n)
         if X is None:
             X = np.arange(self.adjacency.shape[0], dtype=np.float64)[:, np.newaxis]

@@ -19,6 +19,8 @@ READ_OUTS = ("cut", "k-means", "graph", "rows")
 N_EPOCHS = 200
 # Candidates that confirm one.
 N_CONFIRMING = 3
+# Modularities of candidates differ less than their supports.
+POWER = 2
 
 
 class NeighborClusterer(NeighborGraphMixin, Clusterer):
@@ -29,13 +31,14 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
     their graph is laid out in few dimensions, several times; so is the graph of their groups.
     Clusters are read out in several ways and runs. Of all these candidates the one with the largest
 
-    .. math:: Q(c) \, \frac{1}{3} \sum_{c' \in N(c)} \mathrm{ARI}(c, c'), \quad
+    .. math:: Q(c)^2 \, \frac{1}{3} \sum_{c' \in N(c)} \mathrm{ARI}(c, c'), \quad
         Q(c) = \sum_k \left( \frac{w(k, k)}{w} - \frac{w(k)^2}{w^2} \right)
 
-    is kept: its modularity, where :math:`w(k, k)` is the weight of the edges within a cluster,
-    :math:`w(k)` that of all edges of its rows and :math:`w` the total, each edge counted from both
-    of its ends, times the mean adjusted Rand index with the three candidates that are most like it.
-    In clusters of groups, each row finally joins the cluster that most of its edges lead to.
+    is kept: the square of its modularity, where :math:`w(k, k)` is the weight of the edges within a
+    cluster, :math:`w(k)` that of all edges of its rows and :math:`w` the total, each edge counted
+    from both of its ends, times the mean adjusted Rand index with the three candidates that are
+    most like it. In clusters of groups, each row finally joins the cluster that most of its edges
+    lead to.
 
     Use it for images, embeddings and other rows with many features whose clusters are curved, where
     k-means cuts through them; it needs seconds where a network needs minutes. A layout makes
@@ -166,12 +169,19 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
             modularity(graph, labels, k) for labels in candidates
         )
         self.supports_ = self._by_read_out(support(candidates, N_CONFIRMING, k))
-        self.scores_ = {name: self.modularities_[name] * self.supports_[name] for name in names}
+        self.scores_ = {
+            name: self.modularities_[name].clip(0) ** POWER * self.supports_[name] for name in names
+        }
         self.read_out_ = max(names, key=lambda name: self.scores_[name].max())
         self.labels_ = self.candidates_[self.read_out_][self.scores_[self.read_out_].argmax()]
         weights = weights_to(graph, self.labels_, k)
         self.probabilities_ = weights[np.arange(n), self.labels_] / weights.sum(axis=1)
         return self
+
+    def __setstate__(self, state):
+        # Models of earlier versions have the number that was given.
+        older = {"n_clusters_": state["n_clusters"]} if "labels_" in state else {}
+        super().__setstate__(older | state)
 
     def _most_persistent(self):
         """The number of clusters of the layer that persists longest, 1 if there is none."""

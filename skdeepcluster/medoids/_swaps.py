@@ -105,3 +105,13 @@ class SwapSearch(BaseMedoids):
             n_bytes = source.n**2 * source.dtype.itemsize
             store = n_bytes <= get_config()["working_memory"] * 2**20
         return source.matrix() if store and not source.stored else source
+
+    def _start_of_fewer(self, X, n_clusters):
+        """Medoids to start from for fewer clusters: one at a time the most dispensable leaves."""
+        medoids, D = self.medoid_indices_, self.transform(X)
+        while len(medoids) > max(n_clusters, 1):
+            near = np.partition(D, 1, axis=1)
+            loss = np.bincount(D.argmin(axis=1), near[:, 1] - near[:, 0], D.shape[1])
+            dispensable = loss.argmin()
+            medoids, D = np.delete(medoids, dispensable), np.delete(D, dispensable, axis=1)
+        return medoids

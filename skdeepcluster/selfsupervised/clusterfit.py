@@ -14,8 +14,8 @@ from torch import nn
 
 from skdeepcluster._sklearn import HasMethods
 from skdeepcluster.algorithms.kmeans import kmeans
-from skdeepcluster.base import param
-from skdeepcluster.deep import seeded, seeded_clone
+from skdeepcluster.base import param, seeded_clone
+from skdeepcluster.deep import seeded
 from skdeepcluster.nn import linear
 from skdeepcluster.selfsupervised._base import SelfSupervised
 from skdeepcluster.training import map_rows

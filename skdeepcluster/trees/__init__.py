@@ -7,15 +7,19 @@ from skdeepcluster.trees._condense import (
     outlier_scores,
     persistence,
 )
+from skdeepcluster.trees._linkage import check_linkage, labels_of_merges, node_sizes
 from skdeepcluster.trees._trees import CondensedTree, MinimumSpanningTree, SingleLinkageTree
 
 __all__ = [
     "CondensedTree",
     "MinimumSpanningTree",
     "SingleLinkageTree",
+    "check_linkage",
     "condensed_tree",
     "exemplars",
     "flat_clusters",
+    "labels_of_merges",
+    "node_sizes",
     "outlier_scores",
     "persistence",
 ]

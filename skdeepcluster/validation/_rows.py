@@ -115,8 +115,9 @@ def _canonical(X):
     narrow = X.indices.dtype != np.int32 and max(X.nnz, *X.shape) <= np.iinfo(np.int32).max
     if X.has_canonical_format and not narrow:
         return X
-    X = X.copy()
-    X.sum_duplicates()
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
     if narrow:
         X.indices, X.indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)
     return X

@@ -13,6 +13,7 @@ from skdeepcluster.algorithms.coarsening import (
     contracted,
     joined_by_strongest,
     relative_weights,
+    strongest_edges,
 )
 from skdeepcluster.algorithms.groups import weights_to
 
@@ -74,6 +75,16 @@ def test_levels_are_smaller_and_smaller(graph, most, fewest, n_levels):
     for (_, fine), (_, coarse) in zip(levels, levels[1:], strict=False):
         # Rows that were together stay so.
         assert len(np.unique(np.stack([fine, coarse], axis=1), axis=0)) == fine.max() + 1
+
+
+@given(graphs(), st.integers(1, 6))
+def test_strongest_edges_are_those_of_either_end(graph, n_edges):
+    W = graph.toarray()
+    # Of equal weights the first.
+    rank = np.argsort(np.argsort(-W, axis=1, kind="stable"), axis=1)
+    kept = (rank < n_edges) & (W > 0)
+    expected = np.where(kept | kept.T, W, 0)
+    np.testing.assert_array_equal(strongest_edges(graph, n_edges).toarray(), expected)
 
 
 def test_support_is_the_agreement_of_the_nearest_others():

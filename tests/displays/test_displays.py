@@ -47,6 +47,7 @@ OTHERS = [
     "CondensedTreeDisplay",
     "DendrogramDisplay",
     "GraphDisplay",
+    "NClustersDisplay",
 ]
 
 

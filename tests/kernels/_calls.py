@@ -8,6 +8,7 @@ from skdeepcluster._kernels import (
     _communities,
     _degree_linkage,
     _distance,
+    _flow_diffusion,
     _hamiltonian,
     _hdbscan_blocks,
     _interval,
@@ -99,6 +100,24 @@ ASSIGNED = {
 
 # Function, right arguments, and those arguments that may have other lengths of the named axes.
 CALLS = {
+    "diffuse": (
+        _flow_diffusion.diffuse,
+        {
+            **GRAPH,
+            "degrees": np.full(N, N - 1.0),
+            "sinks": np.ones(N),
+            "seeds": np.arange(2, dtype=np.int32),
+            "sources": np.full(2, 25.0),
+            "tol": 1e-6,
+            "most_pushes": 100.0,
+        },
+        {},
+    ),
+    "sweep_cut": (
+        _flow_diffusion.sweep,
+        {**GRAPH, "degrees": np.full(N, N - 1.0), "order": np.arange(N, dtype=np.int32)},
+        {"order": {0}},
+    ),
     "move_nodes": (
         _communities.move_nodes,
         {**GRAPH, **POTTS, "fixed": np.zeros(N, np.int32), "seed": 0},

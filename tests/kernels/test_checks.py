@@ -23,6 +23,8 @@ OPTIONAL = {("argmin", "distances")} | {
     ("transport", name) for name in ("potentials", "masses", "labels", "plan")
 }
 WITHOUT_THREADS = {
+    "diffuse",
+    "sweep_cut",
     "renumbered",
     "connected_parts",
     "inner_weights",
