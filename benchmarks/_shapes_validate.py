@@ -5,6 +5,7 @@ Numbers of clusters, sizes, densities, widths, gaps and turns are all random.
 
 import numpy as np
 from _shapes import NOISE, arc, ball, blob, box, path, scattered, turned, united, with_noise
+from scipy.spatial import KDTree
 
 
 def size(rng, low, high):
@@ -17,18 +18,16 @@ def turn(rng, points):
 
 
 def spread_out(rng, clusters, gap):
-    """Clusters moved to random places, no two of them nearer than a gap by their radii."""
-    placed, side = [], 1.0
+    """Clusters moved to random places close by, whose points keep a distance from each other."""
+    placed, side = [], 0.0
     for points in clusters:
-        points = points - points.mean(axis=0)
-        radius = np.linalg.norm(points, axis=1).max()
         while True:
-            side *= 1.02
-            center = rng.uniform(-side, side, points.shape[1])
-            if all(np.linalg.norm(center - c) > radius + r + gap for c, r, _ in placed):
+            side += 0.05
+            moved = points - points.mean(axis=0) + rng.uniform(-side, side, points.shape[1])
+            if all(KDTree(other).query(moved)[0].min() > gap for other in placed):
                 break
-        placed.append((center, radius, points + center))
-    return united(*(points for _, _, points in placed))
+        placed.append(moved)
+    return united(*placed)
 
 
 def covariances(rng):
@@ -47,7 +46,7 @@ def bananas(rng):
         found.append(
             turn(rng, arc(rng, size(rng, 60, 500), (0, 0), 1.0, 0, part, rng.uniform(0.03, 0.2)))
         )
-    return spread_out(rng, found, rng.uniform(0.0, 0.4))
+    return spread_out(rng, found, rng.uniform(0.05, 0.3))
 
 
 def ellipses_around(rng):
@@ -154,7 +153,7 @@ def trees(rng):
         arms = [fork + rng.uniform(0.6, 1.4) * np.array([1, s]) for s in (1, -1)]
         tree = [path(rng, n, [(-1, 0), fork], width), path(rng, n, [arms[0], fork, arms[1]], width)]
         found.append(turn(rng, np.vstack(tree)))
-    return spread_out(rng, found, rng.uniform(0.0, 0.3))
+    return spread_out(rng, found, rng.uniform(0.05, 0.3))
 
 
 def cores_with_halos(rng):
@@ -164,7 +163,7 @@ def cores_with_halos(rng):
         n = size(rng, 60, 600)
         narrow, wide = rng.uniform(0.1, 0.3), rng.uniform(0.4, 0.8)
         found.append(np.vstack([blob(rng, n, (0, 0), narrow), blob(rng, n // 3 + 1, (0, 0), wide)]))
-    return with_noise(rng, *spread_out(rng, found, 0.0), rng.uniform(0, 0.1))
+    return with_noise(rng, *spread_out(rng, found, 0.1), rng.uniform(0, 0.1))
 
 
 def binary_prototypes(rng):
@@ -202,7 +201,7 @@ def mixed_bag(rng):
     ]
     chosen = rng.integers(0, len(makers), int(rng.integers(3, 11)))
     found = [turn(rng, makers[i](size(rng, 40, 800))) for i in chosen]
-    return with_noise(rng, *spread_out(rng, found, rng.uniform(0, 0.3)), rng.uniform(0, 0.12))
+    return with_noise(rng, *spread_out(rng, found, rng.uniform(0.05, 0.3)), rng.uniform(0, 0.12))
 
 
 VALIDATE = (
