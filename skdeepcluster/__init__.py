@@ -48,6 +48,8 @@ _METHODS = {
     },
     "partition": {
         "interval": ["IntervalClustering"],
+        "ila_sdp": ["ILASDP"],
+        "kmeans_sdp": ["KMeansSDP"],
         "ppp": ["PPP"],
     },
     "selection": {

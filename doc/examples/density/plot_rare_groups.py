@@ -4,8 +4,8 @@ Small groups far from all else
 ==============================
 
 Two common populations, three small groups and single outliers.
-:class:`~skdeepcluster.RareClusterSearch` finds the groups: it labels neither what is common nor what
-is alone.
+:class:`~skdeepcluster.RareClusterSearch` finds the groups: it labels neither what is common nor
+what is alone.
 """
 
 # %%
