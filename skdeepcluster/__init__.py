@@ -36,6 +36,7 @@ _METHODS = {
         "neighbor_layout": ["NeighborLayout"],
     },
     "hierarchy": {
+        "fair_hierarchy": ["FairHierarchy"],
         "hierarchical_kmeans": ["HierarchicalKMeans"],
         "_linkage": ["from_linkage", "to_scipy_linkage"],
         "_sampling": ["balanced_sample"],

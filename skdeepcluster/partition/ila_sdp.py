@@ -141,7 +141,8 @@ class ILASDP(NumberOfClustersMixin, RandomStateMixin, Clusterer):
             warnings.simplefilter("ignore", ConvergenceWarning)
             labels = start.fit(Z).labels_
         best, n_iter, membership = None, 0, np.eye(self.n_clusters)[labels]
-        for n_iter in range(1, self.max_outer + 1):
+        for _ in range(self.max_outer):
+            n_iter += 1
             mixture = self._mixture_of(Z, labels)
             likelihood = profiled(Z, labels, mixture)
             if best is None or likelihood > best[0]:
