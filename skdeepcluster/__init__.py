@@ -49,6 +49,7 @@ _METHODS = {
         "weighted_flow_diffusion": ["WeightedFlowDiffusion"],
     },
     "hierarchy": {
+        "fair_hierarchy": ["FairHierarchy"],
         "hierarchical_kmeans": ["HierarchicalKMeans"],
         "_linkage": ["from_linkage", "to_scipy_linkage"],
         "_sampling": ["balanced_sample"],
@@ -61,6 +62,8 @@ _METHODS = {
     },
     "partition": {
         "interval": ["IntervalClustering"],
+        "ila_sdp": ["ILASDP"],
+        "kmeans_sdp": ["KMeansSDP"],
         "ppp": ["PPP"],
     },
     "selection": {
