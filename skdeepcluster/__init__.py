@@ -23,7 +23,10 @@ _METHODS = {
         "tell": ["TELL"],
         "vade": ["VaDE"],
     },
-    "constrained": {"constrained_kmeans": ["ConstrainedKMeans"]},
+    "constrained": {
+        "constrained_kmeans": ["ConstrainedKMeans"],
+        "laplacian_prototypes": ["LaplacianPrototypeClustering"],
+    },
     "density": {
         "hdbscan": ["HDBSCAN"],
         "rare_cluster_search": ["RareClusterSearch"],
