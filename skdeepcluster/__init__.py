@@ -29,6 +29,7 @@ _METHODS = {
         "degree_linkage": ["GraphDegreeLinkage"],
         "landmark_spectral": ["LandmarkSpectral"],
         "leiden": ["Leiden"],
+        "multicut": ["MulticutClustering"],
         "neighbor_clusterer": ["NeighborClusterer"],
         "neighbor_layout": ["NeighborLayout"],
         "smoothed": ["SmoothedGraphClustering"],
