@@ -27,6 +27,7 @@ _METHODS = {
     "explain": {"hamiltonian_cycle": ["HamiltonianCycleMap"]},
     "graph": {
         "degree_linkage": ["GraphDegreeLinkage"],
+        "graphhash": ["GraphHash"],
         "landmark_spectral": ["LandmarkSpectral"],
         "leiden": ["Leiden"],
         "multicut": ["MulticutClustering"],
