@@ -43,8 +43,10 @@ _METHODS = {
     "explain": {"hamiltonian_cycle": ["HamiltonianCycleMap"]},
     "graph": {
         "degree_linkage": ["GraphDegreeLinkage"],
+        "graphhash": ["GraphHash"],
         "landmark_spectral": ["LandmarkSpectral"],
         "leiden": ["Leiden"],
+        "multicut": ["MulticutClustering"],
         "neighbor_clusterer": ["NeighborClusterer"],
         "neighbor_layout": ["NeighborLayout"],
         "smoothed": ["SmoothedGraphClustering"],

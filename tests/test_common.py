@@ -94,6 +94,10 @@ def expected_failed_checks(estimator):
             ),
             "gives rows in the place of pairs",
         )
+    elif tags.input_tags.positive_only:
+        failures |= dict.fromkeys(
+            ("check_clustering", "check_clustering(readonly_memmap=True)"), "gives negative values"
+        )
     if tags.input_tags.sparse and hasattr(estimator, "predict_proba"):
         # They look up `tags.classifier_tags.multi_class`, which a clusterer does not have.
         failures |= dict.fromkeys(

@@ -119,10 +119,7 @@ def check_adjacency(graph, n_samples=None, name="adjacency", *, directed=False):
     """
     graph = check_square(graph, n_samples, name)
     if graph.data.min(initial=0) < 0:
-        raise ValueError(
-            f"{name} must not have negative weights; found {graph.data.min():.3g}. For signed "
-            "weights see MulticutClustering."
-        )
+        raise ValueError(f"{name} must not have negative weights; found {graph.data.min():.3g}.")
     if max(graph.shape[0], 2) > np.iinfo(np.int32).max:
         raise ValueError(f"{name} has too many nodes: {graph.shape[0]}.")
     graph = csr_array(

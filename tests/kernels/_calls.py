@@ -15,6 +15,7 @@ from skdeepcluster._kernels import (
     _kdtree,
     _kmeans,
     _medoids,
+    _multicut,
     _products,
     _transport,
     _trees,
@@ -87,6 +88,7 @@ GRAPH = {
     "weights": np.ones(N * N),
 }
 POTTS = {"masses": np.ones((N, 2)), "labels": LABELS.copy(), "resolution": 0.1, "least": 1e-9}
+NEIGHBORS = np.stack([np.roll(np.arange(N, dtype=np.int32), i) for i in (1, 2)], axis=1)
 PREFIX = np.arange(N + 1.0)
 ASSIGNED = {
     "member": (np.arange(N) % 5).astype(np.int32),
@@ -100,6 +102,28 @@ ASSIGNED = {
 
 # Function, right arguments, and those arguments that may have other lengths of the named axes.
 CALLS = {
+    "contract_all": (
+        _multicut.contract_all,
+        {"sums": X.copy(), "sizes": np.ones(N), "strength": 0.5},
+        {"sums": {1}},
+    ),
+    "contract_neighbors": (
+        _multicut.contract_neighbors,
+        {"sums": X.copy(), "sizes": np.ones(N), "strength": 0.5, "neighbors": NEIGHBORS},
+        {"sums": {1}, "neighbors": {1}},
+    ),
+    "move_rows": (
+        _multicut.move_rows,
+        {
+            "rows": X,
+            "labels": LABELS.copy(),
+            "sums": np.zeros((N, D)),
+            "sizes": np.ones(N),
+            "strength": 0.5,
+            "neighbors": NEIGHBORS,
+        },
+        {"neighbors": {1}},
+    ),
     "diffuse": (
         _flow_diffusion.diffuse,
         {

@@ -23,6 +23,9 @@ OPTIONAL = {("argmin", "distances")} | {
     ("transport", name) for name in ("potentials", "masses", "labels", "plan")
 }
 WITHOUT_THREADS = {
+    "contract_all",
+    "contract_neighbors",
+    "move_rows",
     "diffuse",
     "sweep_cut",
     "renumbered",
