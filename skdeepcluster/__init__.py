@@ -54,6 +54,7 @@ _METHODS = {
         "ppp": ["PPP"],
     },
     "selection": {
+        "cluster_data_selection": ["ClusterDataSelection"],
         "n_clusters_search": ["NClustersSearch"],
     },
     "selfsupervised": {
