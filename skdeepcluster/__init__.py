@@ -44,6 +44,7 @@ _METHODS = {
     "medoids": {
         "clara": ["CLARA"],
         "clarans": ["CLARANS"],
+        "gower_encoder": ["GowerEncoder"],
         "kmedoids": ["KMedoids"],
         "medoid_silhouette": ["DynMSC", "FasterMSC"],
     },
