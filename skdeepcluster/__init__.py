@@ -62,6 +62,7 @@ _METHODS = {
     "medoids": {
         "clara": ["CLARA"],
         "clarans": ["CLARANS"],
+        "gower_encoder": ["GowerEncoder"],
         "kmedoids": ["KMedoids"],
         "medoid_silhouette": ["DynMSC", "FasterMSC"],
     },
@@ -72,6 +73,7 @@ _METHODS = {
         "ppp": ["PPP"],
     },
     "selection": {
+        "cluster_data_selection": ["ClusterDataSelection"],
         "n_clusters_search": ["NClustersSearch"],
     },
     "selfsupervised": {

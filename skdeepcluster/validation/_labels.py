@@ -26,7 +26,8 @@ def check_labels(y, name):
     return y
 
 
-def _is_missing(value):
+def is_missing(value):
+    """Whether a value stands for none: None, NaN, or what other libraries have for it."""
     pandas = sys.modules.get("pandas")
     return value is None or (pandas is not None and value is pandas.NA) or bool(value != value)
 
@@ -43,7 +44,7 @@ def check_known_labels(y, name, ignore_label):
     if values.ndim != 1 or not len(values):
         return check_labels(y, name), np.ones(len(values), dtype=bool)
     if values.dtype.kind == "O":
-        known = np.array([not _is_missing(value) for value in values])
+        known = np.array([not is_missing(value) for value in values])
     else:
         known = values == values
     if ignore_label is not None:
