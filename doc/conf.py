@@ -60,6 +60,7 @@ sphinx_gallery_conf = {
             "medoids",
             "graph",
             "hierarchy",
+            "constrained",
             "explain",
             "assignment",
         )
