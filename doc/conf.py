@@ -64,6 +64,7 @@ sphinx_gallery_conf = {
             "partition",
             "ensemble",
             "selection",
+            "constrained",
             "explain",
             "assignment",
         )

@@ -1,0 +1,100 @@
+"""Constrained k-means: right and wrong answers, few labels, seconds.
+
+    python benchmarks/bench_constrained.py --noise    # share of wrong answers, digits
+    python benchmarks/bench_constrained.py --usps     # 100 pairs and 5 labels per class, USPS
+    python benchmarks/bench_constrained.py --seconds  # pairs and bounds of sizes
+
+Every method stands beside k-means without what is known, and every seed is reported. Shares are of
+20,000 true pairs that the fit did not see.
+"""
+
+import argparse
+import time
+
+import numpy as np
+from _common import Table, load, scores
+from sklearn.datasets import make_blobs
+
+from skdeepcluster import ConstrainedKMeans, LaplacianPrototypeClustering, SemiSupervisedKMeans
+from skdeepcluster.constraints import PairwiseConstraints
+
+ALGORITHMS = ("pck", "mpck")
+
+
+def noise(seeds):
+    """Satisfaction and agreement with the classes against the share of wrong answers."""
+    X, y = load("digits")
+    table = Table(data="", method="", seed="d", flipped=".2f", satisfaction=".3f", ARI=".3f")
+    for flip in (0.0, 0.1, 0.2, 0.3, 0.4):
+        for seed in range(seeds):
+            truth = PairwiseConstraints.from_labels(y, 20_000, random_state=1000 + seed)
+            known = PairwiseConstraints.from_labels(y, 3000, flip=flip, random_state=seed)
+            models = {a: ConstrainedKMeans(10, algorithm=a, random_state=seed) for a in ALGORITHMS}
+            labels = {f"{a}": m.fit(X, constraints=known).labels_ for a, m in models.items()}
+            labels["without pairs"] = ConstrainedKMeans(10, random_state=seed).fit(X).labels_
+            for name, found in labels.items():
+                share = truth.satisfaction(found)["balanced"]
+                table.row("digits", name, seed, flip, share, scores(y, found)[2])
+
+
+def usps(seeds):
+    """Gain by 100 pairs and by 5 labels per class."""
+    data = load("usps", 3000)
+    if data is None:
+        return
+    X, y = data
+    table = Table(data="", method="", seed="d", accuracy=".3f", NMI=".3f", ARI=".3f")
+    for seed in range(seeds):
+        known = PairwiseConstraints.from_labels(y, 100, random_state=seed)
+        rng = np.random.default_rng(seed)
+        partial = np.full(len(y), -1)
+        for c in range(10):
+            partial[rng.choice(np.flatnonzero(y == c), 5, replace=False)] = c
+        table.row("usps", "k-means", seed, *scores(y, ConstrainedKMeans(
+            10, random_state=seed).fit_predict(X)))  # fmt: skip
+        for a in ("pck", "cop", "mpck"):
+            model = ConstrainedKMeans(10, algorithm=a, random_state=seed)
+            table.row(
+                "usps, 100 pairs", a, seed, *scores(y, model.fit(X, constraints=known).labels_)
+            )
+        laplacian = LaplacianPrototypeClustering(10, n_init=2, random_state=seed)
+        table.row("usps", "Laplacian", seed, *scores(y, laplacian.fit_predict(X)))
+        for name, model in {
+            "Laplacian": laplacian,
+            "k-means": SemiSupervisedKMeans(10, random_state=seed),
+        }.items():
+            table.row("usps, 5 labels", name, seed, *scores(y, model.fit_predict(X, partial)))
+
+
+def seconds(seeds):
+    """Seconds of the processor for 10,000 rows and pairs, and for bounds of 100,000 rows."""
+    table = Table(data="", method="", seed="d", seconds=".2f")
+    X, y = make_blobs(10_000, n_features=64, centers=20, cluster_std=4.0, random_state=0)
+    Z, _ = make_blobs(100_000, n_features=10, centers=50, cluster_std=3.0, random_state=0)
+    for seed in range(seeds):
+        known = PairwiseConstraints.from_labels(y, 10_000, random_state=seed)
+        for a in ("pck", "cop", "mpck"):
+            start = time.process_time()
+            ConstrainedKMeans(20, algorithm=a, random_state=seed).fit(X, constraints=known)
+            table.row("10,000 pairs", a, seed, time.process_time() - start)
+        for low, high in ((1000, 2500), (2000, 2000)):
+            start = time.process_time()
+            ConstrainedKMeans(50, min_size=low, max_size=high, random_state=seed).fit(Z)
+            table.row(f"sizes {low} to {high}", "pck", seed, time.process_time() - start)
+
+
+def main():
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    tasks = {"noise": noise, "usps": usps, "seconds": seconds}
+    for name, task in tasks.items():
+        parser.add_argument(f"--{name}", action="store_true", help=task.__doc__)
+    parser.add_argument("--seeds", type=int, default=5)
+    options = parser.parse_args()
+    for name, task in tasks.items():
+        if getattr(options, name):
+            task(options.seeds)
+
+
+if __name__ == "__main__":
+    main()
