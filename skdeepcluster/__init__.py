@@ -91,6 +91,11 @@ _METHODS = {
         "swav": ["SwAV"],
     },
     "semantic": {
+        "contrastive_clustering": ["ContrastiveClustering"],
+        "iic": ["IIC"],
+        "p2ot": ["P2OT"],
+        "scan": ["SCAN"],
+        "sp2ot": ["SP2OT"],
         "temi": ["TEMI"],
         "turtle": ["TURTLE"],
     },

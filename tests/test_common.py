@@ -33,10 +33,11 @@ from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_info
 
 from skdeepcluster import RareClusterSearch
+from skdeepcluster import IIC
 from skdeepcluster._discovery import all_estimators
 from skdeepcluster._sklearn import StrOptions
 from skdeepcluster.deep import DeepClusterer
-from tests.common import brief, data, known, sparse_data
+from tests.common import brief, data, family, known, sparse_data
 
 # Two epochs are no convergence, and are not meant to be.
 pytestmark = [
@@ -47,7 +48,12 @@ pytestmark = [
 
 # scikit-learn's checks fit a hundred times: one batch in an epoch, and two epochs.
 ONE_BATCH = {"pretrain_epochs": 2, "max_epochs": 2, "batch_size": 256}
-PLAIN = [brief(Estimator, **known(Estimator, ONE_BATCH)) for _, Estimator in all_estimators()]
+# Heads begin with arbitrary clusters, which a check wants to be better than that.
+MORE_EPOCHS = dict.fromkeys(family("semantic"), {"max_epochs": 25})
+PLAIN = [
+    brief(Estimator, **known(Estimator, ONE_BATCH) | MORE_EPOCHS.get(Estimator, {}))
+    for _, Estimator in all_estimators()
+]
 
 
 def on_pairs(estimator):
@@ -107,6 +113,11 @@ def expected_failed_checks(estimator):
     if isinstance(estimator, RareClusterSearch):
         failures["check_clustering"] = "of rows that are all common it labels none"
         failures["check_clustering(readonly_memmap=True)"] = failures["check_clustering"]
+    if isinstance(estimator, IIC):
+        failures |= dict.fromkeys(
+            ("check_clustering", "check_clustering(readonly_memmap=True)"),
+            "views of two features carry little information: any balanced partition is as good",
+        )
     if has_fit_parameter(estimator, "sample_weight") and "random_state" in estimator.get_params():
         failures |= dict.fromkeys(
             (

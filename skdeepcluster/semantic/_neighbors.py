@@ -66,24 +66,29 @@ class NeighborsMixin:
             return Side()
         return Side(rows={"neighbors": _checked(neighbors, len(samples))})
 
+    def _has_reference(self):
+        """Whether neighbors are those of an encoder's features, which training will change."""
+        return not isinstance(self.encoder, (str, list, tuple)) and self.train_encoder
+
     def _build(self, shape, plan, generator):
         module = super()._build(shape, plan, generator)
-        # Neighbors stay those of the encoder that was given, whatever training makes of it.
-        if not isinstance(self.encoder, (str, list, tuple)) and self.train_encoder:
+        if self._has_reference():
             module.reference = follower(module.encoder)
         return module
 
     def _reference(self, net, x):
         """Features that neighbors are searched by."""
-        if isinstance(self.encoder, (str, list, tuple)):
-            return x.flatten(1)
-        return getattr(net, "reference", net.encoder)(x).float()
+        if self._has_reference():
+            return net.reference(x).float()
+        return x.flatten(1) if isinstance(self.encoder, (str, list, tuple)) else net.encode(x)
 
     def _start(self, fit):
         super()._start(fit)
+        net = self._predictor(fit.module)
+        if self._has_reference():
+            net.reference.load_state_dict(net.encoder.state_dict())
         if "neighbors" not in fit.side.rows:
             n_neighbors = min(self.n_neighbors, max(1, len(fit.samples) // (3 * self.n_clusters)))
-            net = self._predictor(fit.module)
             rows = fit.over_all_rows(lambda x: self._reference(net, x))
             fit.state.neighbors = nearest(rows, n_neighbors, self.metric)
 
