@@ -32,8 +32,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_info
 
-from skdeepcluster import RareClusterSearch
-from skdeepcluster import IIC
+from skdeepcluster import IIC, RareClusterSearch
 from skdeepcluster._discovery import all_estimators
 from skdeepcluster._sklearn import StrOptions
 from skdeepcluster.deep import DeepClusterer

@@ -3,7 +3,6 @@
 from skdeepcluster.validation._distances import check_distance_matrix, check_distances
 from skdeepcluster.validation._fitted import as_table, embed, last_step
 from skdeepcluster.validation._graphs import as_adjacency, check_adjacency, check_square
-from skdeepcluster.validation._labels import check_known_labels, check_labels
 from skdeepcluster.validation._labels import check_known_labels, check_labels, is_missing
 from skdeepcluster.validation._metrics import (
     METRICS,
