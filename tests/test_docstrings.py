@@ -243,15 +243,14 @@ OF_AN_ENCODER = [
 ]
 
 
-# Their `n_jobs` are fits of other estimators at a time, not threads.
-FIT_OTHERS = {"NClustersSearch", "VotingClustering"}
+# Whose parameter is another one: `n_jobs` of fits of other estimators, epochs of another pretext.
+OTHERWISE = {"n_jobs": {"NClustersSearch", "VotingClustering"}, "pretrain_epochs": {"SCAN"}}
 
 
 @pytest.mark.parametrize("name", SHARED)
 def test_shared_parameters_are_described_alike(name):
     classes = [cls for _, cls in all_estimators() if name in inspect.signature(cls).parameters]
-    if name == "n_jobs":
-        classes = [cls for cls in classes if cls.__name__ not in FIT_OTHERS]
+    classes = [cls for cls in classes if cls.__name__ not in OTHERWISE.get(name, ())]
     if name in OF_AN_ENCODER:
         classes.remove(skdeepcluster.ClAM)
     assert len(classes) > 1

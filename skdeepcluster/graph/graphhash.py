@@ -67,6 +67,9 @@ class GraphHash(FloatTransformerMixin, RandomStateMixin, ThreadsMixin, Clusterer
     column_labels_ : ndarray of shape (n_features,)
         Row of the table for each item. Items without interactions share the last row.
 
+    n_clusters_ : int
+        Number of rows of the table that users have.
+
     n_rows_ : int
         Size of the table of users.
 
@@ -187,6 +190,7 @@ class GraphHash(FloatTransformerMixin, RandomStateMixin, ThreadsMixin, Clusterer
         rows, columns = joint[:n], joint[n:]
         self.labels_, self.n_rows_, known = _numbered(rows, B.sum(axis=1) > 0)
         self.row_labels_ = self.labels_
+        self.n_clusters_ = int(self.labels_.max()) + 1
         self.column_labels_, self.n_columns_, _ = _numbered(columns, B.sum(axis=0) > 0)
         # For new users: which row each community has, and the degrees of its items.
         k = int(joint.max()) + 1

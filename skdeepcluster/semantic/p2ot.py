@@ -62,8 +62,11 @@ class P2OT(NeighborsMixin, ViewsMixin, HeadedEncoderMixin, SemanticClusterer):
     reg_cluster : float, default=1.0
         Strength :math:`\lambda` of the penalty of unequal sizes; much less lets clusters vanish.
 
-    rho_start, rho_end : float, default=0.1, 1.0
-        Fraction of the mass at the beginning and at the end.
+    rho_start : float, default=0.1
+        Fraction of the mass at the beginning.
+
+    rho_end : float, default=1.0
+        Fraction of the mass at the end.
 
     bank_size : int, default=None
         Number of rows of earlier batches that are assigned together with a batch; by default as

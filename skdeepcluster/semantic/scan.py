@@ -63,12 +63,6 @@ class SCAN(NeighborsMixin, ViewsMixin, HeadedEncoderMixin, SemanticClusterer):
     weight_decay : float, default=1e-4
         Weight decay.
 
-    views : "auto" or callable, default="auto"
-        Random views of a batch of standardized rows, for pretext and self-labeling and, of images,
-        also for training on neighbors: "auto" takes `skdeepcluster.views.ImageViews` for images and
-        `skdeepcluster.views.TabularViews` for flat rows. A callable takes and returns a tensor of
-        rows or images, and is used in all stages.
-
     Attributes
     ----------
     loss_ : float
@@ -82,6 +76,8 @@ class SCAN(NeighborsMixin, ViewsMixin, HeadedEncoderMixin, SemanticClusterer):
 
     Notes
     -----
+    Views are used by the pretext and by self-labeling, and of images also by training on neighbors.
+
     Differences from the paper: without held-out rows, heads and epochs are compared on training
     rows; a row is not its own neighbor; views are those of :mod:`skdeepcluster.views`; a batch
     without certain rows changes nothing.

@@ -157,6 +157,8 @@ class TEMI(NeighborsMixin, HeadedEncoderMixin, SemanticClusterer):
         if plan.scales is not None:
             scale = ColumnScale(plan.scales.reshape(shape))
             student.encoder = nn.Sequential(scale, student.encoder)
+            if self._has_reference():
+                student.reference = follower(student.encoder)
         return TeacherStudent(student)
 
     def _predictor(self, module):
