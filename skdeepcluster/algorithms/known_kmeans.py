@@ -33,6 +33,13 @@ def squared_norms(X):
     return row_norms(X, squared=True)
 
 
+def variance_of(X, norms):
+    """Mean squared distance of dense or sparse rows, of these squared norms, to their mean."""
+    mean = np.asarray(X.mean(axis=0)).ravel()
+    # Not below 0 by rounding.
+    return max(norms.mean() - np.square(mean).sum(), 0.0)
+
+
 def sums_of(X, labels, n_labels, weights=None):
     """Sums of the rows of each label, and their number or weight; rows labeled -1 are left out."""
     labels = np.asarray(labels)

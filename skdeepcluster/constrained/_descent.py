@@ -14,6 +14,7 @@ from skdeepcluster.algorithms.known_kmeans import (
     moved_from_empty,
     squared_distances,
     squared_norms,
+    variance_of,
 )
 from skdeepcluster.constrained._feasible import feasible_labels
 from skdeepcluster.constrained._metrics import PRIOR, LearnedMetric
@@ -52,9 +53,7 @@ class Soft:
     def __init__(self, X, n_clusters, fixed, pairs, price):
         self.X, self.k, self.fixed, self.pairs = X, n_clusters, fixed, pairs
         self.norms = squared_norms(X)
-        mean = np.asarray(X.mean(axis=0)).ravel()
-        # Not below 0 by rounding.
-        self.variance = max(self.norms.mean() - np.square(mean).sum(), 0.0)
+        self.variance = variance_of(X, self.norms)
         self.free = np.flatnonzero(fixed < 0)
         weights = np.concatenate([pairs.must_weight, pairs.cannot_weight])
         self.price = price * self.variance * weights

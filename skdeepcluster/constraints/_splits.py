@@ -28,7 +28,30 @@ def _evenly(sizes, n_splits, rng):
     return fold
 
 
-class ConstraintKFold:
+class _Folds:
+    """Splitters with a number of folds as a parameter."""
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        """Number of folds.
+
+        Parameters
+        ----------
+        X : object
+            Ignored.
+        y : object
+            Ignored.
+        groups : object
+            Ignored.
+
+        Returns
+        -------
+        n_splits : int
+            The parameter.
+        """
+        return self.n_splits
+
+
+class ConstraintKFold(_Folds):
     """Folds of pairs: each fold hides some pairs, all rows stay.
 
     A pair that follows from others leaks, so pairs whose rows are connected by pairs, of either
@@ -60,25 +83,6 @@ class ConstraintKFold:
     def __init__(self, n_splits=5, *, random_state=None):
         self.n_splits = n_splits
         self.random_state = random_state
-
-    def get_n_splits(self, X=None, y=None, groups=None):
-        """Number of folds.
-
-        Parameters
-        ----------
-        X : object
-            Ignored.
-        y : object
-            Ignored.
-        groups : object
-            Ignored.
-
-        Returns
-        -------
-        n_splits : int
-            The parameter.
-        """
-        return self.n_splits
 
     def split(self, constraints):
         """Pairs that a fit is given, and pairs that are hidden from it.
@@ -113,7 +117,7 @@ class ConstraintKFold:
             yield constraints.take(~must, ~cannot), constraints.take(must, cannot)
 
 
-class PartialLabelKFold:
+class PartialLabelKFold(_Folds):
     """Folds of partial labels.
 
     Parameters
@@ -149,25 +153,6 @@ class PartialLabelKFold:
         self.n_splits = n_splits
         self.mode = mode
         self.random_state = random_state
-
-    def get_n_splits(self, X=None, y=None, groups=None):
-        """Number of folds.
-
-        Parameters
-        ----------
-        X : object
-            Ignored.
-        y : object
-            Ignored.
-        groups : object
-            Ignored.
-
-        Returns
-        -------
-        n_splits : int
-            The parameter.
-        """
-        return self.n_splits
 
     def split(self, X, y, groups=None):
         """Indices of rows, or labels that a fit is given and labels that are hidden from it.

@@ -12,6 +12,7 @@ from skdeepcluster.algorithms.known_kmeans import (
     means_of,
     squared_distances,
     squared_norms,
+    variance_of,
 )
 from skdeepcluster.base import (
     CentersMixin,
@@ -111,8 +112,7 @@ class NCDKMeans(NovelMixin, CentersMixin, NumberOfClustersMixin, RandomStateMixi
         means = means_of(rows, known, len(self.classes_))
         rows = rows[novel]
         norms = squared_norms(rows)
-        mean = np.asarray(rows.mean(axis=0)).ravel()
-        tol = self.tol * max(norms.mean() - np.square(mean).sum(), 0) / X.shape[1]
+        tol = self.tol * variance_of(rows, norms) / X.shape[1]
         rng = check_random_state(self.random_state)
         free = np.full(len(novel), -1)
         best, least = None, np.inf

@@ -11,6 +11,7 @@ from skdeepcluster.algorithms.known_kmeans import (
     known_kmeans,
     means_of,
     squared_norms,
+    variance_of,
 )
 from skdeepcluster.base import (
     CentersMixin,
@@ -101,8 +102,7 @@ class SemiSupervisedKMeans(
         fixed = np.full(n, -1) if labels is None else labels
         rows = X.astype(np.float64)
         norms = squared_norms(rows)
-        mean = np.asarray(rows.mean(axis=0)).ravel()
-        tol = self.tol * max(norms.mean() - np.square(mean).sum(), 0) / X.shape[1]
+        tol = self.tol * variance_of(rows, norms) / X.shape[1]
         known = means_of(rows, fixed, len(self.classes_))
         rng = check_random_state(self.random_state)
         start = best_start(rows, known, fixed, k, self.n_init, rng, tol)

@@ -125,10 +125,9 @@ class ReadOuts:
         """Labels of all rows by each run of these read-outs, a dict of (n_runs, n) int32 arrays."""
         tasks = []
         if {"cut", "k-means"} & set(read_outs):
-            levels, places = zip(*self.layouts, strict=True)
-            rows = list(zip(levels, places, range(len(levels)), strict=True))
+            layouts = [(*layout, run) for run, layout in enumerate(self.layouts)]
             for name, read_out in (("cut", self._cut), ("k-means", self._kmeans)):
-                tasks += [(name, partial(read_out, *run)) for run in rows if name in read_outs]
+                tasks += [(name, partial(read_out, *of)) for of in layouts if name in read_outs]
         if "graph" in read_outs:
             tasks += [("graph", partial(self._graph, tau)) for tau in REGULARIZATIONS]
         if "rows" in read_outs:

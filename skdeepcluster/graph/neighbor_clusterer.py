@@ -100,7 +100,6 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
     See Also
     --------
     NeighborLayout : A layout of the rows.
-    LandmarkSpectral : Normalized cuts of the rows themselves.
     GraphDegreeLinkage : Linkage of exact graphs, with all merges.
     LandmarkSpectral : The cut of landmarks of the rows themselves, for more rows.
     HDBSCAN : Clusters of any shape and noise, their number unknown.

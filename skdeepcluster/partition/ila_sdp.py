@@ -11,6 +11,7 @@ from skdeepcluster._sklearn import Interval, StrOptions, fit_context
 from skdeepcluster.algorithms.gaussian_mixture import Mixture, log_densities, log_posterior
 from skdeepcluster.algorithms.kmeans_sdp import solve_low_rank
 from skdeepcluster.base import Clusterer, NumberOfClustersMixin, RandomStateMixin, param
+from skdeepcluster.partition._standardized import StandardizedMixin
 from skdeepcluster.partition.kmeans_sdp import KMeansSDP
 from skdeepcluster.validation import (
     FLOATS,
@@ -18,13 +19,12 @@ from skdeepcluster.validation import (
     check_rows,
     largest_value,
     scaled_to_range,
-    within_reach,
 )
 
 RANK = 2
 
 
-class ILASDP(NumberOfClustersMixin, RandomStateMixin, Clusterer):
+class ILASDP(StandardizedMixin, NumberOfClustersMixin, RandomStateMixin, Clusterer):
     r"""Clusters of different shapes by likelihood-adjusted semidefinite programs (iLA-SDP).
 
     For Gaussian clusters with covariances :math:`\Sigma_k`, twice the log-likelihood of a partition
@@ -217,7 +217,7 @@ class ILASDP(NumberOfClustersMixin, RandomStateMixin, Clusterer):
         self.membership_, self.log_likelihood_ = membership, likelihood
         self.weights_ = mixture.weights
         scale = self._scale * self._unit
-        centers = (mixture.means * self._scale + self._shift) * self._unit
+        centers = self._in_units(mixture.means)
         self.cluster_centers_ = centers.astype(X.dtype)
         with np.errstate(over="ignore"):
             self.covariances_ = mixture.covariances * scale**2
@@ -231,9 +231,7 @@ class ILASDP(NumberOfClustersMixin, RandomStateMixin, Clusterer):
             )
 
     def _log_proba(self, X):
-        X = self._new_rows(X)
-        Z = (X.astype(np.float64) / self._unit - self._shift) / self._scale
-        return log_posterior(within_reach(Z, self._largest), self._mixture)[0]
+        return log_posterior(self._coordinates(self._new_rows(X)), self._mixture)[0]
 
     def predict(self, X):
         """The most probable cluster of each row, by Gaussian densities.

@@ -7,9 +7,8 @@ import numpy as np
 from scipy.linalg import eigh, svd
 from sklearn.cluster import kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import euclidean_distances
 
-from skdeepcluster._sklearn import Interval, StrOptions, check_sample_weight, fit_context
+from skdeepcluster._sklearn import Interval, StrOptions, fit_context
 from skdeepcluster.algorithms.kmeans import kmeans, nearest_center, weighted_lloyd
 from skdeepcluster.algorithms.kmeans_sdp import (
     bound_of_duals,
@@ -19,20 +18,18 @@ from skdeepcluster.algorithms.kmeans_sdp import (
 )
 from skdeepcluster.base import (
     Clusterer,
-    FloatTransformerMixin,
     NumberOfClustersMixin,
     RandomStateMixin,
     ThreadsMixin,
     param,
 )
+from skdeepcluster.partition._standardized import StandardizedCentersMixin
 from skdeepcluster.validation import (
     FLOATS,
-    as_array,
     check_rows,
     check_weights,
     largest_value,
     scaled_to_range,
-    within_reach,
 )
 
 # Means that stand for many rows: so many for each cluster, and within these limits.
@@ -42,7 +39,7 @@ STARTS = 10
 
 
 class KMeansSDP(
-    NumberOfClustersMixin, RandomStateMixin, ThreadsMixin, FloatTransformerMixin, Clusterer
+    NumberOfClustersMixin, RandomStateMixin, ThreadsMixin, StandardizedCentersMixin, Clusterer
 ):
     r"""K-means by a semidefinite program, with a lower bound that certifies the loss.
 
@@ -175,7 +172,7 @@ class KMeansSDP(
         unit = (self._scale * self._unit) ** 2
         self.inertia_, self.lower_bound_ = loss * unit, bound * unit
         self.gap_ = (loss - bound) / loss if loss > 0 else 0.0
-        self.cluster_centers_ = ((centers * self._scale + self._shift) * self._unit).astype(X.dtype)
+        self.cluster_centers_ = self._in_units(centers).astype(X.dtype)
         self._n_features_out = self.n_clusters
         n_found = len(np.unique(self.labels_))
         if n_found < self.n_clusters:
@@ -284,10 +281,6 @@ class KMeansSDP(
             centers[label] = np.average(rows[inside], axis=0, weights=w[inside])
         return centers
 
-    def _coordinates(self, X):
-        Z = (X.astype(np.float64) / self._unit - self._shift) / self._scale
-        return np.ascontiguousarray(within_reach(Z, self._largest))
-
     def predict(self, X):
         """The nearest center of each row.
 
@@ -298,34 +291,3 @@ class KMeansSDP(
         """
         Z = self._coordinates(self._new_rows(X))
         return nearest_center(Z, self._centers, self._n_threads())
-
-    def transform(self, X):
-        """Distances to the centers.
-
-        Returns
-        -------
-        distances : ndarray of shape (n_samples, n_clusters)
-            Of each row to each center.
-        """
-        X = self._new_rows(X)
-        D = euclidean_distances(self._coordinates(X), self._centers)
-        return (D * (self._scale * self._unit)).astype(X.dtype)
-
-    def score(self, X, y=None, sample_weight=None):
-        """Minus the loss.
-
-        Parameters
-        ----------
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows. None: all are 1.
-
-        Returns
-        -------
-        score : float
-            Higher is better, 0 is best.
-        """
-        X = self._new_rows(X)
-        weights = check_sample_weight(as_array(sample_weight), X, dtype=np.float64)
-        Z = self._coordinates(X)
-        squares = nearest_center(Z, self._centers, self._n_threads(), return_squares=True)[1]
-        return -float(weights @ squares) * (self._scale * self._unit) ** 2

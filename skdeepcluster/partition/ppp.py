@@ -7,9 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.cluster import MiniBatchKMeans, kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import euclidean_distances
 
-from skdeepcluster._sklearn import Interval, StrOptions, check_sample_weight, fit_context
+from skdeepcluster._sklearn import Interval, StrOptions, fit_context
 from skdeepcluster.algorithms.gaussian_mixture import (
     Mixture,
     log_posterior,
@@ -18,19 +17,17 @@ from skdeepcluster.algorithms.gaussian_mixture import (
 from skdeepcluster.algorithms.kmeans import nearest_center, weighted_lloyd
 from skdeepcluster.base import (
     Clusterer,
-    FloatTransformerMixin,
     RandomStateMixin,
     ThreadsMixin,
     param,
 )
+from skdeepcluster.partition._standardized import StandardizedCentersMixin
 from skdeepcluster.validation import (
     FLOATS,
-    as_array,
     check_rows,
     check_weights,
     largest_value,
     scaled_to_range,
-    within_reach,
 )
 
 # Relative difference of losses that counts as none: an earlier start is kept then.
@@ -66,7 +63,7 @@ class Candidate(NamedTuple):
         return self.agreement * max(self.stability, 0.0)
 
 
-class PPP(RandomStateMixin, ThreadsMixin, FloatTransformerMixin, Clusterer):
+class PPP(RandomStateMixin, ThreadsMixin, StandardizedCentersMixin, Clusterer):
     r"""Partitions by k-means that a Gaussian mixture validates, always the same ones (PPP).
 
     For each number of clusters :math:`k`, k-means is run from several starts, and a Gaussian
@@ -211,6 +208,9 @@ class PPP(RandomStateMixin, ThreadsMixin, FloatTransformerMixin, Clusterer):
     max_loss: float = param(0.05, Interval(Real, 0, 1, closed="both"))
     max_iter: int = param(300, Interval(Integral, 1, None, closed="left"))
     tol: float = param(1e-4, Interval(Real, 0, None, closed="left"))
+
+    # `cluster_centers_`; `_centers` are those of the partition that the mixture validates.
+    _measured_centers = "_final"
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
@@ -400,14 +400,6 @@ class PPP(RandomStateMixin, ThreadsMixin, FloatTransformerMixin, Clusterer):
             for name in ("agreement", "stability", "score", "bic", "inertia")
         }
 
-    def _in_units(self, Z):
-        return (Z * self._scale + self._shift) * self._unit
-
-    def _coordinates(self, X):
-        """New rows as those of the fit were standardized."""
-        Z = (X.astype(np.float64) / self._unit - self._shift) / self._scale
-        return np.ascontiguousarray(within_reach(Z, self._largest))
-
     def predict(self, X):
         """The most probable component of the mixture for each row.
 
@@ -444,37 +436,6 @@ class PPP(RandomStateMixin, ThreadsMixin, FloatTransformerMixin, Clusterer):
         Z = self._coordinates(self._new_rows(X))
         shift = Z.shape[1] * (np.log(self._scale) + np.log(self._unit))
         return log_posterior(Z, self._mixture)[1] - shift
-
-    def transform(self, X):
-        """Distances to the cluster centers.
-
-        Returns
-        -------
-        distances : ndarray of shape (n_samples, n_clusters_)
-            Of each row to each of `cluster_centers_`.
-        """
-        X = self._new_rows(X)
-        D = euclidean_distances(self._coordinates(X), self._final)
-        return (D * (self._scale * self._unit)).astype(X.dtype)
-
-    def score(self, X, y=None, sample_weight=None):
-        """Minus the sum of the squared distances to the nearest cluster centers.
-
-        Parameters
-        ----------
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows. None: all are 1.
-
-        Returns
-        -------
-        score : float
-            Higher is better, 0 is best.
-        """
-        X = self._new_rows(X)
-        weights = check_sample_weight(as_array(sample_weight), X, dtype=np.float64)
-        Z = self._coordinates(X)
-        squares = nearest_center(Z, self._final, self._n_threads(), return_squares=True)[1]
-        return -float(weights @ squares) * (self._scale * self._unit) ** 2
 
 
 def merged(rows, w):

@@ -208,12 +208,8 @@ def by_silhouette(sample, best):
     return null, np.nan_to_num(of_data[0], nan=-1.0)
 
 
-def log_dispersion(problem, model, labels):
-    """Logarithm of the sum of squares within clusters."""
-    return _log_dispersion(space_of(model, problem.X), labels)
-
-
 def _log_dispersion(Z, labels):
+    """Logarithm of the sum of squares within clusters."""
     total = 0.0
     for label in np.unique(labels):
         members = Z[labels == label]

@@ -8,16 +8,7 @@ from skdeepcluster.deep import ViewsMixin
 
 @parameters
 class ViewPairsMixin(ViewsMixin):
-    """Random views of rows, which should be in the clusters of their rows.
-
-    Parameters
-    ----------
-    views : "auto" or callable, default="auto"
-        Random views of a batch of standardized rows: "auto" takes
-        `skdeepcluster.views.ImageViews` for images and `skdeepcluster.views.TabularViews` for flat
-        rows. A callable takes a tensor of shape (n, C, H, W) or (n, n_features) and returns one of
-        the same shape; it may draw from torch's global generator.
-    """
+    """Random views of rows, which should be in the clusters of their rows."""
 
     def _others(self, net, samples, Z, fit=None):
         # The same views for all heads and epochs.

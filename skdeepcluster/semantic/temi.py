@@ -17,8 +17,6 @@ from skdeepcluster.training import Stage, column_scales, ramp
 # The teacher remembers about this share of all steps; bounds of its momentum.
 MEMORY, LEAST_MOMENTUM, MOST_MOMENTUM = 1 / 15, 0.9, 0.996
 PRIOR_MOMENTUM = 0.9
-# Fewer batches than this many memories of the teacher, and nothing is learned.
-MEMORIES = 3
 
 
 class TEMI(NeighborsMixin, HeadedEncoderMixin, SemanticClusterer):
