@@ -64,7 +64,6 @@ class PairwiseConstraints(Frozen):
 
     See Also
     --------
-    constraint_satisfaction : Share of the pairs that a clustering satisfies.
     query_pairs : The pairs that an expert should be asked next.
 
     Examples
@@ -77,8 +76,6 @@ class PairwiseConstraints(Frozen):
     array([[0, 4],
            [1, 4],
            [2, 4]])
-    >>> known.violations([0, 0, 1, 1, 1])
-    (array([[1, 2]]), array([[2, 4]]))
     """
 
     __slots__ = ("must_link", "cannot_link", "must_link_weight", "cannot_link_weight", "ids")
@@ -177,8 +174,7 @@ class PairwiseConstraints(Frozen):
             raise ValueError(f"flip={flip} must be between 0 and 1.")
         pairs = known[distinct_pairs(len(known), n_pairs, rng)]
         same = y[pairs[:, 0]] == y[pairs[:, 1]]
-        wrong = rng.permutation(n_pairs)[: round(flip * n_pairs)]
-        same[wrong] = ~same[wrong]
+        same[rng.permutation(n_pairs)[: round(flip * n_pairs)]] ^= True
         return cls(pairs[same], pairs[~same], ids=np.arange(len(y)))
 
     @classmethod
@@ -222,8 +218,8 @@ class PairwiseConstraints(Frozen):
             raise ValueError("The constraints have different ids, so their pairs do not compare.")
         both = ([getattr(c, name) for c in (self, other)] for name in self.__slots__[:4])
         # Without pairs there is no dtype of ids.
-        joined = [np.concatenate([part for part in parts if len(part)] or parts) for parts in both]
-        return self._of(*joined, self.ids)
+        parts = ([part for part in pair if len(part)] or pair for pair in both)
+        return self._of(*map(np.concatenate, parts), self.ids)
 
     @classmethod
     def _of(cls, must, cannot, must_weight, cannot_weight, ids):
@@ -245,7 +241,7 @@ class PairwiseConstraints(Frozen):
         must_link : array of indices or mask
             Of the must-links.
         cannot_link : array of indices or mask
-            Of the cannot-links.
+            Likewise.
 
         Returns
         -------
@@ -315,7 +311,7 @@ class PairwiseConstraints(Frozen):
         Parameters
         ----------
         n_samples : int, default=None
-            Number of rows; None is as many as the ids, or as the pairs need.
+            Number of rows, as of `rows`.
 
         Returns
         -------
@@ -330,7 +326,7 @@ class PairwiseConstraints(Frozen):
         Parameters
         ----------
         n_clusters : int, default=None
-            Number of clusters; then also a set of more rows that are all separated is refused.
+            Number of clusters; then a set of more rows that are all separated is refused too.
 
         Raises
         ------
@@ -383,7 +379,6 @@ class PairwiseConstraints(Frozen):
         cannot_link : ndarray of shape (n_violated, 2)
             Cannot-links whose rows share a cluster.
         """
-        labels = np.asarray(labels)
         apart, together = self.rows(len(labels)).violated(labels)
         return self.must_link[apart], self.cannot_link[together]
 
@@ -400,5 +395,4 @@ class PairwiseConstraints(Frozen):
         shares : dict
             As of :func:`constraint_satisfaction`.
         """
-        labels = np.asarray(labels)
-        return self.rows(len(labels)).satisfaction(labels)
+        return self.rows(len(labels)).satisfaction(np.asarray(labels))

@@ -39,8 +39,9 @@ class BalancedKMeans(CentersMixin, NumberOfClustersMixin, RandomStateMixin, Clus
         The space of the rows.
 
     assignment : {"exact", "greedy"}, default="exact"
-        "greedy" takes pairs of row and center in the order of their distances, as in the paper; its
-        loss is higher by about one percent, and passes may raise it, so the best one is kept.
+        "greedy" takes pairs of row and center in the order of their distances, as in the paper. Its
+        loss is higher, on the digits by 1 % with 10 clusters and 6 % with 50, and passes may raise
+        it, so the best one is kept.
 
     n_init : int, default=10
         Number of starts of k-means without sizes, the best of which goes on.
