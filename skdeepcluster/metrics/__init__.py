@@ -3,7 +3,12 @@
 What :mod:`sklearn.metrics` has (mutual information, Rand index, silhouette) is used from there.
 """
 
-from skdeepcluster.metrics._calibration import expected_calibration_error
+from skdeepcluster.metrics._calibration import (
+    cluster_calibration_errors,
+    expected_calibration_error,
+    reliability_curve,
+)
+from skdeepcluster.metrics._diversity import clustering_diversity
 from skdeepcluster.metrics._matching import best_match, clustering_accuracy, purity
 from skdeepcluster.metrics._probes import knn_score, linear_probe_score
 from skdeepcluster.metrics._scorers import (
@@ -17,13 +22,16 @@ from skdeepcluster.metrics._scorers import (
 __all__ = [
     "best_match",
     "calinski_harabasz_scorer",
+    "cluster_calibration_errors",
     "clustering_accuracy",
     "clustering_accuracy_scorer",
+    "clustering_diversity",
     "davies_bouldin_scorer",
     "expected_calibration_error",
     "knn_score",
     "linear_probe_score",
     "make_unsupervised_scorer",
     "purity",
+    "reliability_curve",
     "silhouette_scorer",
 ]
