@@ -12,9 +12,7 @@ from skdeepcluster.metrics import clustering_diversity
 @given(seed=st.integers(0, 1000), m=st.integers(2, 5))
 def test_it_is_one_minus_the_mean_and_knows_no_names(seed, m):
     labels = np.random.default_rng(seed).integers(3, size=(m, 30))
-    pairs = [
-        normalized_mutual_info_score(labels[a], labels[b]) for a in range(m) for b in range(a)
-    ]
+    pairs = [normalized_mutual_info_score(labels[a], labels[b]) for a in range(m) for b in range(a)]
     found = clustering_diversity(labels)
     assert found == pytest.approx(1 - np.mean(pairs))
     renamed = np.array([2, 0, 1])[labels]
