@@ -3,7 +3,12 @@
 What :mod:`sklearn.metrics` has (mutual information, Rand index, silhouette) is used from there.
 """
 
-from skdeepcluster.metrics._calibration import expected_calibration_error
+from skdeepcluster.metrics._calibration import (
+    cluster_calibration_errors,
+    expected_calibration_error,
+    reliability_curve,
+)
+from skdeepcluster.metrics._diversity import clustering_diversity
 from skdeepcluster.metrics._graphs import (
     conductance,
     connectedness,
@@ -24,8 +29,10 @@ from skdeepcluster.metrics._scorers import (
 __all__ = [
     "best_match",
     "calinski_harabasz_scorer",
+    "cluster_calibration_errors",
     "clustering_accuracy",
     "clustering_accuracy_scorer",
+    "clustering_diversity",
     "conductance",
     "connectedness",
     "coverage",
@@ -37,5 +44,6 @@ __all__ = [
     "modularity",
     "normalized_cut",
     "purity",
+    "reliability_curve",
     "silhouette_scorer",
 ]

@@ -3,7 +3,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skdeepcluster.metrics import best_match, clustering_accuracy, expected_calibration_error
+from skdeepcluster.metrics import (
+    best_match,
+    cluster_calibration_errors,
+    clustering_accuracy,
+    expected_calibration_error,
+    reliability_curve,
+)
 
 
 def calibrated(n_samples, n_clusters, seed, concentration=0.5):
@@ -122,3 +128,24 @@ def test_a_misspelled_option_of_a_function_gets_a_suggestion():
         expected_calibration_error([0, 1], np.eye(2), strategy="xyz")
     with pytest.raises(ValueError, match="The 'n_bins' parameter.* Got '7' instead.$"):
         expected_calibration_error([0, 1], np.eye(2), n_bins="7")
+
+
+@pytest.mark.parametrize("strategy", ["uniform", "quantile"])
+def test_curve_and_errors_of_clusters_add_up_to_the_error(strategy):
+    rng = np.random.default_rng(0)
+    y_proba = rng.dirichlet(np.full(4, 0.5), size=300)
+    y_true = np.array([rng.choice(4, p=p**2 / (p**2).sum()) for p in y_proba])
+    options = {"strategy": strategy, "mapping": dict(enumerate(range(4)))}
+    error = expected_calibration_error(y_true, y_proba, **options)
+    confidence, accuracy, counts = reliability_curve(y_true, y_proba, **options)
+    assert counts.sum() == 300 and (np.diff(confidence) > 0).all()
+    assert np.abs(confidence - accuracy) @ counts / 300 == pytest.approx(error)
+    errors = cluster_calibration_errors(y_true, y_proba, **options)
+    sizes = np.bincount(y_proba.argmax(axis=1), minlength=4)
+    # Gaps of clusters may cancel in a bin of all samples.
+    assert errors @ sizes / 300 >= error - 1e-12
+
+
+def test_a_cluster_without_samples_has_no_error():
+    errors = cluster_calibration_errors([0, 0], [[0.8, 0.2], [1.0, 0.0]])
+    assert errors[0] == pytest.approx(0.1) and np.isnan(errors[1])
