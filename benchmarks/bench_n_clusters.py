@@ -92,6 +92,8 @@ def main():
             choices["consensus"] = consensus_of([choices[name] for name in CONSENSUS])
             found.setdefault((data, truth), []).append(choices)
             print(seed, data, truth, choices, flush=True)
+    if not found:
+        return
     table = Table(data="", **dict.fromkeys(names, ".2f"))
     shares = []
     for (data, truth), runs in found.items():

@@ -13,7 +13,7 @@ from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
 
 from skdeepcluster import HDBSCAN, FairHierarchy
-from skdeepcluster.hierarchy.fair_hierarchy import dasgupta_cost
+from skdeepcluster.hierarchy._fair import dasgupta_cost
 
 
 def leaves_of(parent, n):
