@@ -6,6 +6,10 @@ from skdeepcluster.algorithms.groups import members
 
 # Labels are compared on so many rows.
 COMPARED_ROWS = 10_000
+# Candidates that confirm one.
+N_CONFIRMING = 3
+# Modularities of candidates differ less than their supports.
+POWER = 2.5
 
 
 def modularity(graph, labels, n_clusters):
@@ -72,3 +76,33 @@ def support(candidates, n_nearest, n_clusters):
             agreement[i, j] = agreement[j, i] = adjusted_rand(*pair, n_clusters)
     n_nearest = min(n_nearest, n - 1)
     return np.sort(agreement, axis=1)[:, -n_nearest:].mean(axis=1)
+
+
+def scores(graph, runs, n_clusters):
+    """What candidates are compared by: a power of their modularity, times their support.
+
+    Parameters
+    ----------
+    graph : csr_array of shape (n, n)
+        As for `modularity`, of float64.
+    runs : dict of str to (n_runs, n) array of int
+        Candidates, by the method that found them.
+    n_clusters : int
+
+    Returns
+    -------
+    modularities, supports, scores : dicts of str to (n_runs,) array
+    """
+    candidates = np.concatenate(list(runs.values()))
+    ends = np.cumsum([len(labels) for labels in runs.values()])[:-1]
+
+    def by_method(values):
+        return dict(zip(runs, np.split(np.array(values), ends), strict=True))
+
+    modularities = by_method([modularity(graph, labels, n_clusters) for labels in candidates])
+    supports = by_method(support(candidates, N_CONFIRMING, n_clusters))
+    return (
+        modularities,
+        supports,
+        {name: modularities[name].clip(0) ** POWER * supports[name] for name in runs},
+    )

@@ -1,26 +1,19 @@
 """NeighborClusterer: clusters of a layout, or of a graph, of nearest neighbors."""
 
-from itertools import islice
 from numbers import Integral
 
 import numpy as np
 
 from skdeepcluster._sklearn import Interval, StrOptions, fit_context
-from skdeepcluster.algorithms.candidates import modularity, support
+from skdeepcluster.algorithms.candidates import scores
 from skdeepcluster.algorithms.groups import weights_to
+from skdeepcluster.algorithms.read_outs import READ_OUTS, ReadOuts
 from skdeepcluster.base import Clusterer, param
 from skdeepcluster.graph._neighbors import NeighborGraphMixin
-from skdeepcluster.graph._read_outs import ReadOuts
 from skdeepcluster.validation import check_n_samples
 
-# In the order in which one of equal scores is kept.
-READ_OUTS = ("cut", "k-means", "graph", "rows")
 # Passes over the edges of a layout.
 N_EPOCHS = 200
-# Candidates that confirm one.
-N_CONFIRMING = 3
-# Modularities of candidates differ less than their supports.
-POWER = 2
 
 
 class NeighborClusterer(NeighborGraphMixin, Clusterer):
@@ -28,13 +21,13 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
 
     Each row has edges to its nearest neighbors, weighted as in :class:`NeighborLayout`. Rows are
     joined with the neighbors of their strongest edges until at most 6,000 groups are left, and
-    their graph is laid out in few dimensions, several times; so is the graph of their groups.
+    their graph is laid out in few dimensions, three times; the graph of their groups, six times.
     Clusters are read out in several ways and runs. Of all these candidates the one with the largest
 
-    .. math:: Q(c)^2 \, \frac{1}{3} \sum_{c' \in N(c)} \mathrm{ARI}(c, c'), \quad
+    .. math:: Q(c)^{5/2} \, \frac{1}{3} \sum_{c' \in N(c)} \mathrm{ARI}(c, c'), \quad
         Q(c) = \sum_k \left( \frac{w(k, k)}{w} - \frac{w(k)^2}{w^2} \right)
 
-    is kept: the square of its modularity, where :math:`w(k, k)` is the weight of the edges within a
+    is kept: a power of its modularity, where :math:`w(k, k)` is the weight of the edges within a
     cluster, :math:`w(k)` that of all edges of its rows and :math:`w` the total, each edge counted
     from both of its ends, times the mean adjusted Rand index with the three candidates that are
     most like it. In clusters of groups, each row finally joins the cluster that most of its edges
@@ -163,14 +156,8 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
             self.candidates_ = read_outs.runs(names)
         # Sums are of this precision; converted once.
         graph = self.graph_.astype(np.float64)
-        candidates = np.concatenate(list(self.candidates_.values()))
-        self.modularities_ = self._by_read_out(
-            modularity(graph, labels, k) for labels in candidates
-        )
-        self.supports_ = self._by_read_out(support(candidates, N_CONFIRMING, k))
-        self.scores_ = {
-            name: self.modularities_[name].clip(0) ** POWER * self.supports_[name] for name in names
-        }
+        found = scores(graph, self.candidates_, k)
+        self.modularities_, self.supports_, self.scores_ = found
         self.read_out_ = max(names, key=lambda name: self.scores_[name].max())
         self.labels_ = self.candidates_[self.read_out_][self.scores_[self.read_out_].argmax()]
         weights = weights_to(graph, self.labels_, k)
@@ -187,14 +174,6 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
         if not self.cluster_layers_:
             return 1
         return int(self.cluster_layers_[np.argmax(self.layer_persistences_)].max()) + 1
-
-    def _by_read_out(self, values):
-        """A number for each candidate, in arrays for each read-out."""
-        values = iter(values)
-        return {
-            name: np.array(list(islice(values, len(runs))))
-            for name, runs in self.candidates_.items()
-        }
 
     def predict_proba(self, X):
         """Shares of the clusters among the neighbors of new rows, by the weights of these.

@@ -14,15 +14,18 @@ from skdeepcluster.algorithms.layouts import graph_layout, start_of_layout
 from skdeepcluster.algorithms.neighbor_search import principal_axes
 from skdeepcluster.algorithms.spectral import REGULARIZATIONS, graph_coordinates, landmark_spectral
 
-# Layouts are made of graphs with at most so many nodes, of so many sizes, so often each.
-MOST_NODES, FEWEST_NODES, N_LEVELS, N_LAYOUTS = 6000, 250, 2, 3
+# In the order in which one of equal scores is kept.
+READ_OUTS = ("cut", "k-means", "graph", "rows")
+# Layouts are made of graphs with at most so many nodes. Of the larger one there are fewer, of its
+# groups more: these take little time, and hang less on the seed.
+MOST_NODES, FEWEST_NODES, N_LAYOUTS = 6000, 250, (3, 6)
 # A group of many rows has edges to very many others.
 MOST_EDGES = 100
 # Their landmarks, draws of them, and regularizations of the cuts.
 N_LANDMARKS, N_DRAWS, LAYOUT_REGULARIZATIONS = 200, 4, (1.0, 0.1)
 # Runs of k-means on the rows, on a sample of many: enough to confirm each other where k-means
 # has one answer. The best after a few steps go on, and the best of these are kept.
-N_ROW_STARTS, FIRST_STEPS, N_CONTINUED, N_ROW_RUNS = 40, 5, 8, 4
+N_ROW_STARTS, FIRST_STEPS, N_CONTINUED, N_ROW_RUNS = 120, 5, 20, 6
 SAMPLE_ROWS, MAX_ITER, TOLERANCE = 10_000, 300, 1e-4
 # Layers are numbers of clusters that some range of least sizes gives, this far from end to end.
 LEAST_PERSISTENCE = np.log(1.5)
@@ -64,7 +67,7 @@ class ReadOuts:
         self.first_seed = self.seed % 2**30
         self.levels = [
             (level, node)
-            for level, node in coarse_levels(graph, MOST_NODES, FEWEST_NODES, N_LEVELS)
+            for level, node in coarse_levels(graph, MOST_NODES, FEWEST_NODES, len(N_LAYOUTS))
             if level is graph or level.shape[0] >= 5 * (n_clusters or 1)
         ] or [(graph, np.arange(len(Z)))]
 
@@ -79,7 +82,9 @@ class ReadOuts:
             sums = np.stack([np.bincount(node, column) for column in start.T], axis=1)
             places = (sums / np.bincount(node)[:, np.newaxis]).astype(np.float32)
             weights = strongest_edges(relative_weights(graph), MOST_EDGES)
-            tasks += [partial(self._layout, level, weights, places, i) for i in range(N_LAYOUTS)]
+            tasks += [
+                partial(self._layout, level, weights, places, i) for i in range(N_LAYOUTS[level])
+            ]
         return self._done(tasks)
 
     def _layout(self, level, weights, places, i):
