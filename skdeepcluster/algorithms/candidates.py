@@ -10,6 +10,8 @@ COMPARED_ROWS = 10_000
 N_CONFIRMING = 3
 # Modularities of candidates differ less than their supports.
 POWER = 2.5
+# Clusters with less than a tenth of the weights between them need less confirmation.
+CONTRADICTION = 10.0
 
 
 def modularity(graph, labels, n_clusters):
@@ -27,11 +29,18 @@ def modularity(graph, labels, n_clusters):
     modularity : float
         Less than 1.
     """
+    within, expected = _shares_within(graph, labels, n_clusters)
+    return within - expected
+
+
+def _shares_within(graph, labels, n_clusters):
+    """Share of the weights within clusters, and what would be expected without clusters."""
     member = members(labels, n_clusters)
     # Within clusters each edge counts from both of its ends.
     between = (member.T @ graph @ member).toarray()
     total = between.sum()
-    return float(np.trace(between) / total - np.square(between.sum(axis=0) / total).sum())
+    expected = np.square(between.sum(axis=0) / total).sum()
+    return float(np.trace(between) / total), float(expected)
 
 
 def adjusted_rand(labels, others, n_clusters):
@@ -79,7 +88,10 @@ def support(candidates, n_nearest, n_clusters):
 
 
 def scores(graph, runs, n_clusters):
-    """What candidates are compared by: a power of their modularity, times their support.
+    r"""What candidates are compared by: a power of their modularity, times their confirmation.
+
+    Confirmed is a candidate by its support, or by the graph: if a share :math:`b` of the weights is
+    between its clusters, to :math:`1 - 10 b`.
 
     Parameters
     ----------
@@ -99,10 +111,13 @@ def scores(graph, runs, n_clusters):
     def by_method(values):
         return dict(zip(runs, np.split(np.array(values), ends), strict=True))
 
-    modularities = by_method([modularity(graph, labels, n_clusters) for labels in candidates])
+    shares = [_shares_within(graph, labels, n_clusters) for labels in candidates]
+    modularities = by_method([within - expected for within, expected in shares])
     supports = by_method(support(candidates, N_CONFIRMING, n_clusters))
-    return (
-        modularities,
-        supports,
-        {name: modularities[name].clip(0) ** POWER * supports[name] for name in runs},
-    )
+    hardly_contradicted = by_method([1 - CONTRADICTION * (1 - within) for within, _ in shares])
+    found = {
+        name: modularities[name].clip(0) ** POWER
+        * np.maximum(supports[name], hardly_contradicted[name])
+        for name in runs
+    }
+    return modularities, supports, found

@@ -73,6 +73,8 @@ class NeighborSearchMixin(RandomStateMixin, ThreadsMixin):
         -------
         weights : (n_queries, n_neighbors) array of float32
         indices : (n_queries, n_neighbors) array of int32
+        distances : (n_queries, n_neighbors) array
+            In the units of the rows.
         """
         check_is_fitted(self)
         search, n_threads = self._search, self._n_threads()
@@ -89,7 +91,7 @@ class NeighborSearchMixin(RandomStateMixin, ThreadsMixin):
         equal = distances[:, 0] == 0
         weights[equal] = 0
         weights[equal, 0] = 1
-        return weights, indices
+        return weights, indices, distances * dtype.type(self._unit)
 
 
 @parameters

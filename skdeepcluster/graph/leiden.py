@@ -308,7 +308,7 @@ class Leiden(GivenGraphMixin, Clusterer):
                 "Leiden was fitted to a given graph, in which new rows have no edges. Fit it to "
                 "rows alone, or fit the graph with the new nodes."
             )
-        weights, indices = self._neighbors_of(X)
+        weights, indices, _ = self._neighbors_of(X)
         n, k = indices.shape
         starts = np.arange(0, n * k + 1, k)
         near = csr_array((weights.ravel(), indices.ravel(), starts), shape=(n, len(self.labels_)))

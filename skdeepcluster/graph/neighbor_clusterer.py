@@ -1,6 +1,6 @@
 """NeighborClusterer: clusters of a layout, or of a graph, of nearest neighbors."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -24,14 +24,16 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
     their graph is laid out in few dimensions, three times; the graph of their groups, six times.
     Clusters are read out in several ways and runs. Of all these candidates the one with the largest
 
-    .. math:: Q(c)^{5/2} \, \frac{1}{3} \sum_{c' \in N(c)} \mathrm{ARI}(c, c'), \quad
+    .. math:: Q(c)^{5/2} \max\left( \frac{1}{3} \sum_{c' \in N(c)} \mathrm{ARI}(c, c'),\;
+        1 - 10 \, b(c) \right), \quad
         Q(c) = \sum_k \left( \frac{w(k, k)}{w} - \frac{w(k)^2}{w^2} \right)
 
     is kept: a power of its modularity, where :math:`w(k, k)` is the weight of the edges within a
     cluster, :math:`w(k)` that of all edges of its rows and :math:`w` the total, each edge counted
-    from both of its ends, times the mean adjusted Rand index with the three candidates that are
-    most like it. In clusters of groups, each row finally joins the cluster that most of its edges
-    lead to.
+    from both of its ends, times its confirmation: the mean adjusted Rand index with the three
+    candidates that are most like it, or more, if the share :math:`b(c)` of the weights between
+    clusters is small. In clusters of groups, each row finally joins the cluster that most of its
+    edges lead to.
 
     Use it for images, embeddings and other rows with many features whose clusters are curved, where
     k-means cuts through them; it needs seconds where a network needs minutes. A layout makes
@@ -57,8 +59,15 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
         - "linkage": merges of clusters of the graph as in :class:`GraphDegreeLinkage`; it needs no
           layout.
 
+    contamination : float, default=0
+        Largest share of the training rows to take for noise, labeled -1: those with the largest
+        `outlier_scores_`. By default each row has a cluster.
+
     Attributes
     ----------
+    labels_ : ndarray of shape (n_samples,)
+        Cluster of each training row, or -1.
+
     read_out_ : str
         The read-out of `labels_`.
 
@@ -88,7 +97,11 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
 
     probabilities_ : ndarray of shape (n_samples,)
         Share of the weights of each training row's edges that lead into its own cluster: near 1
-        inside clusters, lower where they touch.
+        inside clusters, lower where they touch. Also those of noise.
+
+    outlier_scores_ : ndarray of shape (n_samples,)
+        Distance of each training row to its farthest neighbor in the graph, in parts of the median
+        of these in its cluster: far above 1 for rows that no cluster is near to.
 
     See Also
     --------
@@ -130,6 +143,8 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
     )
     read_out: str = param("auto", StrOptions({"auto", *READ_OUTS, "linkage"}))
 
+    contamination: float = param(0.0, Interval(Real, 0, 0.5, closed="both"))
+
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Search neighbors, read out clusters in several ways and keep those of one.
@@ -159,15 +174,41 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
         found = scores(graph, self.candidates_, k)
         self.modularities_, self.supports_, self.scores_ = found
         self.read_out_ = max(names, key=lambda name: self.scores_[name].max())
-        self.labels_ = self.candidates_[self.read_out_][self.scores_[self.read_out_].argmax()]
-        weights = weights_to(graph, self.labels_, k)
-        self.probabilities_ = weights[np.arange(n), self.labels_] / weights.sum(axis=1)
+        self._clusters = self.candidates_[self.read_out_][self.scores_[self.read_out_].argmax()]
+        weights = weights_to(graph, self._clusters, k)
+        self.probabilities_ = weights[np.arange(n), self._clusters] / weights.sum(axis=1)
+        self._set_noise()
         return self
 
+    def _set_noise(self):
+        """Outlier scores of the training rows, and labels with the largest of them as noise."""
+        reach = self.distances_[:, -1]
+        clusters = self._clusters
+        self._medians = np.array(
+            [np.median(reach[clusters == j]) if (clusters == j).any() else 0
+             for j in range(self.n_clusters_)]
+        ).astype(reach.dtype)  # fmt: skip
+        self.outlier_scores_ = self._outlier_scores(reach, clusters)
+        n_noise = round(self.contamination * len(clusters))
+        # Rows with equal scores are all noise, or none is.
+        self._most = np.sort(self.outlier_scores_)[-n_noise - 1] if n_noise else np.inf
+        self.labels_ = np.where(self.outlier_scores_ > self._most, -1, clusters)
+
+    def _outlier_scores(self, reach, clusters):
+        """Distances in parts of the medians of clusters; copies of one row are no outliers."""
+        medians = self._medians[clusters]
+        scores = np.divide(reach, medians, where=medians > 0, out=np.full_like(reach, np.inf))
+        scores[reach == 0] = 0
+        return scores
+
     def __setstate__(self, state):
-        # Models of earlier versions have the number that was given.
-        older = {"n_clusters_": state["n_clusters"]} if "labels_" in state else {}
-        super().__setstate__(older | state)
+        # Models of earlier versions have the number that was given, and no noise.
+        if "labels_" in state and "_clusters" not in state:
+            state = {"n_clusters_": state["n_clusters"], "contamination": 0.0} | state
+            super().__setstate__(state | {"_clusters": state["labels_"]})
+            self._set_noise()
+        else:
+            super().__setstate__(state)
 
     def _most_persistent(self):
         """The number of clusters of the layer that persists longest, 1 if there is none."""
@@ -185,9 +226,11 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
         proba : ndarray of shape (n_samples, n_clusters_)
             Each row sums to 1.
         """
-        weights, indices = self._neighbors_of(X)
+        return self._shares(*self._neighbors_of(X)[:2])
+
+    def _shares(self, weights, indices):
         n, k = len(weights), self.n_clusters_
-        cells = np.arange(n)[:, np.newaxis] * k + self.labels_[indices]
+        cells = np.arange(n)[:, np.newaxis] * k + self._clusters[indices]
         votes = np.bincount(cells.ravel(), weights.ravel(), minlength=n * k).reshape(n, k)
         return (votes / votes.sum(axis=1, keepdims=True)).astype(self.distances_.dtype)
 
@@ -197,6 +240,13 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            Cluster of each row; for a training row the one in `labels_`.
+            Cluster of each row; for a training row the one in `labels_`. With `contamination`, -1
+            for rows with a larger outlier score than any training row with a cluster.
         """
-        return self.predict_proba(X).argmax(axis=1).astype(np.int32)
+        weights, indices, distances = self._neighbors_of(X)
+        labels = self._shares(weights, indices).argmax(axis=1).astype(np.int32)
+        if np.isfinite(self._most):
+            labels[self._outlier_scores(distances[:, -1], labels) > self._most] = -1
+            equal = distances[:, 0] == 0
+            labels[equal] = self.labels_[indices[equal, 0]]
+        return labels

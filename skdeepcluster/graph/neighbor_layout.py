@@ -121,7 +121,7 @@ class NeighborLayout(NeighborGraphMixin, FloatTransformerMixin, Estimator):
         Z : ndarray of shape (n_samples, n_components)
             Their places.
         """
-        weights, indices = self._neighbors_of(X)
+        weights, indices, _ = self._neighbors_of(X)
         weights /= weights.sum(axis=1, keepdims=True)
         places = np.einsum("ij,ijk->ik", weights, self.embedding_[indices])
         return places.astype(self.embedding_.dtype, copy=False)

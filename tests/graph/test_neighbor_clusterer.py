@@ -63,9 +63,16 @@ def test_the_largest_product_of_powered_modularity_and_support_is_kept(fitted):
     pairs = [[adjusted_rand_score(a, b) for _, b in runs] for _, a in runs]
     supports = [np.sort(np.delete(row, i))[-3:].mean() for i, row in enumerate(pairs)]
     assert np.concatenate(list(fitted.supports_.values())) == pytest.approx(supports)
-    name, labels = runs[np.argmax(np.power(values, 2.5) * supports)]
+    between = [share_between(fitted.graph_, labels) for _, labels in runs]
+    confirmed = np.maximum(supports, 1 - 10 * np.array(between))
+    name, labels = runs[np.argmax(np.power(values, 2.5) * confirmed)]
     assert name == fitted.read_out_
     assert np.array_equal(labels, fitted.labels_)
+
+
+def share_between(graph, labels):
+    edges = graph.tocoo()
+    return edges.data[labels[edges.row] != labels[edges.col]].sum() / graph.sum()
 
 
 def modularity_by_matrix(graph, labels):
@@ -74,6 +81,13 @@ def modularity_by_matrix(graph, labels):
     degrees = W.sum(axis=1)
     expected = np.outer(degrees, degrees) / degrees.sum()
     return ((W - expected) * (labels[:, None] == labels)).sum() / degrees.sum()
+
+
+@pytest.mark.parametrize(("n", "noise"), [(300, 0.1), (1000, 0.05), (3000, 0.05)])
+def test_moons_of_any_size_are_not_cut_as_by_k_means(n, noise):
+    # Layouts of moons have many islands: few runs agree, but no edges lead between the moons.
+    X, y = make_moons(n, noise=noise, random_state=0)
+    assert adjusted_rand_score(y, NeighborClusterer(2, random_state=0).fit_predict(X)) > 0.98
 
 
 @pytest.mark.parametrize("make", [make_moons, make_circles])
@@ -239,3 +253,31 @@ def test_start_fills_missing_coordinates():
     start = start_of_layout(Z, 4, np.random.default_rng(0))
     np.testing.assert_allclose(np.ptp(start[:, :2], axis=0), 10, atol=0.01)
     assert np.abs(start[:, 2:]).max() < 0.001
+
+
+def test_noise_is_far_from_all_clusters_and_only_on_request(digits):
+    # Pixels of digits, each drawn by itself, are no digits.
+    X, y = digits
+    rng = np.random.default_rng(0)
+    none = np.stack([rng.permutation(column)[:90] for column in X.T], axis=1)
+    rows = np.concatenate([X, none])
+    model = NeighborClusterer(10, random_state=0).fit(rows)
+    assert (model.labels_ >= 0).all()
+    noisy = NeighborClusterer(10, contamination=0.05, random_state=0).fit(rows)
+    found = noisy.labels_ == -1
+    assert found.sum() == round(0.05 * len(rows))
+    assert found[len(X) :].mean() > 0.5
+    assert np.array_equal(noisy.labels_[~found], model.labels_[~found])
+    assert noisy.outlier_scores_[found].min() > noisy.outlier_scores_[~found].max()
+    assert np.array_equal(noisy.predict(rows), noisy.labels_)
+    others = np.stack([rng.permutation(column)[:90] for column in X.T], axis=1)
+    assert np.mean(noisy.predict(others) == -1) > 0.5
+    assert (model.predict(others) >= 0).all()
+
+
+def test_copies_of_rows_are_no_noise():
+    X = np.repeat([[0.0, 0.0], [5.0, 5.0]], 40, axis=0)
+    model = NeighborClusterer(2, contamination=0.1, random_state=0).fit(X)
+    assert n_labels(model.labels_) == 2
+    assert (model.labels_ >= 0).all()
+    assert not model.outlier_scores_.any()
