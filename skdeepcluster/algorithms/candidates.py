@@ -9,7 +9,7 @@ COMPARED_ROWS = 10_000
 # Candidates that confirm one.
 N_CONFIRMING = 3
 # Modularities of candidates differ less than their supports.
-POWER = 2.5
+POWER = 2.25
 # Clusters with less than a tenth of the weights between them need less confirmation.
 CONTRADICTION = 10.0
 

@@ -5,6 +5,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from skdeepcluster.algorithms.candidates import N_CONFIRMING, support
 from skdeepcluster.algorithms.coarsening import coarse_levels, relative_weights, strongest_edges
 from skdeepcluster.algorithms.degree_linkage import labels_of_neighbors
 from skdeepcluster.algorithms.density_layers import density_layers
@@ -23,10 +24,12 @@ MOST_NODES, FEWEST_NODES, N_LAYOUTS = 6000, 250, (3, 6)
 MOST_EDGES = 100
 # Their landmarks, draws of them, and regularizations of the cuts.
 N_LANDMARKS, N_DRAWS, LAYOUT_REGULARIZATIONS = 200, 4, (1.0, 0.1)
-# Runs of k-means on the rows, on a sample of many: enough to confirm each other where k-means
-# has one answer. The best after a few steps go on, and the best of these are kept.
-N_ROW_STARTS, FIRST_STEPS, N_CONTINUED, N_ROW_RUNS = 120, 5, 20, 6
-SAMPLE_ROWS, MAX_ITER, TOLERANCE = 10_000, 300, 1e-4
+# Runs of k-means on the rows: so many start on a small sample, and so many of them, the best after
+# a few steps, go on with a larger one. If others do not confirm the one that ends best, there are more:
+# k-means has one answer, or it takes many runs to find some that confirm each other.
+ROW_RUNS, FIRST_STEPS, N_ROW_RUNS = ((40, 8), (200, 32)), 5, 6
+AGREEMENT = 0.95
+FIRST_ROWS, SAMPLE_ROWS, MAX_ITER, TOLERANCE = 5000, 10_000, 300, 1e-4
 # Layers are numbers of clusters that some range of least sizes gives, this far from end to end.
 LEAST_PERSISTENCE = np.log(1.5)
 # Starts in layouts and graphs.
@@ -185,16 +188,25 @@ class ReadOuts:
     def _centers(self):
         """Centers of rows, by the best runs of k-means on some of them."""
         random_state = np.random.RandomState(self.seed)
-        rows = np.sort(random_state.permutation(len(self.Z))[:SAMPLE_ROWS])
-        sample = np.ascontiguousarray(self.Z[rows])
+        drawn = random_state.permutation(len(self.Z))[:SAMPLE_ROWS]
+        first, sample = (
+            np.ascontiguousarray(self.Z[np.sort(rows)]) for rows in (drawn[:FIRST_ROWS], drawn)
+        )
         tol = TOLERANCE * sample.var(axis=0).mean()
-        starts = best_runs(
-            sample, self.n_clusters, N_CONTINUED, N_ROW_STARTS, FIRST_STEPS, tol, random_state,
-            self.n_threads,
-        )  # fmt: skip
-        runs = self._done([partial(lloyd, sample, start, MAX_ITER, tol, 1) for start in starts])
-        order = np.argsort([inertia for _, inertia in runs], kind="stable")
-        return [runs[i][0] for i in order[:N_ROW_RUNS]]
+        ended = []
+        for n_starts, n_continued in ROW_RUNS:
+            starts = best_runs(
+                first, self.n_clusters, n_continued, n_starts, FIRST_STEPS, tol, random_state,
+                self.n_threads,
+            )  # fmt: skip
+            ended += self._done(
+                [partial(lloyd, sample, start, MAX_ITER, tol, 1) for start in starts]
+            )
+            ended = sorted(ended, key=lambda run: run[1])[:N_ROW_RUNS]
+            labels = [nearest_center(first, centers, 1) for centers, _ in ended]
+            if support(labels, N_CONFIRMING, self.n_clusters)[0] > AGREEMENT:
+                break
+        return [centers for centers, _ in ended]
 
     def _rows(self, centers):
         return nearest_center(self.Z, centers, 1)

@@ -24,7 +24,7 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
     their graph is laid out in few dimensions, three times; the graph of their groups, six times.
     Clusters are read out in several ways and runs. Of all these candidates the one with the largest
 
-    .. math:: Q(c)^{5/2} \max\left( \frac{1}{3} \sum_{c' \in N(c)} \mathrm{ARI}(c, c'),\;
+    .. math:: Q(c)^{9/4} \max\left( \frac{1}{3} \sum_{c' \in N(c)} \mathrm{ARI}(c, c'),\;
         1 - 10 \, b(c) \right), \quad
         Q(c) = \sum_k \left( \frac{w(k, k)}{w} - \frac{w(k)^2}{w^2} \right)
 

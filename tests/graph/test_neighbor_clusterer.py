@@ -65,7 +65,7 @@ def test_the_largest_product_of_powered_modularity_and_support_is_kept(fitted):
     assert np.concatenate(list(fitted.supports_.values())) == pytest.approx(supports)
     between = [share_between(fitted.graph_, labels) for _, labels in runs]
     confirmed = np.maximum(supports, 1 - 10 * np.array(between))
-    name, labels = runs[np.argmax(np.power(values, 2.5) * confirmed)]
+    name, labels = runs[np.argmax(np.power(values, 2.25) * confirmed)]
     assert name == fitted.read_out_
     assert np.array_equal(labels, fitted.labels_)
 
