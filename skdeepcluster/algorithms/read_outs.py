@@ -5,18 +5,24 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from skdeepcluster.algorithms.candidates import N_CONFIRMING, support
+from skdeepcluster.algorithms.candidates import N_CONFIRMING, scores, support
 from skdeepcluster.algorithms.coarsening import coarse_levels, relative_weights, strongest_edges
 from skdeepcluster.algorithms.degree_linkage import labels_of_neighbors
 from skdeepcluster.algorithms.density_layers import density_layers
 from skdeepcluster.algorithms.groups import weights_to
 from skdeepcluster.algorithms.kmeans import best_runs, kmeans, lloyd, nearest_center
-from skdeepcluster.algorithms.layouts import graph_layout, start_of_layout
-from skdeepcluster.algorithms.neighbor_search import principal_axes
+from skdeepcluster.algorithms.layouts import fuzzy_graph, graph_layout, start_of_layout
+from skdeepcluster.algorithms.neighbor_search import NeighborSearch, principal_axes
 from skdeepcluster.algorithms.spectral import REGULARIZATIONS, graph_coordinates, landmark_spectral
+from skdeepcluster.validation import scaled_to_range
 
+# Defaults of the graph and of its layouts.
+N_NEIGHBORS, N_COMPONENTS, N_EPOCHS = 15, 10, 200
 # In the order in which one of equal scores is kept.
 READ_OUTS = ("cut", "k-means", "graph", "rows")
+# Of so many rows it is seen which columns have two values. Where these hold such a share of the
+# variance, and others the rest, every graph of neighbors is cut between the two values.
+SEEN_ROWS, LEAST_SHARE = 10_000, 0.05
 # Layouts are made of graphs with at most so many nodes. Of the larger one there are fewer, of its
 # groups more: these take little time, and hang less on the seed.
 MOST_NODES, FEWEST_NODES, N_LAYOUTS = 6000, 250, (3, 6)
@@ -25,8 +31,8 @@ MOST_EDGES = 100
 # Their landmarks, draws of them, and regularizations of the cuts.
 N_LANDMARKS, N_DRAWS, LAYOUT_REGULARIZATIONS = 200, 4, (1.0, 0.1)
 # Runs of k-means on the rows: so many start on a small sample, and so many of them, the best after
-# a few steps, go on with a larger one. If others do not confirm the one that ends best, there are more:
-# k-means has one answer, or it takes many runs to find some that confirm each other.
+# a few steps, go on with a larger one. If others do not confirm the one that ends best, there are
+# more: k-means has one answer, or it takes many runs to find some that confirm each other.
 ROW_RUNS, FIRST_STEPS, N_ROW_RUNS = ((40, 8), (200, 32)), 5, 6
 AGREEMENT = 0.95
 FIRST_ROWS, SAMPLE_ROWS, MAX_ITER, TOLERANCE = 5000, 10_000, 300, 1e-4
@@ -34,6 +40,51 @@ FIRST_ROWS, SAMPLE_ROWS, MAX_ITER, TOLERANCE = 5000, 10_000, 300, 1e-4
 LEAST_PERSISTENCE = np.log(1.5)
 # Starts in layouts and graphs.
 N_STARTS = 3
+
+
+def read_outs_for(X):
+    """The read-outs that are tried for rows: k-means alone if yes-or-no columns are mixed with
+    others."""
+    seen = X[:: -(-len(X) // SEEN_ROWS)]
+    low, high = seen.min(axis=0), seen.max(axis=0)
+    two_valued = ((seen == low) | (seen == high)).all(axis=0)
+    variances = seen.var(axis=0, dtype=np.float64)
+    share = variances[two_valued].sum() / max(variances.sum(), np.finfo(float).tiny)
+    return ("rows",) if LEAST_SHARE < share < 1 - LEAST_SHARE else READ_OUTS
+
+
+def neighbor_clusters(X, n_clusters, *, seed, n_threads):
+    """Labels of rows as :class:`~skdeepcluster.NeighborClusterer` finds them by default.
+
+    Parameters
+    ----------
+    X : C-contiguous array of shape (n, n_features), float32 or float64
+        Finite.
+    n_clusters : int
+        At most n.
+    seed : int
+    n_threads : int
+        The result is the same for any number.
+
+    Returns
+    -------
+    labels : (n,) array of int32
+    """
+    if n_clusters == 1 or n_clusters == len(X):
+        return np.arange(len(X), dtype=np.int32) % n_clusters
+    X, _ = scaled_to_range(X)
+    rng = np.random.default_rng(seed)
+    search = NeighborSearch(X, int(rng.integers(2**31)), n_threads)
+    distances, indices = search.neighbors(min(N_NEIGHBORS, len(X) - 1), n_threads)
+    graph = fuzzy_graph(distances, indices, n_threads)
+    read_outs = ReadOuts(
+        graph, distances, indices, X, search.Z, n_clusters, n_components=N_COMPONENTS, min_dist=0.0,
+        n_epochs=N_EPOCHS, rng=rng, n_threads=n_threads,
+    )  # fmt: skip
+    runs = read_outs.runs(read_outs_for(X))
+    found = scores(graph.astype(np.float64), runs, n_clusters)[2]
+    name = max(runs, key=lambda name: found[name].max())
+    return runs[name][found[name].argmax()]
 
 
 class ReadOuts:

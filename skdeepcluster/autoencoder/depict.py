@@ -1,7 +1,7 @@
 """DEPICT: a softmax over the code of a noisy autoencoder, trained towards balanced targets."""
 
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 import torch
@@ -63,8 +63,9 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
         Weight :math:`\lambda` of the hidden layers in the reconstruction: 0.1 in the authors' code,
         1 in the paper.
 
-    init_epochs : int, default=5
-        Warm-up epochs, in which the initial labels are the target.
+    init_epochs : int, default=20
+        Maximum number of warm-up epochs, in which the initial labels are the target. The warm-up
+        ends when 95 % of the rows have their label.
 
     tol : float, default=1e-3
         Training ends when less than this fraction of the labels changed in an epoch.
@@ -91,7 +92,6 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
     target: str = param("square", StrOptions(set(_POWERS)))
     prior: Sequence[float] | np.ndarray | None = param(None, "array-like", None)
     hidden_weight: float = param(0.1, Interval(Real, 0, None, closed="left"))
-    init_epochs: int = param(5, Interval(Integral, 0, None, closed="left"))
     tol: float = param(1e-3, Interval(Real, 0, None, closed="left"))
 
     _constraint = "tanh"

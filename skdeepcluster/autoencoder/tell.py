@@ -40,13 +40,13 @@ class TELL(StreamMixin, CenteredAutoencoder):
     center_step : float, default=0.1
         Length of a center's step. Without a fixed length, centers jump between clusters.
 
-    init : {"spectral", "linkage", "k-means", "random"} or array, default="spectral"
+    init : {"neighbors", "spectral", "linkage", "k-means", "random"} or array, default="neighbors"
         Initialization of the centers, or the centers themselves, of shape
         (n_clusters, n_components). "random" directions, as in the paper, which has no pre-training
         either (``pretrain_epochs=0``) and trains for thousands of epochs; "k-means" is the best of
-        20 runs on the embedding; "spectral" cuts neighborhood graphs over landmarks of it,
-        "linkage" merges neighbors in it, and the encoder first learns the labels of these two for
-        `init_epochs`.
+        20 runs on the embedding; "neighbors" clusters the rows themselves, "spectral" cuts
+        neighborhood graphs over landmarks of the embedding, "linkage" merges neighbors in it, and
+        the encoder first learns the labels of these three for `init_epochs`.
 
     Attributes
     ----------
@@ -82,7 +82,9 @@ class TELL(StreamMixin, CenteredAutoencoder):
     """
 
     init: str | np.ndarray = param(
-        "spectral", StrOptions({"spectral", "linkage", "k-means", "random"}), "array-like"
+        "neighbors",
+        StrOptions({"neighbors", "spectral", "linkage", "k-means", "random"}),
+        "array-like",
     )
     clustering_weight: float = param(0.5, Interval(Real, 0, None, closed="left"))
     center_step: float = param(0.1, Interval(Real, 0, None, closed="neither"))

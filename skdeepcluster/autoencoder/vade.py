@@ -52,13 +52,14 @@ class VaDE(ProbabilityMixin, CenteredAutoencoder):
     reconstruction_weight : float, default=1
         Weight :math:`w` of the likelihood. For "gaussian" it is one over the variance.
 
-    init : {"spectral", "linkage", "mixture", "k-means"} or array, default="spectral"
+    init : {"neighbors", "spectral", "linkage", "mixture", "k-means"} or array, default="neighbors"
         How the mixture is initialized; an array holds centers, of shape (n_clusters, n_components).
         "mixture", as in the paper, is the best of 10 Gaussian mixtures of the embedding. The others
         give labels, whose means, variances and proportions initialize the components: those of
-        k-means, of the nearest given centers, of "spectral", which cuts neighborhood graphs over
-        landmarks of the embedding, or of "linkage", which merges neighbors in it. With the last
-        two, the labels also replace the posterior for `init_epochs` warm-up epochs.
+        k-means, of the nearest given centers, of "neighbors", which clusters the rows themselves,
+        of "spectral", which cuts neighborhood graphs over landmarks of the embedding, or of
+        "linkage", which merges neighbors in it. With the last three, the labels also replace the
+        posterior for `init_epochs` warm-up epochs.
 
     Attributes
     ----------
@@ -93,7 +94,9 @@ class VaDE(ProbabilityMixin, CenteredAutoencoder):
     """
 
     init: str | np.ndarray = param(
-        "spectral", StrOptions({"spectral", "linkage", "mixture", "k-means"}), "array-like"
+        "neighbors",
+        StrOptions({"neighbors", "spectral", "linkage", "mixture", "k-means"}),
+        "array-like",
     )
     likelihood: str = param("gaussian", StrOptions({"gaussian", "bernoulli"}))
     reconstruction_weight: float = param(1.0, Interval(Real, 0, None, closed="neither"))

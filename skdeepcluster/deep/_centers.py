@@ -8,9 +8,10 @@ from sklearn.metrics import pairwise_distances_argmin
 from sklearn.preprocessing import normalize
 from sklearn.utils import check_array
 
-from skdeepcluster._sklearn import Interval, StrOptions
+from skdeepcluster._sklearn import Interval, StrOptions, effective_n_threads
 from skdeepcluster.algorithms.degree_linkage import linkage_labels
 from skdeepcluster.algorithms.kmeans import kmeans
+from skdeepcluster.algorithms.read_outs import neighbor_clusters
 from skdeepcluster.algorithms.spectral import landmark_spectral
 from skdeepcluster.base import param
 from skdeepcluster.deep._autoencoder import AutoencoderMixin
@@ -18,22 +19,28 @@ from skdeepcluster.deep._clusterer import DeepClusterer
 from skdeepcluster.deep._predict import LabelMixin
 from skdeepcluster.training import Stage
 
+# Share of the initial labels with which a warm-up ends.
+_LEARNED = 0.98
+
 
 class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
     """Base of the methods that place centers in the embedding of an autoencoder.
 
     Parameters
     ----------
-    init : {"spectral", "linkage", "k-means"} or array, default="spectral"
+    init : {"neighbors", "spectral", "linkage", "k-means"} or array, default="neighbors"
         Initialization of the centers, or the centers themselves, of shape
         (n_clusters, n_components). "k-means", as in the paper, is the best of 20 runs on the
         embedding; it finds compact groups. The others find groups of any shape and give labels,
         which are fixed targets for `init_epochs` warm-up epochs before self-training starts:
-        "spectral" is :class:`~skdeepcluster.LandmarkSpectral` of the embedding, "linkage"
+        "neighbors" is :class:`~skdeepcluster.NeighborClusterer` of the rows, before any training
+        (of the embedding, if rows are read from disk), "spectral"
+        :class:`~skdeepcluster.LandmarkSpectral` of the embedding, "linkage"
         :class:`~skdeepcluster.GraphDegreeLinkage` of its rows, each scaled to length one.
 
-    init_epochs : int, default=2
-        Warm-up epochs, in which the labels of ``init="spectral"`` or "linkage" are the target.
+    init_epochs : int, default=20
+        Maximum number of warm-up epochs, in which the labels of ``init="neighbors"``, "spectral" or
+        "linkage" are the target. The warm-up ends when 95 % of the rows have their label.
 
     pretrain_epochs : int, default=60
         Epochs of the reconstruction that the clustering starts from.
@@ -45,9 +52,9 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
     """
 
     init: str | np.ndarray = param(
-        "spectral", StrOptions({"spectral", "linkage", "k-means"}), "array-like"
+        "neighbors", StrOptions({"neighbors", "spectral", "linkage", "k-means"}), "array-like"
     )
-    init_epochs: int = param(2, Interval(Integral, 0, None, closed="left"))
+    init_epochs: int = param(50, Interval(Integral, 0, None, closed="left"))
     pretrain_epochs: int = param(60, Interval(Integral, 0, None, closed="left"))
 
     def _build(self, shape, plan, generator):
@@ -62,7 +69,7 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
     @property
     def _warms_up(self):
         """Whether the initialization gives labels for a warm-up."""
-        return self._init_is("spectral", "linkage")
+        return self._init_is("neighbors", "spectral", "linkage")
 
     @property
     def _warmup_epochs(self):
@@ -74,7 +81,13 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
 
     def _start_stage(self, loss, **options):
         """The stage that places the centers, then trains with the initial labels as target."""
-        return Stage("initialize", loss, self._warmup_epochs, begin=self._start, **options)
+        hooks = {"begin": self._start, "end_epoch": self._has_learned}
+        return Stage("initialize", loss, self._warmup_epochs, **hooks, **options)
+
+    def _has_learned(self, fit):
+        """Whether nearly all rows have their initial label."""
+        labels = fit.over_all_rows(lambda x: self._label(fit.module, x))
+        return (labels == fit.state.start_labels).float().mean().item() >= _LEARNED
 
     def _start(self, fit):
         Z = fit.over_all_rows(fit.module.encode).cpu().numpy()
@@ -87,21 +100,27 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
     def _first_clusters(self, fit, Z):
         """Centers and labels that `init` gives for an embedding."""
         sums = fit.sums_over_rows()
-        return first_clusters(self.init, Z, self.n_clusters, seed=fit.seed, **sums)
+        rows = Z
+        if self._init_is("neighbors") and fit.samples.loaded is not None:
+            rows = fit.samples.loaded.flatten(1).cpu().numpy()
+        return first_clusters(self.init, Z, self.n_clusters, rows=rows, seed=fit.seed, **sums)
 
     def _attributes(self, fit):
         centers = fit.module.centers.detach().cpu().numpy()
         return {"cluster_centers_": centers, "n_components_": centers.shape[1]}
 
 
-def first_clusters(init, Z, n_clusters, *, seed, **sums):
+def first_clusters(init, Z, n_clusters, *, rows, seed, **sums):
     """Initial centers and labels.
 
     Parameters
     ----------
-    init : {"spectral", "linkage", "k-means"} or array of shape (n_clusters, n_components)
+    init : {"neighbors", "spectral", "linkage", "k-means"} or array of shape \
+            (n_clusters, n_components)
     Z : array of shape (n_samples, n_components)
     n_clusters : int
+    rows : array of shape (n_samples, n_features)
+        What "neighbors" clusters.
     seed : callable () -> int
         Gives a seed, if random numbers are needed.
     **sums : dict
@@ -122,7 +141,10 @@ def first_clusters(init, Z, n_clusters, *, seed, **sums):
         return centers, pairwise_distances_argmin(Z, centers)
     if init == "k-means":
         return kmeans(Z, n_clusters, seed=seed(), **sums)
-    if init == "spectral":
+    if init == "neighbors":
+        rows = np.ascontiguousarray(rows)
+        labels = neighbor_clusters(rows, n_clusters, seed=seed(), n_threads=effective_n_threads())
+    elif init == "spectral":
         labels = landmark_spectral(Z, n_clusters, seed=seed())
     else:
         labels = linkage_labels(normalize(Z), n_clusters)

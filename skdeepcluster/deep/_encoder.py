@@ -1,6 +1,7 @@
 """Encoders, as the parameters of an estimator describe them."""
 
 import copy
+import math
 from collections.abc import Sequence
 from numbers import Integral
 
@@ -16,6 +17,9 @@ from skdeepcluster.nn import (
     mlp_autoencoder,
 )
 
+# Networks of fewer features have narrower hidden layers by default, in proportion.
+FULL_WIDTH_FEATURES = 50
+
 
 @parameters
 class EncoderMixin:
@@ -28,8 +32,9 @@ class EncoderMixin:
         module is copied with its weights.
 
     hidden_layer_sizes : sequence of int, default=None
-        Widths of the hidden layers of "mlp", by default (500, 500, 2000), or channels of the
-        convolutions of "conv", by default (32, 64, 128).
+        Widths of the hidden layers of "mlp", by default (500, 500, 2000), or 10, 10 and 40 times
+        the number of features where that is less; or channels of the convolutions of "conv", by
+        default (32, 64, 128).
 
     n_components : int, default=None
         Width of the embedding; by default 10, or the number of features if that is less.
@@ -89,7 +94,11 @@ class EncoderMixin:
             name, hidden = self.encoder, self.hidden_layer_sizes
             if name == "auto":
                 name = "conv" if shape and len(shape) == 3 else "mlp"
-            hidden = self._hidden[name] if hidden is None else hidden
+            if hidden is None:
+                hidden = self._hidden[name]
+                if name == "mlp" and shape:
+                    most = int(torch.Size(shape).numel()) / FULL_WIDTH_FEATURES
+                    hidden = [math.ceil(width * min(1, most)) for width in hidden]
         else:
             name, hidden = "mlp", self.encoder
         hidden = list(hidden)
@@ -114,8 +123,8 @@ class NormalizedEncoderMixin(EncoderMixin):
         A sequence gives the widths of an mlp's hidden layers. A module is copied with its weights.
 
     hidden_layer_sizes : sequence of int, default=None
-        Widths of the hidden layers of "mlp", by default (512, 512), or channels of the convolutions
-        of "conv", by default (32, 64, 128).
+        Widths of the hidden layers of "mlp", by default (512, 512), narrower in proportion for less
+        than 50 features, or channels of the convolutions of "conv", by default (32, 64, 128).
     """
 
     encoder: str | Sequence[int] | torch.nn.Module = param(

@@ -7,13 +7,10 @@ import numpy as np
 from skdeepcluster._sklearn import Interval, StrOptions, fit_context
 from skdeepcluster.algorithms.candidates import scores
 from skdeepcluster.algorithms.groups import weights_to
-from skdeepcluster.algorithms.read_outs import READ_OUTS, ReadOuts
+from skdeepcluster.algorithms.read_outs import N_EPOCHS, READ_OUTS, ReadOuts, read_outs_for
 from skdeepcluster.base import Clusterer, param
 from skdeepcluster.graph._neighbors import NeighborGraphMixin
 from skdeepcluster.validation import check_n_samples
-
-# Passes over the edges of a layout.
-N_EPOCHS = 200
 
 
 class NeighborClusterer(NeighborGraphMixin, Clusterer):
@@ -50,7 +47,9 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
     read_out : {"auto", "cut", "k-means", "graph", "rows", "linkage"}, default="auto"
         How clusters are found.
 
-        - "auto": in all ways below but linkage.
+        - "auto": in all ways below but linkage; in rows alone, if columns of two values, such as
+          one-hot ones, are mixed with others. Neighbors have equal values there, so every graph of
+          them is cut between the values.
         - "cut": normalized cuts of landmarks in the layouts, which keep islands of any shape and
           size whole. If there are more islands than clusters, they may put most of them together.
         - "k-means": k-means in the layouts, for clusters of similar extent.
@@ -167,7 +166,8 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
                 self.cluster_layers_, self.layer_persistences_ = read_outs.layers()
                 read_outs.n_clusters = self._most_persistent()
             self.n_clusters_ = k = read_outs.n_clusters
-            names = READ_OUTS if self.read_out == "auto" else (self.read_out,)
+            auto = self.read_out == "auto"
+            names = read_outs_for(self._search.X) if auto else (self.read_out,)
             self.candidates_ = read_outs.runs(names)
         # Sums are of this precision; converted once.
         graph = self.graph_.astype(np.float64)
