@@ -73,9 +73,9 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
     pretrain_epochs : int, default=60
         Only with an `encoder`: epochs of the reconstruction that the clustering starts from.
 
-    init_epochs : int, default=2
-        Only with an `encoder` and ``init="spectral"``: warm-up epochs, in which the encoder learns
-        the labels of the start.
+    init_epochs : int, default=50
+        Only with an `encoder` and ``init="spectral"``: maximum number of warm-up epochs, in which
+        the encoder learns the labels of the start. They end when 98 % of the rows have their label.
 
     temperature : float or "scale", default="scale"
         :math:`1 / \beta`, for standardized rows. If it is large the memories merge; if it is small

@@ -63,9 +63,9 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
         Weight :math:`\lambda` of the hidden layers in the reconstruction: 0.1 in the authors' code,
         1 in the paper.
 
-    init_epochs : int, default=20
+    init_epochs : int, default=50
         Maximum number of warm-up epochs, in which the initial labels are the target. The warm-up
-        ends when 95 % of the rows have their label.
+        ends when 98 % of the rows have their label.
 
     tol : float, default=1e-3
         Training ends when less than this fraction of the labels changed in an epoch.
