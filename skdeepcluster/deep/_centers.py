@@ -34,7 +34,7 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
         embedding; it finds compact groups. The others find groups of any shape and give labels,
         which are fixed targets for `init_epochs` warm-up epochs before self-training starts:
         "neighbors" is :class:`~skdeepcluster.NeighborClusterer` of the rows, before any training
-        (of the embedding, if rows are read from disk), "spectral"
+        (of the embedding, if they have more than 256 MiB as float32), "spectral"
         :class:`~skdeepcluster.LandmarkSpectral` of the embedding, "linkage"
         :class:`~skdeepcluster.GraphDegreeLinkage` of its rows, each scaled to length one.
 
@@ -101,7 +101,7 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
         """Centers and labels that `init` gives for an embedding."""
         sums = fit.sums_over_rows()
         rows = Z
-        if self._init_is("neighbors") and fit.samples.loaded is not None:
+        if self._init_is("neighbors") and fit.samples.are_few:
             rows = fit.samples.loaded.flatten(1).cpu().numpy()
         return first_clusters(self.init, Z, self.n_clusters, rows=rows, seed=fit.seed, **sums)
 

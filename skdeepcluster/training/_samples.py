@@ -217,7 +217,7 @@ class Samples:
         self.shape = tuple(shape)
         self.n_rows, self.n_features = rows.shape
         self.loaded = None
-        if load and (not rows.lazy or 4 * self.n_rows * self.n_features <= MAX_LOADED_BYTES):
+        if load and (not rows.lazy or self.are_few):
             shape = (self.n_rows, *self.shape)
             self.loaded = torch.empty(shape, dtype=torch.float32, device=device)
             for begin, end in _ranges(0, self.n_rows, _statistics_rows(self.n_features)):
@@ -225,6 +225,12 @@ class Samples:
 
     def __len__(self):
         return self.n_rows
+
+    @property
+    def are_few(self):
+        """Whether copies of all rows fit into memory: where this decides, data on disk or in
+        memory give the same."""
+        return 4 * self.n_rows * self.n_features <= MAX_LOADED_BYTES
 
     def _move(self, raw):
         tensor = self.standardize(raw).reshape(-1, *self.shape)

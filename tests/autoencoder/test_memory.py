@@ -25,6 +25,7 @@ def test_mapped_data_above_the_limit_give_the_same_fit(kind, tmp_path, monkeypat
         torch = pytest.importorskip("torch")
         mapped = torch.utils.data.TensorDataset(torch.from_numpy(X))
     params = {"hidden_layer_sizes": (8,), "pretrain_epochs": 2, "max_epochs": 2}
+    monkeypatch.setattr(_samples, "MAX_LOADED_BYTES", 4 * X.size - 1)
     expected = DEC(2, random_state=0, **params).fit(X)
     taken = []
     rows_type = _samples._DatasetRows if kind == "dataset" else _samples._ArrayRows
@@ -35,7 +36,6 @@ def test_mapped_data_above_the_limit_give_the_same_fit(kind, tmp_path, monkeypat
         return take(self, index)
 
     monkeypatch.setattr(rows_type, "take", watched)
-    monkeypatch.setattr(_samples, "MAX_LOADED_BYTES", 4 * X.size - 1)
     model = DEC(2, random_state=0, **params).fit(mapped)
     assert sum(taken) >= 4 * 700  # pre-training, teaching and self-training read rows by number
     np.testing.assert_array_equal(model.labels_, expected.labels_)
