@@ -67,6 +67,9 @@ _METHODS = {
         "kmedoids": ["KMedoids"],
         "medoid_silhouette": ["DynMSC", "FasterMSC"],
     },
+    "overview": {
+        "_report": ["report"],
+    },
     "partition": {
         "interval": ["IntervalClustering"],
         "ila_sdp": ["ILASDP"],
