@@ -69,6 +69,7 @@ _METHODS = {
     },
     "overview": {
         "_report": ["report"],
+        "_suggest": ["suggest"],
     },
     "partition": {
         "interval": ["IntervalClustering"],
