@@ -1,7 +1,5 @@
 """The first and the last step of a clustering: which methods to try, and a page about a result."""
 
-from lazy_loader import attach as _attach
-
-from skdeepcluster import _METHODS
+from skdeepcluster import _METHODS, _attach
 
 __getattr__, __dir__, __all__ = _attach(__name__, submod_attrs=_METHODS["overview"])

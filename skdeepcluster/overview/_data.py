@@ -37,8 +37,8 @@ class Data(NamedTuple):
         Whether columns differ in their units.
     counts : bool
         Whether all values are counts.
-    connected : bool
-        Whether a graph is connected.
+    n_parts : int
+        Number of connected components of a graph.
     numeric, categorical : lists
         Names or indices of the columns of a table.
     facts : list of str
@@ -50,7 +50,7 @@ class Data(NamedTuple):
     d: int = 0
     units: bool = False
     counts: bool = False
-    connected: bool = False
+    n_parts: int = 0
     numeric: list = []
     categorical: list = []
     facts: list = []
@@ -166,7 +166,7 @@ def _sparse(X):
         edges = (X.nnz + (X.diagonal() != 0).sum()) // 2
         n_parts = connected_components(X, directed=False, return_labels=False)
         facts = [f"a graph of {n} nodes and {edges} edges", f"{n_parts} connected components"]
-        return Data("graph", n, connected=n_parts == 1, facts=facts)
+        return Data("graph", n, n_parts=int(n_parts), facts=facts)
     values = X.data
     counts = bool(len(values) and (values >= 0).all() and (values == np.round(values)).all())
     kind = "counts" if counts else "sparse rows"

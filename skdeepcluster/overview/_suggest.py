@@ -217,14 +217,18 @@ class _Rules:
             SpectralClustering(self.k, affinity="precomputed", **self.seed),
             "the normalized cut, which keeps sizes alike",
         )
-        if self.n > MOST_FOR_SPECTRAL or not self.data.connected:
+        if self.n > MOST_FOR_SPECTRAL or self.data.n_parts > 1:
             last = Suggestion(
                 skdeepcluster.Leiden(
                     self.k, algorithm="louvain", affinity="precomputed", **self.seed
                 ),
                 "Louvain's method, to see what hangs on the search",
             )
-        return [first, Suggestion(own, "communities, as many as the graph itself has"), last]
+        own = Suggestion(own, "communities, as many as the graph itself has")
+        if self.data.n_parts > self.k:
+            # Communities are connected, so that there cannot be as few as asked for.
+            return [own, first, last]
+        return [first, own, last]
 
     def distances(self):
         given = {"metric": "precomputed"}

@@ -162,3 +162,9 @@ def test_what_cannot_be_looked_at_is_said():
         suggest(["one", "two", "three"])
     with pytest.raises(ValueError, match="infinity"):
         suggest([[1.0, np.inf], [2.0, 3.0]])
+
+
+def test_graphs_in_more_parts_than_clusters_have_their_own_number():
+    blocks = csr_array(np.kron(np.eye(5), np.ones((6, 6))))
+    assert suggest(blocks, n_clusters=3)[0].estimator.n_clusters is None
+    assert suggest(GRAPH, n_clusters=3)[0].estimator.n_clusters == 3
