@@ -13,7 +13,7 @@ import numpy as np
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import CompileError, LinkError
+from setuptools.errors import CompileError, LinkError, PlatformError
 
 # GCC's and Clang's way, and that of the Clang that macOS ships.
 OPENMP_CANDIDATES = [
@@ -24,6 +24,15 @@ OPENMP_CANDIDATES = [
 BOUNDS_CHECKS = os.environ.get("SKDEEPCLUSTER_BOUNDS_CHECKS") == "1"
 # What Cython would put into each extension for its memoryviews.
 SHARED = "skdeepcluster._kernels._cython_utility"
+NO_COMPILER = """
+skdeepcluster needs a C compiler, and none works here. To install one:
+    Debian, Ubuntu    apt-get install build-essential python3-dev
+    Fedora            dnf install gcc python3-devel
+    macOS             xcode-select --install
+    Windows           Build Tools for Visual Studio, with "Desktop development with C++"
+    conda             conda install -c conda-forge c-compiler
+Wheels need none.
+"""
 OPENMP_PROGRAM = """
 #include <omp.h>
 int main(void) {
@@ -53,6 +62,7 @@ class BuildKernels(build_ext):
     def build_extensions(self):
         if not self.extensions:
             return
+        self.check_compiler()
         translated = cythonize(
             self.extensions,
             # Worker processes need fork; elsewhere they would run this script again.
@@ -77,6 +87,16 @@ class BuildKernels(build_ext):
             extension.extra_compile_args = [*source.extra_compile_args, *compile_args]
             extension.extra_link_args = [*source.extra_link_args, *link_args]
         super().build_extensions()
+
+    def check_compiler(self):
+        """Say what to install where nothing can be compiled, before minutes of translation."""
+        with tempfile.TemporaryDirectory() as folder:
+            program = Path(folder, "nothing.c")
+            program.write_text("int main(void) { return 0; }\n")
+            try:
+                self.compiler.compile([str(program)], output_dir=folder)
+            except (CompileError, PlatformError) as error:
+                raise CompileError(f"{error}\n{NO_COMPILER}") from error
 
     def probe_openmp(self):
         """The first flags that compile and link a parallel program; none: kernels run serially."""

@@ -11,6 +11,7 @@ import _results
 
 from skdeepcluster._discovery import (
     all_constraints,
+    all_datasets,
     all_displays,
     all_estimators,
     all_functions,
@@ -76,7 +77,7 @@ def api_page():
     lines = ["API reference", "=============", "", ".. currentmodule:: skdeepcluster", ""]
     found = [
         *all_estimators(), *all_displays(), *all_functions(), *all_graphs(), *all_views(),
-        *all_constraints(),
+        *all_constraints(), *all_datasets(),
     ]  # fmt: skip
     for family, members in by_family(found):
         title = family.__name__.partition(".")[2]

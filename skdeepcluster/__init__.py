@@ -1,5 +1,13 @@
 """Deep and classical clustering methods as scikit-learn estimators.
 
+Every method is used like KMeans:
+
+    from skdeepcluster import NeighborClusterer
+    labels = NeighborClusterer(n_clusters=10, random_state=0).fit_predict(X)
+
+Where to begin: suggest(X) names three methods to try, NClustersSearch finds the number of clusters,
+report(estimator, X) writes a page about the result. help(skdeepcluster.DEC) describes a method.
+
 Importing the package imports no family and thus no torch: a name is resolved when it is first used.
 """
 
@@ -67,6 +75,10 @@ _METHODS = {
         "kmedoids": ["KMedoids"],
         "medoid_silhouette": ["DynMSC", "FasterMSC"],
     },
+    "overview": {
+        "_report": ["report"],
+        "_suggest": ["suggest"],
+    },
     "partition": {
         "interval": ["IntervalClustering"],
         "ila_sdp": ["ILASDP"],
@@ -106,6 +118,32 @@ _SUBPACKAGES = ["assignment", "constraints", "displays", "metrics", "views"]
 
 _FILES = {f"{family}.{file}": n for family, files in _METHODS.items() for file, n in files.items()}
 
-__getattr__, __dir__, __all__ = _lazy.attach(__name__, _SUBPACKAGES, _FILES)
+
+def _attach(package, submodules=None, submod_attrs=None):
+    """lazy_loader's attach, whose names say what to install where PyTorch is missing."""
+    resolve, dir_, all_ = _lazy.attach(package, submodules, submod_attrs)
+
+    def getattr_(name):
+        try:
+            return resolve(name)
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            raise ImportError(
+                f"{package}.{name} needs PyTorch, which is not installed. For the CPU: "
+                "pip install torch --index-url https://download.pytorch.org/whl/cpu. "
+                "The classical methods work without it."
+            ) from error
+
+    return getattr_, dir_, all_
+
+
+__getattr__, __dir__, __all__ = _attach(__name__, _SUBPACKAGES, _FILES)
+
+# For help(skdeepcluster), which is long after that.
+__doc__ += "\nEverything public, by family:\n\n" + "".join(
+    f"    {family}: {', '.join(name for names in files.values() for name in names)}\n"
+    for family, files in _METHODS.items()
+)
 
 _moved.install()

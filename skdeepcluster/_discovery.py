@@ -62,6 +62,21 @@ def all_views():
     return _subclasses(skdeepcluster.views.Views)
 
 
+def all_datasets():
+    """All public Datasets, as ``("views.ImageFolder", class)``.
+
+    Returns
+    -------
+    datasets : list of (str, type)
+    """
+    views = {obj for _, obj in all_views()}
+    return sorted(
+        (f"views.{name}", getattr(skdeepcluster.views, name))
+        for name in skdeepcluster.views.__all__
+        if getattr(skdeepcluster.views, name) not in views
+    )
+
+
 def all_graphs():
     """All public forms of graphs, as ``("Graph", class)``.
 

@@ -1,7 +1,9 @@
 """The documentation and the code say the same."""
 
+import csv
 import doctest
 import importlib
+import re
 import sys
 from pathlib import Path
 
@@ -83,6 +85,21 @@ def test_each_family_and_method_has_a_page_of_the_guide():
         for file in files:
             page = folder / f"{file}.rst"
             assert page.exists() and f".. _user_guide_{file}:" in page.read_text(), page
+
+
+def test_the_overview_of_methods_has_them_all_and_says_which_predict():
+    with open(ROOT / "doc" / "user_guide" / "methods.csv", newline="") as file:
+        lines = {re.match(r":ref:`(\w+) ", line["Method"]): line for line in csv.DictReader(file)}
+    methods = {match[1]: line for match, line in lines.items() if match}
+    estimators = dict(all_estimators())
+    assert methods.keys() == estimators.keys()
+    for name, line in methods.items():
+        assert (line["Predicts"] == "yes") == hasattr(estimators[name], "predict"), name
+        accepted = estimators[name]._parameter_constraints.get("n_clusters", [])
+        if line["Number"] == "found":
+            assert "n_clusters" not in estimators[name]._parameter_constraints, name
+        elif None in accepted:
+            assert line["Number"] == "either", name
 
 
 def test_each_folder_of_the_gallery_is_a_family_and_has_its_place():

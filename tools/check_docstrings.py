@@ -10,6 +10,7 @@ from numpydoc.validate import validate
 
 from skdeepcluster._discovery import (
     all_constraints,
+    all_datasets,
     all_displays,
     all_estimators,
     all_functions,
@@ -53,7 +54,7 @@ def public_objects():
     """Pairs of import path and the codes that its docstring must satisfy."""
     for name, _ in all_functions():
         yield f"skdeepcluster.{name}", CODES | {EXAMPLES}
-    for name, cls in all_estimators() + all_displays() + all_constraints():
+    for name, cls in all_estimators() + all_displays() + all_constraints() + all_datasets():
         examples = set() if issubclass(cls, Warning) else {EXAMPLES}
         yield f"skdeepcluster.{name}", CODES | examples
         for method in methods_of(cls):

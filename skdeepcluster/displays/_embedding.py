@@ -17,7 +17,7 @@ from skdeepcluster.displays._display import Display, style
 from skdeepcluster.validation import check_labels, embed, last_step
 
 
-def _plane(Z, centers, reducer):
+def plane(Z, centers, reducer):
     """Coordinates of rows and centers in the plane, and what the two axes are."""
     if Z.shape[1] == 1:
         # On a line points would hide each other; the second coordinate only spreads them out.
@@ -146,7 +146,7 @@ class EmbeddingDisplay(Display):
         probabilities = None
         if show_confidence:
             probabilities = _confidence(estimator.predict_proba(X))
-        coordinates, centers, axis_names = _plane(Z, centers, reducer)
+        coordinates, centers, axis_names = plane(Z, centers, reducer)
         return cls(
             coordinates=coordinates,
             labels=labels,
@@ -181,7 +181,7 @@ class EmbeddingDisplay(Display):
         if probabilities is not None:
             probabilities = _confidence(probabilities)
         check_consistent_length(X, labels, probabilities)
-        coordinates, _, axis_names = _plane(X, None, reducer)
+        coordinates, _, axis_names = plane(X, None, reducer)
         return cls(
             coordinates=coordinates,
             labels=labels,

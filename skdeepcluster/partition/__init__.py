@@ -1,7 +1,5 @@
 """Partitions with guarantees."""
 
-from lazy_loader import attach as _attach
-
-from skdeepcluster import _METHODS
+from skdeepcluster import _METHODS, _attach
 
 __getattr__, __dir__, __all__ = _attach(__name__, submod_attrs=_METHODS["partition"])

@@ -1,4 +1,7 @@
-"""Random views (augmentations) of a batch: of images in one resampling, of tables by noise."""
+"""Random views (augmentations) of a batch: of images in one resampling, of tables by noise.
+
+And what they are often of, images in a folder.
+"""
 
 import lazy_loader as _lazy
 
@@ -6,8 +9,9 @@ __getattr__, __dir__, _ = _lazy.attach(
     __name__,
     submod_attrs={
         "_draws": ["Draws", "Views"],
+        "_folder": ["ImageFolder"],
         "_images": ["ImageViews"],
         "_tabular": ["TabularViews"],
     },
 )
-__all__ = ["ImageViews", "TabularViews"]
+__all__ = ["ImageFolder", "ImageViews", "TabularViews"]
