@@ -9,11 +9,16 @@ import torch.nn.functional as F
 from skdeepcluster._sklearn import Interval, StrOptions
 from skdeepcluster.algorithms.kmeans import replace_empty
 from skdeepcluster.base import param
-from skdeepcluster.deep import CenteredAutoencoder, StreamMixin, mean_and_labels
+from skdeepcluster.deep import (
+    CenteredAutoencoder,
+    ProbabilityMixin,
+    StreamMixin,
+    mean_and_labels,
+)
 from skdeepcluster.training import Stage, map_rows
 
 
-class TELL(StreamMixin, CenteredAutoencoder):
+class TELL(StreamMixin, ProbabilityMixin, CenteredAutoencoder):
     r"""K-means as a layer of a network, whose weights are interpretable centers.
 
     Embedding and centers lie on the unit sphere, where the squared distance to a center is linear
@@ -41,6 +46,11 @@ class TELL(StreamMixin, CenteredAutoencoder):
 
     center_step : float, default=0.1
         Length of a center's step. Without a fixed length, centers jump between clusters.
+
+    temperature : float, default=0.1
+        :math:`\tau` of `predict_proba`, whose probabilities are proportional to
+        :math:`\exp(-\|h_i - \mu_j\|^2 / \tau)`; training and labels do not depend on it. The paper
+        takes the limit of 0.
 
     init : {"spectral", "linkage", "k-means", "random"} or array, default="spectral"
         Initialization of the centers, or the centers themselves, of shape
@@ -92,6 +102,7 @@ class TELL(StreamMixin, CenteredAutoencoder):
     )
     clustering_weight: float = param(0.5, Interval(Real, 0, None, closed="left"))
     center_step: float = param(0.1, Interval(Real, 0, None, closed="neither"))
+    temperature: float = param(0.1, Interval(Real, 0, None, closed="neither"))
 
     _constraint = "unit_norm"
 
@@ -175,6 +186,10 @@ class TELL(StreamMixin, CenteredAutoencoder):
 
     def _label(self, module, x):
         return _cosine(module.encode(x), module.centers).argmax(dim=1)
+
+    def _log_proba(self, module, x):
+        cosine = _cosine(module.encode(x), module.centers)
+        return F.log_softmax(2 * cosine / self.temperature, dim=1)
 
     def _evaluate(self, module, samples):
         def term_and_label(x):
