@@ -9,59 +9,19 @@ are 100 directions of tf-idf.
 """
 
 import argparse
-import gzip
 import time
 
 import numpy as np
-from _common import DATA, Table, load, peer, scores
+from _common import Table, peer, scores
+from _sets import NAMES, read
 from sklearn.cluster import KMeans
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.preprocessing import StandardScaler, normalize
+from sklearn.preprocessing import normalize
 
 from skdeepcluster import HDBSCAN, GraphDegreeLinkage, NeighborClusterer
 from skdeepcluster.algorithms.spectral import landmark_spectral
 
-IMAGES = ("digits", "usps", "mnist", "mnist-70000")
-TABLES = ("ctg", "segment", "mice_protein")
-TEXTS = ("bbc_news", "m10", "searchsnippets", "stackoverflow")
-OTHERS = ("movement_libras", "features_cifar10_test", "leaves100_multiview", "stickfigures")
-NAMES = (*IMAGES, *TABLES, *OTHERS, "scrna_worm_neuron", *TEXTS)
-
-
-def read(name):
-    """Rows and labels of a set, or None where it is absent."""
-    if name in IMAGES:
-        return load(name.split("-")[0], 10_000 if name == "mnist" else None)
-    if name in TEXTS:
-        return texts(DATA / f"{name}.tsv.gz")
-    path = DATA / f"{name}.npz"
-    if not path.exists():
-        print(f"{name} is left out: {path} is not there.")
-        return None
-    with np.load(path) as archive:
-        data = dict(archive)
-    y = data["y"] if data["y"].ndim == 1 else data["y"][:, 0]
-    if name == "scrna_worm_neuron":
-        X = data["X"].astype(np.float32)
-        sums = X.sum(axis=1, keepdims=True)
-        return np.log1p(X / np.maximum(sums, 1) * np.median(sums)), y
-    X = data["X"] if "X" in data else data["X_0"]
-    X = X.reshape(len(X), -1).astype(np.float32)
-    return (StandardScaler().fit_transform(X) if name in TABLES else X), y
-
-
-def texts(path):
-    if not path.exists():
-        print(f"{path.name} is left out: {path} is not there.")
-        return None
-    with gzip.open(path, "rt") as file:
-        lines = [line.rstrip("\n").split("\t", 1) for line in file]
-    counts = TfidfVectorizer(min_df=3, sublinear_tf=True, stop_words="english")
-    X = counts.fit_transform([text for _, text in lines])
-    X = TruncatedSVD(100, random_state=0).fit_transform(X)
-    y = np.unique([label for label, _ in lines], return_inverse=True)[1]
-    return normalize(X).astype(np.float32), y
+# Directions of the tf-idf of texts.
+N_DIRECTIONS = 100
 
 
 def methods():
@@ -110,7 +70,7 @@ def main():
         known = {name: known[name] for name in options.methods}
     table = Table(data="", method="", seed="d", accuracy=".3f", NMI=".3f", ARI=".3f", seconds=".2f")
     for name in options.sets:
-        data = read(name)
+        data = read(name, N_DIRECTIONS)
         if data is None:
             continue
         X, y = data

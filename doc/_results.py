@@ -22,9 +22,29 @@ LAYOUTS = {
     "epoch": (("method",), ("metric",)),
     "neighbors": (("data", "method"), ("metric",)),
     "gldc": (("method",), ("metric",)),
+    "reproduce": (("method",), ("metric",)),
     "selfsupervised": (("method",), ("metric",)),
     "starts": (("method",), ("metric",)),
 }
+# Files with a table for each data set, and the metrics that these show, in this order.
+PER_DATA = {
+    "reproduce": (
+        "start accuracy",
+        "warm-up accuracy",
+        "accuracy",
+        "start NMI",
+        "NMI",
+        "ARI",
+        "seconds",
+        "peak MB",
+        "given up after, seconds",
+    )
+}
+# Methods that a sentence on how they were measured names.
+MOST_NAMED = 12
+# Figures that papers report, and the heading that they have in such a table.
+PAPERS = RESULTS.parent / "papers.csv"
+PAPER = "the paper's accuracy"
 MARKED = re.compile(r"^\.\. results: (\w+)\n.*?^\.\. end of results\n", re.MULTILINE | re.DOTALL)
 
 
@@ -42,7 +62,13 @@ def _cell(values):
     if len(values) < 2:
         return "".join(values)
     numbers = [float(value) for value in values]
-    return f"{mean(numbers):.3f} ({min(numbers):.3f} to {max(numbers):.3f})"
+    digits = ".3f" if max(numbers) < 100 else ".0f"
+    return " ".join(
+        [
+            format(mean(numbers), digits),
+            f"({format(min(numbers), digits)} to {format(max(numbers), digits)})",
+        ]
+    )
 
 
 def _seeds(seeds):
@@ -67,20 +93,54 @@ def _conditions(lines):
         if seeds := _seeds(line["seed"] for line in measured):
             machine.append(f"seeds: {', '.join(seeds)}")
         methods = dict.fromkeys(line["method"] for line in measured)
+        if len(methods) > MOST_NAMED:
+            methods = [f"{len(methods)} methods"]
         what = f" ({', '.join(methods)})" if len(found) > 1 else ""
         yield f"``{command}``{what}: {'; '.join(filter(None, machine))}."
 
 
+def _reported(data):
+    """The accuracy of each method in its paper on a data set, or on the set it is drawn from."""
+    with open(PAPERS, newline="") as file:
+        lines = list(csv.DictReader(file))
+    exact = [line for line in lines if line["data"] == data]
+    found = exact or [line for line in lines if line["data"] == data.partition("-")[0]]
+    return {
+        line["method"]: f"{line['accuracy']} on {line['rows']} rows ({line['source']})"
+        for line in found
+    }
+
+
 def table(name):
-    """A data file as a table, followed by how it was measured."""
+    """A data file as a table, or one for each data set, followed by how it was measured."""
     lines = read_results(name)
     rows, columns = LAYOUTS[name]
+    if name not in PER_DATA:
+        text = _table(lines, rows, columns)
+    else:
+        text = []
+        for data in dict.fromkeys(line["data"] for line in lines):
+            text += ["" if text else None, f".. rubric:: {data}", ""]
+            own = [line for line in lines if line["data"] == data]
+            text += _table(own, rows, columns, PER_DATA[name], _reported(data))
+        text = [line for line in text if line is not None]
+    return "\n".join([*text, "", *(f"| {line}" for line in _conditions(lines))]) + "\n"
+
+
+def _table(lines, rows, columns, shown=(), reported=None):
+    """Lines of a table; of the columns those that are shown, then what papers report."""
     cells = {}
     for line in lines:
         row, column = (", ".join(line[f] for f in fields) for fields in (rows[-1:], columns))
         group = line[rows[0]] if len(rows) > 1 else ""
         cells.setdefault((group, row), {}).setdefault(column, []).append(line["value"])
     heads = list(dict.fromkeys(head for row in cells.values() for head in row))
+    if shown:
+        heads = [head for head in shown if head in heads]
+    for (_, row), values in cells.items():
+        if reported and row.partition(",")[0] in reported:
+            values[PAPER] = [reported[row.partition(",")[0]]]
+            heads = [*heads, PAPER] if PAPER not in heads else heads
     text = [".. list-table::", "   :header-rows: 1", ""]
     leading = [field.capitalize() for field in rows]
     text += [f"   {'*' if not i else ' '} - {head}" for i, head in enumerate([*leading, *heads])]
@@ -90,7 +150,7 @@ def table(name):
         entries += [_cell(values.get(head, [])) for head in heads]
         text += [f"   {'*' if not i else ' '} - {e}".rstrip() for i, e in enumerate(entries)]
         last = group
-    return "\n".join([*text, "", *(f"| {line}" for line in _conditions(lines))]) + "\n"
+    return text
 
 
 def shown_results(text):

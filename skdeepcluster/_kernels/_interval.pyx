@@ -66,7 +66,8 @@ cdef Py_ssize_t best_start_absolute(const double[::1] before, const double[::1] 
 
 
 def optimal_intervals(const double[::1] x, const double[::1] W, const double[::1] S,
-                      const double[::1] Q, int n_intervals, bint squared, int n_threads):
+                      const double[::1] Q, const Py_ssize_t[::1] last, int n_intervals,
+                      bint squared, int n_threads):
     """The best partitions of ascending values into contiguous intervals.
 
     Parameters
@@ -74,8 +75,10 @@ def optimal_intervals(const double[::1] x, const double[::1] W, const double[::1
     x : (n,) array of float64, ascending
     W, S, Q : (n + 1,) arrays of float64
         Prefix sums, from 0 on, of the positive weights w, of w x and of w x^2.
+    last : (n + 1,) array of intp, not descending
+        The last value that an interval may begin with if it ends before each; -1 for none.
     n_intervals : int
-        At most n.
+        At most n, and as many as there is room for.
     squared : bool
         Whether the loss is of squared deviations from the mean of an interval, or of absolute
         deviations from its median.
@@ -83,27 +86,36 @@ def optimal_intervals(const double[::1] x, const double[::1] W, const double[::1
 
     Returns
     -------
-    borders : (n_intervals + 1,) array of intp
-        Where the intervals begin, and n.
+    starts : (n_intervals, n + 1) array of int32
+        Where the last of 1, 2, ... intervals begins that end before each value.
     losses : (n_intervals,) array of float64
         The least losses for 1, 2, ... intervals.
     """
-    cdef Py_ssize_t n = x.shape[0], m, t, step, n_ends
+    cdef Py_ssize_t n = x.shape[0], m, t, step, n_ends, begin = 0, first
     n_threads = check_threads(n_threads)
-    if not 1 <= n_intervals <= n or min(W.shape[0], S.shape[0], Q.shape[0]) != n + 1:
+    if (not 1 <= n_intervals <= n
+            or min(W.shape[0], S.shape[0], Q.shape[0], last.shape[0]) != n + 1):
         raise ValueError("arrays disagree about the number of values")
     if n >= 2**31 - 1:
         raise ValueError(f"{n} values are too many")
+    for t in range(n + 1):
+        if not -1 <= last[t] < max(t, 1) or (t and last[t] < last[t - 1]):
+            raise ValueError("last starts must ascend and lie before their ends")
     # The least losses of the first j values, in the row before and in this one.
     cdef double[::1] before = np.full(n + 1, np.inf)
     cdef double[::1] now = np.full(n + 1, np.inf)
-    cdef int[:, ::1] starts = np.zeros((n_intervals, n + 1), dtype=np.int32)
+    starts = np.zeros((n_intervals, n + 1), dtype=np.int32)
+    cdef int[:, ::1] start = starts
     losses = np.empty(n_intervals)
-    borders = np.empty(n_intervals + 1, dtype=np.intp)
-    cdef Py_ssize_t[::1] border = borders
     cdef double[::1] loss = losses
     before[0] = 0
     for m in range(n_intervals):
+        # An interval begins at the first end of those before it, or later.
+        first = begin + 1
+        while first <= n and last[first] < begin:
+            first += 1
+        if first > n:
+            raise ValueError(f"there is no room for {n_intervals} intervals")
         now[:] = np.inf
         step = 1
         while step <= n:
@@ -114,25 +126,23 @@ def optimal_intervals(const double[::1] x, const double[::1] W, const double[::1
             for t in prange(n_ends, nogil=True, num_threads=n_threads, schedule="dynamic",
                             chunksize=n_ends // (8 * n_threads) + 1,
                             use_threads_if=n >= MIN_PARALLEL):
-                find_start(before, x, W, S, Q, m, (2 * t + 1) * step, step, squared,
-                           starts[m], now)
+                find_start(before, x, W, S, Q, last, begin, first, (2 * t + 1) * step, step,
+                           squared, start[m], now)
         loss[m] = now[n]
         before, now = now, before
-    border[n_intervals] = n
-    for m in range(n_intervals - 1, -1, -1):
-        border[m] = starts[m, border[m + 1]]
-    return borders, losses
+        begin = first
+    return starts, losses
 
 
 cdef void find_start(const double[::1] before, const double[::1] x, const double[::1] W,
-                     const double[::1] S, const double[::1] Q, Py_ssize_t m, Py_ssize_t end,
-                     Py_ssize_t step, bint squared, int[::1] starts,
-                     double[::1] now) noexcept nogil:
-    """The best start of interval m if it ends here, between those for the ends next to it."""
-    cdef Py_ssize_t n = x.shape[0], low = m, high = end - 1
-    if end <= m:  # fewer values than intervals
+                     const double[::1] S, const double[::1] Q, const Py_ssize_t[::1] last,
+                     Py_ssize_t begin, Py_ssize_t first, Py_ssize_t end, Py_ssize_t step,
+                     bint squared, int[::1] starts, double[::1] now) noexcept nogil:
+    """The best start of an interval if it ends here, between those for the ends next to it."""
+    cdef Py_ssize_t n = x.shape[0], low = begin, high = last[end]
+    if end < first:  # no room for the intervals
         return
-    if end - step > m:
+    if end - step >= first:
         low = starts[end - step]
     if end + step <= n:
         high = min(high, starts[end + step])

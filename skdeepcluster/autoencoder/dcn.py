@@ -9,17 +9,18 @@ import torch.nn.functional as F
 from skdeepcluster._sklearn import Interval
 from skdeepcluster.algorithms.kmeans import kmeans, replace_empty
 from skdeepcluster.base import param
-from skdeepcluster.deep import CenteredAutoencoder, mean_and_labels
-from skdeepcluster.training import Stage, map_rows
+from skdeepcluster.deep import CenteredAutoencoder, StreamMixin, mean_and_labels
+from skdeepcluster.training import ReadOut, Stage, map_rows
 
 
-class DCN(CenteredAutoencoder):
+class DCN(StreamMixin, CenteredAutoencoder):
     r"""Deep clustering network: an autoencoder and k-means trained together.
 
     The embedding is drawn towards the centers of k-means while the decoder still has to restore the
     rows from it. Each step updates the network with labels and centers held fixed, assigns the
     batch again, and updates the centers in closed form; no gradient reaches them. Pick it where the
-    simplicity of k-means is wanted: hard labels, round clusters, and centers that can be decoded.
+    simplicity of k-means is wanted: hard labels, round clusters, centers that can be decoded, and
+    streams (`partial_fit`).
     `DEC` also gives probabilities and separates adjacent clusters better.
 
     Training minimizes, over network, centers :math:`\mu` and labels :math:`s`,
@@ -55,6 +56,9 @@ class DCN(CenteredAutoencoder):
     counts_ : ndarray of shape (n_clusters,)
         Number of rows that each center is the running mean of.
 
+    inertia_ : float
+        Sum of the squared distances of the training rows to their centers, in the embedding.
+
     See Also
     --------
     IDEC : The reconstruction beside soft assignments and centers that follow a gradient.
@@ -81,10 +85,7 @@ class DCN(CenteredAutoencoder):
     tol: float = param(1e-3, Interval(Real, 0, None, closed="left"))
 
     def _stages(self):
-        training = {
-            "weights": {"clustering": self.clustering_weight},
-            "parameters": self._autoencoder_parameters,
-        }
+        training = self._training()
         return [
             *self._pretrain_stages(),
             self._start_stage(self._joint, **training),
@@ -98,6 +99,12 @@ class DCN(CenteredAutoencoder):
                 **training,
             ),
         ]
+
+    def _training(self):
+        return {
+            "weights": {"clustering": self.clustering_weight},
+            "parameters": self._autoencoder_parameters,
+        }
 
     def _start(self, fit):
         super()._start(fit)
@@ -148,17 +155,40 @@ class DCN(CenteredAutoencoder):
         counts += sizes.long()
         centers += (one_hot.T @ z - sizes[:, None] * centers) / counts.clamp_min(1)[:, None]
 
-    def _evaluate(self, module, samples):
+    def _terms_and_labels(self, module, samples):
+        """Of each row the objective, the label and the squared distance to its center."""
+
         def terms_and_label(x):
             z, restored = module(x)
             distance, label = _squared_distances(z, module.centers).min(dim=1)
             error = self._reconstruction_loss(x, restored, rows=True)
-            return torch.stack([error + self.clustering_weight / 2 * distance, label], dim=1)
+            objective = error + self.clustering_weight / 2 * distance
+            return torch.stack([objective, label, distance], dim=1)
 
-        return mean_and_labels(map_rows(terms_and_label, samples))
+        return map_rows(terms_and_label, samples)
+
+    def _evaluate(self, module, samples):
+        return mean_and_labels(self._terms_and_labels(module, samples))
+
+    def _read_out(self, fit):
+        found = self._terms_and_labels(fit.module, fit.samples)
+        loss, labels = mean_and_labels(found)
+        fit.require_finite(loss)
+        inertia = {"inertia_": found[:, 2].sum(dtype=torch.float64).item()}
+        return ReadOut(loss, labels, self._attributes(fit) | inertia)
 
     def _attributes(self, fit):
         return super()._attributes(fit) | {"counts_": fit.state.counts.cpu().numpy()}
+
+    def _further_stage(self):
+        def begin(fit):
+            labels = fit.over_all_rows(lambda x: self._label(fit.module, x))
+            fit.state.assigned = labels
+            fit.state.counts = torch.as_tensor(self.counts_, device=fit.device)
+            fit.usable = True
+
+        hooks = {"begin": begin, "after_step": self._move_centers}
+        return Stage("refine", self._joint, 1, **hooks, **self._training())
 
     def _label(self, module, x):
         return _squared_distances(module.encode(x), module.centers).argmin(dim=1)

@@ -82,6 +82,17 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
     --------
     DEC : Student's t around centers instead of a softmax, without noise and decoder.
 
+    Notes
+    -----
+    Differences from the paper: the targets of an epoch follow from the probabilities of all rows
+    before it, where the authors' code takes those of each batch right after its step; the width of
+    the code is `n_components`, 10 by default, where theirs is the number of clusters; the layers of
+    "conv" have 32, 64 and 128 channels and end in ReLU, where theirs have 50 and 50 and end in
+    leaky ReLU; warm-up has `init_epochs` epochs, where theirs ends when held-out rows no longer
+    follow the initial labels better. The clean outputs of hidden layers are held fixed in the
+    reconstruction. On USPS the paper starts from agglomerative clusters; ``init="linkage"`` comes
+    closest to it, and the default does not.
+
     References
     ----------
     .. [1] Ghasedi Dizaji, Herandi, Deng, Cai, Huang: Deep clustering via joint convolutional

@@ -9,11 +9,16 @@ import torch.nn.functional as F
 from skdeepcluster._sklearn import Interval, StrOptions
 from skdeepcluster.algorithms.kmeans import replace_empty
 from skdeepcluster.base import param
-from skdeepcluster.deep import CenteredAutoencoder, StreamMixin, mean_and_labels
+from skdeepcluster.deep import (
+    CenteredAutoencoder,
+    ProbabilityMixin,
+    StreamMixin,
+    mean_and_labels,
+)
 from skdeepcluster.training import Stage, map_rows
 
 
-class TELL(StreamMixin, CenteredAutoencoder):
+class TELL(StreamMixin, ProbabilityMixin, CenteredAutoencoder):
     r"""K-means as a layer of a network, whose weights are interpretable centers.
 
     Embedding and centers lie on the unit sphere, where the squared distance to a center is linear
@@ -35,10 +40,17 @@ class TELL(StreamMixin, CenteredAutoencoder):
     Parameters
     ----------
     clustering_weight : float, default=0.5
-        Weight :math:`\lambda` of the distance to the nearest center.
+        Weight :math:`\lambda` of the distance to the nearest center. The authors' code averages the
+        distance over clusters, too, and pixels are in [0, 1] there: for the standardized pixels of
+        MNIST and ten clusters theirs is a :math:`\lambda` of 0.015.
 
     center_step : float, default=0.1
         Length of a center's step. Without a fixed length, centers jump between clusters.
+
+    temperature : float, default=0.1
+        :math:`\tau` of `predict_proba`, whose probabilities are proportional to
+        :math:`\exp(-\|h_i - \mu_j\|^2 / \tau)`; training and labels do not depend on it. The paper
+        takes the limit of 0.
 
     init : {"neighbors", "spectral", "linkage", "k-means", "random"} or array, default="neighbors"
         Initialization of the centers, or the centers themselves, of shape
@@ -66,6 +78,10 @@ class TELL(StreamMixin, CenteredAutoencoder):
     A center that was nearest to no row for an epoch is moved to the row that is farthest from its
     own center. Restarts (`n_init`) are compared by the objective, as in the paper.
 
+    Differences from the paper: the default start, the pre-training before it and the larger
+    `clustering_weight`. ``init="random", pretrain_epochs=0, max_epochs=3000,
+    clustering_weight=0.015`` is the authors' recipe, but for their optimizer, Adadelta.
+
     References
     ----------
     .. [1] Peng, Li, Tsang, Zhu, Lv, Zhou: XAI beyond classification: interpretable neural
@@ -88,6 +104,7 @@ class TELL(StreamMixin, CenteredAutoencoder):
     )
     clustering_weight: float = param(0.5, Interval(Real, 0, None, closed="left"))
     center_step: float = param(0.1, Interval(Real, 0, None, closed="neither"))
+    temperature: float = param(0.1, Interval(Real, 0, None, closed="neither"))
 
     _constraint = "unit_norm"
 
@@ -171,6 +188,10 @@ class TELL(StreamMixin, CenteredAutoencoder):
 
     def _label(self, module, x):
         return _cosine(module.encode(x), module.centers).argmax(dim=1)
+
+    def _log_proba(self, module, x):
+        cosine = _cosine(module.encode(x), module.centers)
+        return F.log_softmax(2 * cosine / self.temperature, dim=1)
 
     def _evaluate(self, module, samples):
         def term_and_label(x):

@@ -42,6 +42,11 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
         "sgd" has momentum 0.9. A callable takes parameters and ``lr=`` and returns a
         `torch.optim.Optimizer`.
 
+    weight_decay : float, default=None
+        Weight decay of all trained parameters: with "adam" and "sgd" a penalty on squares, with
+        "adamw" a shrinkage in each step. By default the optimizer's own: 0.01 of "adamw", none of
+        the others. A callable receives it as ``weight_decay=``, unless it is None.
+
     n_init : int, default=1
         Number of complete fits from different weights, of which the one with the lowest objective
         is kept.
@@ -109,6 +114,7 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
     optimizer: str | Callable[..., torch.optim.Optimizer] = param(
         "adam", StrOptions({"adam", "adamw", "sgd"}), callable
     )
+    weight_decay: float | None = param(None, Interval(Real, 0, None, closed="left"), None)
     n_init: int = param(1, Interval(Integral, 1, None, closed="left"))
     max_time: float | None = param(None, Interval(Real, 0, None, closed="neither"), None)
     device: str | torch.device = param("auto", "no_validation")
@@ -193,6 +199,7 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
             optimizer=self.optimizer,
+            weight_decay=self._weight_decay,
             compile=self.compile,
             max_time=self.max_time,
             checkpoint=checkpoint,
@@ -226,6 +233,11 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
                 setattr(self, name, value)
             task.end(fit)
         return fit
+
+    @property
+    def _weight_decay(self):
+        """That of all trained parameters; None where a method's groups have their own."""
+        return self.weight_decay
 
     def _draw_seed(self):
         """A number from `random_state`, the same in all processes of a fit."""

@@ -11,7 +11,7 @@ from skdeepcluster._sklearn import Interval
 from skdeepcluster.algorithms.kmeans import kmeans, spherical_kmeans
 from skdeepcluster.base import param
 from skdeepcluster.nn import linear
-from skdeepcluster.selfsupervised._base import SelfSupervised
+from skdeepcluster.selfsupervised._base import ProjectionMixin, SelfSupervised
 
 # Steps that a new head needs, roughly, to learn its labels.
 STEPS_OF_HEAD = 60
@@ -54,6 +54,9 @@ class DeepCluster(SelfSupervised):
 
     Notes
     -----
+    Differences from the paper: layers are normalized over units or channels instead of over the
+    batch, without dropout, and the optimizer is Adam.
+
     `history_` has the normalized mutual information of the groups with those of the round before.
     The authors' script is meant to draw uniformly over groups but indexes a list that it has
     reordered; here the draws are uniform. Groups that k-means leaves empty move to the rows
@@ -130,7 +133,7 @@ class DeepCluster(SelfSupervised):
         return {"pseudo_labels_": self._flat(fit, fit.state.labels).cpu().numpy()}
 
 
-class DeepClusterV2(SelfSupervised):
+class DeepClusterV2(ProjectionMixin, SelfSupervised):
     r"""Spherical k-means whose centers are the head of the network.
 
     Each epoch begins with k-means over the embeddings of the epoch before. Its centers become the
@@ -162,7 +165,7 @@ class DeepClusterV2(SelfSupervised):
     Attributes
     ----------
     prototypes_ : ndarray of shape (n_heads, n_prototypes_, n_components)
-        The prototypes, of length one.
+        The prototypes, of length one; with a projection head they have `n_projected` columns.
 
     pseudo_labels_ : ndarray of shape (n_heads, n_samples)
         Groups of the last epoch.
@@ -171,6 +174,12 @@ class DeepClusterV2(SelfSupervised):
     --------
     DeepCluster : The first version.
     SwAV : The same with groups of equal size, batch by batch.
+
+    Notes
+    -----
+    Differences from the paper: a projection head stands only where `n_projected` asks for it,
+    layers are normalized over units or channels instead of over the batch, and the optimizer is
+    Adam.
 
     References
     ----------
@@ -184,6 +193,7 @@ class DeepClusterV2(SelfSupervised):
     inner_iter: int = param(10, Interval(Integral, 1, None, closed="left"))
 
     def _add_heads(self, module, width, plan, generator):
+        width = self._projected_width(width)
         prototypes = torch.zeros(self.n_heads, plan.n_prototypes, width)
         module.register_buffer("prototypes", prototypes)
 
@@ -191,7 +201,7 @@ class DeepClusterV2(SelfSupervised):
         return super()._training() | {"begin": self._fill_banks, "end_epoch": self._end_epoch}
 
     def _fill_banks(self, fit):
-        z = fit.over_all_rows(fit.module.encode)
+        z = fit.over_all_rows(lambda x: self._projected(fit.module, x))
         fit.state.banks = z.repeat(min(2, self.n_views), 1, 1)
         self._place_prototypes(fit)
 
@@ -211,7 +221,7 @@ class DeepClusterV2(SelfSupervised):
         fit.state.labels = torch.as_tensor(np.stack(labels), device=fit.device).long()
 
     def _loss_of_batch(self, fit, batch):
-        z = torch.stack(self._encoded_views(fit, batch, self.n_views))
+        z = torch.stack(self._projected_views(fit, batch, self.n_views))
         index, banked = fit.whole_batch(batch, z[:2].detach().transpose(0, 1))
         fit.state.banks[:, index] = banked.transpose(0, 1)
         with torch.autocast(z.device.type, enabled=False):

@@ -103,8 +103,12 @@ class GSimCLR(SimCLR):
         return super()._training() | {
             "begin": self._make_pseudo_labels,
             "batches": self._one_of_each,
-            "parameters": lambda module: module.encoder.parameters(),
+            "parameters": self._trained,
         }
+
+    def _trained(self, module):
+        head = [] if self.n_projected is None else module.projection.parameters()
+        return [*module.encoder.parameters(), *head]
 
     def _restore(self, fit, batch):
         noise = self.noise_std * fit.normal(batch, *batch.x.shape[1:])

@@ -71,6 +71,13 @@ class ODC(OnlineBase):
     --------
     DeepCluster : Finds pseudo-labels again in each round.
 
+    Notes
+    -----
+    Differences from the paper: the embedding is normalized over its units before the ReLU, without
+    which all units can be 0 for a row; there is neither dropout nor batch normalization; the head
+    and the network have one optimizer; groups may be smaller where rows are few. Labels of the
+    groups are `pseudo_labels_`; the clusters are found in the embedding.
+
     References
     ----------
     .. [1] Zhan, Xie, Liu, Ong, Loy: Online deep clustering for unsupervised representation

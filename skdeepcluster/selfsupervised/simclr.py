@@ -7,10 +7,10 @@ import torch
 from skdeepcluster._sklearn import Interval
 from skdeepcluster.base import param
 from skdeepcluster.nn import contrast
-from skdeepcluster.selfsupervised._base import SelfSupervised
+from skdeepcluster.selfsupervised._base import ProjectionMixin, SelfSupervised
 
 
-class SimCLR(SelfSupervised):
+class SimCLR(ProjectionMixin, SelfSupervised):
     r"""Contrastive learning of views, without pseudo-labels.
 
     Two views of a row are attracted to each other in the embedding, and repelled from the views of
@@ -38,6 +38,12 @@ class SimCLR(SelfSupervised):
     GSimCLR : Batches without two rows of one pseudo-label.
     SwAV : Contrasts assignments to prototypes.
 
+    Notes
+    -----
+    Differences from the paper: a projection head stands only where `n_projected` asks for it,
+    layers are normalized over units or channels instead of over the batch, and the optimizer is
+    Adam.
+
     References
     ----------
     .. [1] Chen, Kornblith, Norouzi, Hinton: A simple framework for contrastive learning of visual
@@ -49,7 +55,7 @@ class SimCLR(SelfSupervised):
     _drops_rest = True
 
     def _loss_of_batch(self, fit, batch):
-        pairs = torch.stack(self._encoded_views(fit, batch), dim=1)
+        pairs = torch.stack(self._projected_views(fit, batch), dim=1)
         index, pairs = fit.whole_batch_to_train(batch, pairs)
         row = torch.arange(len(index), device=pairs.device).repeat_interleave(2)
         return {"contrast": contrast(pairs.flatten(0, 1), row, self.temperature)}

@@ -9,10 +9,11 @@ from torch import nn
 from skdeepcluster._sklearn import Interval
 from skdeepcluster.assignment import sinkhorn
 from skdeepcluster.base import param
-from skdeepcluster.selfsupervised._base import OnlineBase
+from skdeepcluster.selfsupervised._base import OnlineBase, ProjectionMixin
+from skdeepcluster.training import cosine_decay
 
 
-class SwAV(OnlineBase):
+class SwAV(ProjectionMixin, OnlineBase):
     r"""Swapped assignments between views.
 
     Prototypes and encoder are learned together, batch by batch: each batch is assigned to the
@@ -58,18 +59,31 @@ class SwAV(OnlineBase):
     freeze_epochs : int, default=1
         Number of first epochs in which the prototypes are fixed.
 
+    hard_codes : bool, default=False
+        Whether a code is the one prototype that it weighs most, instead of shares of all.
+
+    warmup_epochs : int, default=0
+        Number of first epochs in which the learning rate rises from 0, before it falls along a
+        cosine; in the paper there are 10.
+
     max_epochs : int, default=100
         Maximum number of training epochs.
 
     Attributes
     ----------
     prototypes_ : ndarray of shape (n_prototypes_, n_components)
-        The prototypes, of length one.
+        The prototypes, of length one; with a projection head they have `n_projected` columns.
 
     See Also
     --------
     SeLa : Balanced assignments of all rows at once.
     DeepClusterV2 : Prototypes by k-means, with groups of any size.
+
+    Notes
+    -----
+    Differences from the paper: a projection head stands only where `n_projected` asks for it,
+    layers are normalized over units or channels instead of over the batch, and the optimizer is
+    Adam, without a warm-up unless `warmup_epochs` asks for one.
 
     References
     ----------
@@ -84,16 +98,20 @@ class SwAV(OnlineBase):
     n_local_views: int = param(0, Interval(Integral, 0, None, closed="left"))
     queue_length: int | None = param(None, Interval(Integral, 0, None, closed="left"), None)
     freeze_epochs: int = param(1, Interval(Integral, 0, None, closed="left"))
+    hard_codes: bool = param(False, "boolean")
+    warmup_epochs: int = param(0, Interval(Integral, 0, None, closed="left"))
     max_epochs: int = 100
 
     _drops_rest = True
 
     def _add_heads(self, module, width, plan, generator):
+        width = self._projected_width(width)
         prototypes = torch.randn(plan.n_prototypes, width, generator=generator)
         module.prototypes = nn.Parameter(F.normalize(prototypes, dim=1))
 
     def _training(self):
         return super()._training() | {
+            "schedule": warmed_up(self.warmup_epochs, self.max_epochs),
             "begin": self._empty_queue,
             "after_backward": self._freeze_prototypes,
             "after_step": self._normalize_prototypes,
@@ -111,7 +129,7 @@ class SwAV(OnlineBase):
         fit.state.n_queued = 0
 
     def _loss_of_batch(self, fit, batch):
-        z = self._encoded_views(fit, batch, self.n_views, self.n_local_views)
+        z = self._projected_views(fit, batch, self.n_views, self.n_local_views)
         with torch.autocast(batch.x.device.type, enabled=False):
             scores = [view @ fit.module.prototypes.T for view in z]
         temperature = self.temperature or (0.2 if batch.x.ndim == 4 else 0.1)
@@ -134,7 +152,10 @@ class SwAV(OnlineBase):
             _, z = fit.whole_batch(batch, z)
             fit.state.queue[view] = torch.cat([z, queue])[: len(queue)]
             fit.state.n_queued += len(z) if view == self.n_views - 1 else 0
-        return sinkhorn(whole, self.reg, self.inner_iter)[own]
+        code = sinkhorn(whole, self.reg, self.inner_iter)[own]
+        if self.hard_codes:
+            return F.one_hot(code.argmax(dim=1), code.shape[1]).to(code.dtype)
+        return code
 
     def _freeze_prototypes(self, fit, batch):
         if fit.epoch < self.freeze_epochs and not fit.plan.continues:
@@ -146,3 +167,15 @@ class SwAV(OnlineBase):
 
     def _attributes(self, fit):
         return {"prototypes_": fit.module.prototypes.detach().cpu().numpy()}
+
+
+def warmed_up(warmup_epochs, max_epochs):
+    """A factor of the learning rate that rises linearly from 0 to 1, then falls along a cosine."""
+    until = min(1.0, warmup_epochs / max(1, max_epochs))
+
+    def factor(progress):
+        if progress < until:
+            return progress / until
+        return cosine_decay((progress - until) / (1 - until)) if until < 1 else 1.0
+
+    return factor

@@ -95,6 +95,9 @@ class SCAN(NeighborsMixin, ViewsMixin, HeadedEncoderMixin, SemanticClusterer):
     balance_labels: bool = param(True, "boolean")
     weight_decay: float = param(1e-4, Interval(Real, 0, None, closed="left"))
 
+    # Groups of parameters have their own.
+    _weight_decay = None
+
     # -- networks ----------------------------------------------------------------------------
 
     def _has_reference(self):

@@ -133,6 +133,9 @@ class TEMI(NeighborsMixin, HeadedEncoderMixin, SemanticClusterer):
     warmup_fraction: float = param(0.2, Interval(Real, 0, 1, closed="left"))
     weight_decay: float = param(1e-4, Interval(Real, 0, None, closed="left"))
 
+    # Groups of parameters have their own.
+    _weight_decay = None
+
     @property
     def _head_layers(self):
         return tuple(self.head_layer_sizes)

@@ -25,6 +25,8 @@ class Training:
     batch_size : int
     learning_rate : float
     optimizer : {"adam", "adamw", "sgd"} or callable (parameters, lr) -> Optimizer
+    weight_decay : float or None
+        None leaves the optimizer's own.
     compile : bool
     max_time : float or None
         Seconds.
@@ -38,15 +40,15 @@ class Training:
 
     def __init__(
         self, samples, *, generator, processes, precision_of, batch_size, learning_rate, optimizer,
-        global_generators=(), side=None, plan=None, compile=False, max_time=None, checkpoint=None,
-        log=None,
+        weight_decay=None, global_generators=(), side=None, plan=None, compile=False, max_time=None,
+        checkpoint=None, log=None,
     ):  # fmt: skip
         self.samples, self.generator, self.processes = samples, generator, processes
         self.side, self.plan = (side or Side()).to(samples.device), plan
         self.generators = [generator, *global_generators]
         self.precision_of = precision_of
         self.batch_size, self.learning_rate = batch_size, learning_rate
-        self.optimizer, self.compile = optimizer, compile
+        self.optimizer, self.weight_decay, self.compile = optimizer, weight_decay, compile
         self.deadline = None if max_time is None else time.monotonic() + max_time
         self.checkpoint, self.log = checkpoint, log or (lambda line: None)
 

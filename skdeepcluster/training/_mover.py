@@ -36,13 +36,15 @@ class Mover:
         optimizer, lr = self.training.optimizer, self.learning_rate
         named = [group for group in groups if isinstance(group, dict)]
         chosen = named if named else [p for p in groups if p.requires_grad]
+        decay = self.training.weight_decay
+        options = {} if decay is None else {"weight_decay": decay}
         if callable(optimizer):
-            return optimizer(chosen, lr=lr)
-        fused = {"fused": self.fit.device.type in ("cpu", "cuda")}
+            return optimizer(chosen, lr=lr, **options)
+        options["fused"] = self.fit.device.type in ("cpu", "cuda")
         if optimizer == "sgd":
-            return torch.optim.SGD(chosen, lr=lr, momentum=0.9, **fused)
+            return torch.optim.SGD(chosen, lr=lr, momentum=0.9, **options)
         kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[optimizer]
-        return kind(chosen, lr=lr, **fused)
+        return kind(chosen, lr=lr, **options)
 
     def slow_down(self, factor):
         """Set the learning rates to a multiple of their initial values."""

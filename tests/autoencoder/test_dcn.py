@@ -28,6 +28,7 @@ def test_loss_against_numpy(X):
     back = model.inverse_transform(model.transform(X))
     loss = ((X - back) ** 2).mean() * model.scale_**2 + 0.35 * squared.min(axis=1).mean()
     assert model.loss_ == pytest.approx(loss, rel=1e-4)
+    assert model.inertia_ == pytest.approx(squared.min(axis=1).sum(), rel=1e-4)
     assert set(model.history_["refine"]) == {"reconstruction", "clustering"}
     assert not hasattr(model, "predict_proba")
 
@@ -126,3 +127,35 @@ def test_weight_zero_is_an_autoencoder_followed_by_k_means(X):
     model = brief(DCN, **params, tol=0).fit(X)
     found = KMeans(3, n_init=10, random_state=0).fit_predict(model.transform(X))
     assert adjusted_rand_score(found, model.labels_) > 0.98
+
+
+# -- streams -------------------------------------------------------------------------------------
+
+
+def test_the_first_part_of_a_stream_is_a_fit(X):
+    first, fitted = brief(DCN).partial_fit(X), brief(DCN).fit(X)
+    np.testing.assert_array_equal(first.transform(X), fitted.transform(X))
+    assert first.inertia_ == fitted.inertia_
+
+
+def test_further_parts_count_and_move_the_centers_of_their_rows(X):
+    model = brief(DCN, pretrain_epochs=20).fit(X)
+    before, counts, mean = model.cluster_centers_.copy(), model.counts_.copy(), model.mean_.copy()
+    one = X[model.labels_ == 0]
+    for _ in range(5):
+        model.partial_fit(one)
+    np.testing.assert_array_equal(model.labels_, model.predict(one))
+    assert (model.labels_ == 0).all()
+    np.testing.assert_array_equal(model.counts_ - counts, [5 * len(one), 0, 0])
+    moved = np.linalg.norm(model.cluster_centers_ - before, axis=1)
+    assert moved[0] > 0 and (moved[1:] == 0).all()
+    np.testing.assert_array_equal(model.mean_, mean)
+    assert model.n_epochs_ == 1 and set(model.history_) == {"refine"}
+
+
+def test_a_stream_draws_rows_to_their_centers(X):
+    model = brief(DCN, pretrain_epochs=20, max_epochs=0).fit(X)
+    first = model.inertia_
+    for _ in range(10):
+        model.partial_fit(X)
+    assert model.inertia_ < 0.9 * first

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import softmax
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, make_blobs
 from sklearn.metrics import adjusted_rand_score
@@ -53,6 +54,17 @@ def test_prototypes_are_decoded_centers(X):
     for j, prototype in enumerate(model.decoded_centers_):
         means = np.array([X[model.labels_ == c].mean(axis=0) for c in range(3)])
         assert np.square(means - prototype).sum(axis=1).argmin() == j
+
+
+@pytest.mark.parametrize("temperature", [0.01, 0.1, 2.0])
+def test_probabilities_fall_with_the_distance_to_the_centers(X, temperature):
+    model = brief(TELL, temperature=temperature).fit(X)
+    squared = ((model.transform(X)[:, None] - model.cluster_centers_) ** 2).sum(axis=2)
+    expected = softmax(-squared / temperature, axis=1)
+    np.testing.assert_allclose(model.predict_proba(X), expected, atol=1e-4)
+    plain = brief(TELL).fit(X)
+    np.testing.assert_array_equal(model.labels_, plain.labels_)
+    np.testing.assert_array_equal(model.cluster_centers_, plain.cluster_centers_)
 
 
 # -- the layer -----------------------------------------------------------------------------------

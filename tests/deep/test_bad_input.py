@@ -89,6 +89,7 @@ BAD_PARAMETERS = {
     "batch_size": [0, -1, 1.5, None],
     "learning_rate": [0, -1, np.nan, np.inf, None, "x"],
     "optimizer": ["lbfgs", 3, None],
+    "weight_decay": [-1.0, "much"],
     "n_init": [0, -1, 1.5, "auto"],
     "max_time": [0, -1, np.nan, np.inf, "x"],
     "device": ["tpu", "cuda:77", None, 3.5, "meta:x"],

@@ -236,8 +236,16 @@ CALLS = {
     ),
     "optimal_intervals": (
         _interval.optimal_intervals,
-        {"x": PREFIX[:N], "W": PREFIX, "S": PREFIX, "Q": PREFIX, "n_intervals": 3, "squared": True},
-        {"W": {0}, "S": {0}, "Q": {0}},
+        {
+            "x": PREFIX[:N],
+            "W": PREFIX,
+            "S": PREFIX,
+            "Q": PREFIX,
+            "last": np.arange(-1, N),
+            "n_intervals": 3,
+            "squared": True,
+        },
+        {"W": {0}, "S": {0}, "Q": {0}, "last": {0}},
     ),
     "shortest_cycle": (_hamiltonian.shortest_cycle, {"D": SYMMETRIC}, {}),
     "short_cycle": (_hamiltonian.short_cycle, {"D": SYMMETRIC, "n_starts": 2}, {}),

@@ -61,7 +61,8 @@ def test_bounds_on_starts_lose_nothing(squared, n, k):
     rng = np.random.default_rng(n + k)
     x, w = np.sort(rng.normal(size=n)), rng.uniform(0.1, 2, n)
     W, S, Q = (np.concatenate([[0], np.cumsum(v)]) for v in (w, w * x, w * x * x))
-    _, losses = optimal_intervals(x, W, S, Q, k, squared, 2)
+    last = np.arange(-1, n)
+    _, losses = optimal_intervals(x, W, S, Q, last, k, squared, 2)
     before = np.full(n + 1, np.inf)
     before[0] = 0
     starts = np.arange(n)
@@ -196,7 +197,12 @@ def test_bad_input(X, params, weight, match):
 
 def test_kernel_refuses_arrays_that_do_not_fit():
     with pytest.raises(ValueError, match="number of values"):
-        optimal_intervals(np.zeros(3), *np.zeros((3, 3)), 2, True, 1)
+        optimal_intervals(np.zeros(3), *np.zeros((3, 3)), np.arange(-1, 3), 2, True, 1)
+    x, prefix = np.arange(3.0), np.arange(4.0)
+    for last in ([-1, 0, 0, 3], [-1, 0, -1, 2], [-1, -1, 0, 1]):
+        message = "no room" if max(last) == 1 else "last starts"
+        with pytest.raises(ValueError, match=message):
+            optimal_intervals(x, prefix, prefix, prefix, np.array(last), 2, True, 1)
 
 
 class OfFirstColumn(IntervalClustering):

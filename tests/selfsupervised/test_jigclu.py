@@ -1,11 +1,16 @@
 """JigClu."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score
 
 from skdeepcluster import JigClu
+from skdeepcluster.selfsupervised import jigclu
+from skdeepcluster.selfsupervised.jigclu import MontageCells
+from skdeepcluster.training import Batch
 from tests.common import brief, torch_generator
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -30,11 +35,49 @@ def test_corners_of_images():
     torch.testing.assert_close(cells.halved(corners[0], x.shape[1:]), corners[0])
 
 
-def test_parts_find_their_way_back():
-    order = torch.randperm(4 * 6, generator=torch_generator())
-    parts = torch.stack([torch.arange(6.0) + 10 * place for place in range(4)])
-    shuffled = parts.flatten()[order]
-    torch.testing.assert_close(shuffled, (order % 6 + 10 * (order // 6)).float())
+def test_quarters_of_montages_keep_their_order():
+    cells = MontageCells(torch.nn.Identity(), overlap=0.2)
+    values = torch.arange(24.0).reshape(4, 6, 1)
+    patches = values[..., None, None].expand(4, 6, 1, 4, 4)
+    torch.testing.assert_close(cells.mixed(patches), values)
+
+
+def test_targets_are_the_row_and_the_place_of_each_shuffled_part(monkeypatch):
+    n, seen = 6, {}
+
+    class Parts:
+        """Blocks of a row that hold its number and their place, which nothing mixes."""
+
+        def tokens(self, x):
+            return torch.stack([torch.stack([x[:, 0], 0 * x[:, 0] + p], 1) for p in range(4)])
+
+        def mixed(self, blocks):
+            return blocks
+
+    def located(h):
+        return 100 * torch.nn.functional.one_hot(h[:, 1].long(), 4).float()
+
+    def recorded(z, rows, temperature):
+        seen["rows"] = rows
+        return z.new_zeros(())
+
+    def projected(h):
+        seen["h"] = h
+        return h
+
+    monkeypatch.setattr(jigclu, "contrast", recorded)
+    draws = torch.rand(n, 4, generator=torch_generator())
+    fit = SimpleNamespace(
+        module=SimpleNamespace(cells=Parts(), project=projected, locate=located),
+        uniform=lambda batch, *shape: draws,
+        normal=torch.randn,
+        batch_rows=torch.randn,
+    )
+    batch = Batch(torch.arange(n), torch.arange(float(n))[:, None])
+    terms = JigClu(2, views=lambda x: x)._loss_of_batch(fit, batch)
+    assert torch.equal(seen["rows"], seen["h"][:, 0].long())
+    assert not torch.equal(seen["rows"], torch.arange(n).repeat(4))
+    assert terms["location"] < 1e-6
 
 
 def test_linked_blocks_are_learned():

@@ -62,6 +62,18 @@ def test_memory_and_labels_after_training(X):
     assert np.bincount(model.pseudo_labels_, minlength=8).min() >= 2
 
 
-@pytest.mark.parametrize("momentum", [0.0, 1.0])
-def test_extreme_momenta(momentum, X):
-    assert np.isfinite(brief(ODC, 4, memory_momentum=momentum).fit(X).loss_)
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 1.0])
+def test_the_memory_moves_by_its_momentum(momentum, X):
+    moves = []
+
+    class Watched(ODC):
+        def _move_memory(self, fit, batch):
+            index = fit.state.index
+            before, seen = fit.state.memory[index].clone(), fit.state.seen.clone()
+            super()._move_memory(fit, batch)
+            moves.append((before, seen, fit.state.memory[index]))
+
+    brief(Watched, 4, memory_momentum=momentum).fit(X)
+    for before, seen, after in moves:
+        mixed = torch.nn.functional.normalize((1 - momentum) * before + momentum * seen)
+        torch.testing.assert_close(after, mixed, rtol=1e-4, atol=1e-5)

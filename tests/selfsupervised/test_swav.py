@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
 
 from skdeepcluster import SwAV
+from skdeepcluster.assignment import sinkhorn
+from skdeepcluster.selfsupervised.swav import warmed_up
 from tests.common import brief, torch_generator
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -67,6 +71,74 @@ def test_prototypes_have_length_one_and_begin_frozen(X):
     assert not np.array_equal(frozen.prototypes_, model.prototypes_)
 
 
-@pytest.mark.parametrize("params", [{"n_local_views": 2}, {"n_views": 1}, {"queue_length": 100}])
-def test_numbers_of_views(params, X):
-    assert np.isfinite(brief(SwAV, 4, **params).fit(X).loss_)
+@pytest.mark.parametrize("n_views, n_local", [(1, 0), (1, 2), (2, 0), (2, 2), (3, 1)])
+def test_every_view_but_its_own_predicts_a_code(n_views, n_local):
+    model = SwAV(2, n_views=n_views, n_local_views=n_local, temperature=0.1)
+    draw = torch_generator(3)
+    z = [F.normalize(torch.randn(12, 4, generator=draw), dim=1) for _ in range(n_views + n_local)]
+    fit, *_ = fit_like()
+    fit.state.queue = torch.zeros(n_views, 0, 4)
+    model._projected_views = lambda *args: z
+    batch = SimpleNamespace(x=torch.zeros(12, 3))
+    found = model._loss_of_batch(fit, batch)["swapped"]
+    C, losses = fit.module.prototypes, []
+    for a in range(n_views):
+        code = sinkhorn(z[a] @ C.T, model.reg, model.inner_iter)
+        others = [v for v in range(len(z)) if v != a] or [a]
+        cross = [-(code * F.log_softmax(z[v] @ C.T / 0.1, dim=1)).sum(dim=1) for v in others]
+        losses.append(torch.stack(cross).mean())
+    torch.testing.assert_close(found, torch.stack(losses).mean())
+
+
+def test_queue_of_a_length_is_filled_batch_by_batch(X):
+    lengths = []
+
+    class Watched(SwAV):
+        def _code(self, fit, *args):
+            code = super()._code(fit, *args)
+            lengths.append((fit.state.queue.shape[1], fit.state.n_queued))
+            return code
+
+    brief(Watched, 4, queue_length=100).fit(X)
+    assert {length for length, _ in lengths} == {128}  # whole batches of 64
+    assert [n for _, n in lengths][1::2] == [64 * (i + 1) for i in range(len(lengths) // 2)]
+
+
+def test_hard_codes_are_the_largest_entries_of_soft_ones(X):
+    codes = {}
+    for hard in (False, True):
+
+        class Recorded(SwAV):
+            def _code(self, *args, hard=hard):
+                code = super()._code(*args)
+                codes.setdefault(hard, code.clone())
+                return code
+
+        brief(Recorded, 4, hard_codes=hard).fit(X)
+    soft, hard = codes[False], codes[True]
+    assert ((hard == 0) | (hard == 1)).all()
+    assert (soft.max(dim=1).values < 0.999).any()
+    assert torch.equal(hard.argmax(dim=1), soft.argmax(dim=1))
+
+
+@given(st.integers(0, 50), st.integers(1, 50), st.floats(0, 1))
+def test_the_rate_rises_then_falls_along_a_cosine(warmup, epochs, progress):
+    factor = warmed_up(warmup, epochs)
+    until = min(1, warmup / epochs)
+    assert 0 <= factor(progress) <= 1
+    if progress < until:
+        assert factor(progress) == pytest.approx(progress / until)
+    elif until < 1:
+        rest = (progress - until) / (1 - until)
+        assert factor(progress) == pytest.approx((1 + np.cos(np.pi * rest)) / 2)
+
+
+def test_warm_up_moves_less_at_first(X):
+    moved = {}
+    start = brief(SwAV, 4, max_epochs=0).fit(X).transform(X)
+    for warmup in (0, 3):
+        model = brief(SwAV, 4, max_epochs=3, warmup_epochs=warmup)
+        history = model.fit(X).history_["train"]["swapped"]
+        moved[warmup] = np.abs(model.transform(X) - start).mean()
+        assert len(history) == 3
+    assert 0 < moved[3] < moved[0]

@@ -262,3 +262,22 @@ def test_random_numbers_come_from_the_generator(kind):
         assert 0 <= torch.cat(first).min() and torch.cat(first).max() < 1
     else:
         assert torch.cat(first).min() < 0
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", torch.optim.RMSprop])
+def test_weight_decay_reaches_the_optimizer(optimizer):
+    options = {"optimizer": optimizer, "learning_rate": 0.05}
+    plain = run([Stage("a", loss, 20)], **options)
+    decayed = run([Stage("a", loss, 20)], weight_decay=0.5, **options)
+    (mover,) = decayed.optimizers
+    assert mover.param_groups[0]["weight_decay"] == 0.5
+    sizes = [sum(p.square().sum() for p in fit.module.parameters()) for fit in (decayed, plain)]
+    assert sizes[0] < sizes[1]
+
+
+def test_groups_with_a_decay_of_their_own_keep_it():
+    def groups(module):
+        return [{"params": [*module.parameters()], "weight_decay": 0.25}]
+
+    fit = run([Stage("a", loss, 1, parameters=groups)], weight_decay=0.5)
+    assert fit.optimizers[0].param_groups[0]["weight_decay"] == 0.25

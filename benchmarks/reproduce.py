@@ -1,0 +1,286 @@
+"""What every method reaches, and what it begins with, on every data set: one resumable command.
+
+Each run is a process of its own: a method on a set with a seed. It gives accuracy, normalized
+mutual information and adjusted Rand index of the start, after the warm-up and of the end, seconds
+of the fit and the largest memory of the process. Figures are appended to benchmarks/results, from
+which `python doc/_generate.py` writes the page "reproduction" of the guide. A run whose figures are
+there is skipped: stop the command at any time and start it again.
+
+    python benchmarks/reproduce.py                                 all that is not yet measured
+    python benchmarks/reproduce.py --data digits --estimators DEC IDEC --seeds 0 1 2
+    python benchmarks/reproduce.py --quick                         digits, one seed, what is fast
+    python benchmarks/reproduce.py --settings paper                the papers' starts, too
+    python benchmarks/reproduce.py --umap PYTHON                   an interpreter with umap-learn
+
+The start of a method that places centers in an embedding has neither warm-up nor training; that of
+the others is their network without any training, read out in the same way. To measure again,
+delete the lines or name another file by --results. A run that takes longer than --limit seconds or
+more than --memory megabytes is given up, and noted as such. Labels enter the scores alone.
+"""
+
+import argparse
+import csv
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from _common import FIELDS, LIBRARIES, ROOT, n_cores, processor, scores
+from _sets import NAMES, read
+from scipy.sparse import issparse
+from sklearn.cluster import KMeans
+from sklearn.preprocessing import normalize
+from sklearn.utils import get_tags
+
+import skdeepcluster
+from skdeepcluster._discovery import all_estimators
+
+DEEP = ("autoencoder", "selfsupervised", "semantic")
+CLASSICAL = (
+    "CLARA", "CLARANS", "FasterMSC", "GraphDegreeLinkage", "HDBSCAN", "ILASDP", "KMeansSDP",
+    "KMedoids", "LandmarkSpectral", "Leiden", "MulticutClustering", "NeighborClusterer", "PPP",
+    "SmoothedGraphClustering",
+)  # fmt: skip
+K_MEANS, LINKAGE, UMAP = "k-means", "degree linkage of unit rows", "umap-learn, k-means"
+BASELINES = (K_MEANS, LINKAGE, UMAP)
+# Parameters beside the defaults, by the name of the setting. Others have no such setting.
+SETTINGS = {
+    "default": {},
+    "paper": {
+        "DCN": {"init": "k-means"},
+        "DEC": {"init": "k-means", "optimizer": "sgd", "learning_rate": 0.01, "max_epochs": 100},
+        "DEPICT": {"init": "linkage", "target": "sqrt", "learning_rate": 1e-4, "max_epochs": 100},
+        "GLDC": {"init": "k-means"},
+        "IDEC": {"init": "k-means", "reconstruction_weight": 0.7},
+        "TELL": {"init": "random", "pretrain_epochs": 0, "max_epochs": 1000},
+        "VaDE": {"init": "k-means", "learning_rate": 2e-3, "max_epochs": 100},
+    },
+}
+# Trained epochs before the clustering of methods that do not start from an autoencoder's code.
+BEFORE = ("pretrain_epochs", "guide_epochs")
+COMMAND = "python benchmarks/reproduce.py"
+GIVEN_UP = "given up after, seconds"
+MEASURES = ("accuracy", "NMI", "ARI")
+
+
+class Stages:
+    """A callback that scores the labels after the warm-up."""
+
+    def __init__(self, y):
+        self.y, self.found = y, {}
+
+    def setup(self, estimator, context):
+        """Required by the protocol."""
+
+    def teardown(self, estimator, context):
+        """Required by the protocol."""
+
+    def on_fit_task_begin(self, estimator, context, *, X=None):
+        """Required by the protocol."""
+
+    def on_fit_task_end(self, estimator, context, *, X=None, fitted_estimator=None):
+        """Predict at the end of the stage that learns the initial labels."""
+        if context.task_name == "initialize" and context.max_subtasks:
+            self.found |= named("warm-up", self.y, fitted_estimator.predict(X))
+        return False
+
+
+def named(stage, y, labels):
+    """Scores of labels by the names of their metrics."""
+    values = scores(y, labels)
+    return {f"{stage} {name}".strip(): v for name, v in zip(MEASURES, values, strict=True)}
+
+
+def estimators():
+    """The classes of the estimators by their names, deep ones first."""
+    deep, others = {}, {}
+    for name, cls in all_estimators():
+        if cls.__module__.split(".")[1] in DEEP:
+            deep[name] = cls
+        elif name in CLASSICAL:
+            others[name] = cls
+    return deep | others
+
+
+def fit_estimator(cls, X, y, seed, params):
+    """Scores of the start, after the warm-up and of the end, and seconds of the fit."""
+    offered = cls().get_params()
+    given = {"n_clusters": len(np.unique(y)), "random_state": seed}
+    params = {name: value for name, value in given.items() if name in offered} | params
+    if issparse(X) and not get_tags(cls()).input_tags.sparse:
+        X = X.toarray()
+    model, found = cls(**params), {}
+    stages = Stages(y)
+    if model.get_params().get("init_epochs"):
+        model.set_callbacks(stages)
+    began = time.perf_counter()
+    model.fit(X)
+    found["seconds"] = time.perf_counter() - began
+    found |= named("", y, model.labels_) | stages.found
+    if "max_epochs" in offered:
+        epochs = ("init_epochs", "max_epochs")
+        if "init" not in offered:
+            epochs += BEFORE
+        start = cls(**params | {name: 0 for name in epochs if name in offered})
+        found |= named("start", y, start.fit(X).labels_)
+    return found
+
+
+def fit_baseline(name, X, y, seed):
+    """Scores and seconds of a method that is not the package's, or of its rows scaled."""
+    k, began = len(np.unique(y)), time.perf_counter()
+    if name == LINKAGE:
+        X = normalize(X)
+        labels = skdeepcluster.GraphDegreeLinkage(k).fit_predict(X)
+    else:
+        if name == UMAP:
+            from umap import UMAP as Layout
+
+            X = Layout(n_components=10, min_dist=0, random_state=seed, n_jobs=1).fit_transform(X)
+        labels = KMeans(k, n_init=10, random_state=seed).fit_predict(X)
+    return {"seconds": time.perf_counter() - began} | named("", y, labels)
+
+
+def run_one(job):
+    """One run in this process: prints its figures as JSON."""
+    limit = job["memory"] * 2**20
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    X, y = read(job["data"])
+    if job["name"] in BASELINES:
+        found = fit_baseline(job["name"], X, y, job["seed"])
+    else:
+        found = fit_estimator(estimators()[job["name"]], X, y, job["seed"], job["params"])
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    found["peak MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    libraries = [*LIBRARIES, "umap"] if job["name"] == UMAP else LIBRARIES
+    versions = {name: getattr(sys.modules.get(name), "__version__", None) for name in libraries}
+    print(json.dumps({"found": found, "versions": {k: v for k, v in versions.items() if v}}))
+
+
+def measure(job, python, limit):
+    """Figures and versions of a run in a process of its own; None where it failed."""
+    command = [python, str(Path(__file__).resolve()), "--one", json.dumps(job)]
+    began = time.perf_counter()
+    given_up = {"skdeepcluster": skdeepcluster.__version__}
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
+    except subprocess.TimeoutExpired:
+        return {GIVEN_UP: time.perf_counter() - began}, given_up
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+        print(f"    failed: {last[0][:300]}", flush=True)
+        memory = any(sign in done.stderr for sign in ("MemoryError", "enough memory"))
+        return ({GIVEN_UP: time.perf_counter() - began}, given_up) if memory else None
+    result = json.loads(done.stdout.splitlines()[-1])
+    return result["found"], result["versions"]
+
+
+def key_of(line):
+    """What identifies a run: its method with the setting, data, seed and version."""
+    return line["method"], line["data"], line["seed"], line["versions"].split(",")[0]
+
+
+def stored(path):
+    """Keys of the runs in a file; lines of a run that was not written whole are taken out."""
+    if not path.exists():
+        return set()
+    text = path.read_text()
+    lines = text[: text.rfind("\n") + 1].splitlines(keepends=True)
+    read_lines = list(csv.DictReader(lines))
+    # The last figure of a run: without it the run was not written whole.
+    found = {key_of(line) for line in read_lines if line["metric"] in ("peak MB", GIVEN_UP)}
+    whole = lines[0] if lines else ""
+    pairs = zip(lines[1:], read_lines, strict=True)
+    whole += "".join(raw for raw, line in pairs if key_of(line) in found)
+    if whole != text:
+        path.write_text(whole)
+    return found
+
+
+def store(path, label, job, found, versions):
+    """Append a run's figures in one write."""
+    named = ", ".join(f"{name} {number}" for name, number in versions.items())
+    head = (COMMAND, processor(), n_cores(), named, job["seed"], job["data"], label)
+    last = [name for name in ("peak MB",) if name in found]
+    names = [name for name in found if name not in last] + last
+    begins = not path.exists() or not path.stat().st_size
+    with path.open("a", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        rows = [(*head, name, f"{found[name]:.4g}") for name in names]
+        writer.writerows([FIELDS, *rows] if begins else rows)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def jobs(options, classes):
+    """Label and job of each run, seeds last, so that all methods have some figures soon."""
+    for seed in options.seeds:
+        for data in options.data:
+            for name in options.estimators:
+                for setting in options.settings:
+                    params = SETTINGS[setting].get(name, {} if setting == "default" else None)
+                    fixed = name in classes and "random_state" not in classes[name]().get_params()
+                    if params is None or (fixed or name == LINKAGE) and seed != options.seeds[0]:
+                        continue
+                    label = name if setting == "default" else f"{name}, {setting}"
+                    job = {"name": name, "data": data, "seed": seed, "params": params}
+                    yield label, job | {"memory": options.memory}
+
+
+def main():
+    if sys.argv[1:2] == ["--one"]:
+        run_one(json.loads(sys.argv[2]))
+        return
+    classes = estimators()
+    known = [*BASELINES, *classes]
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--estimators", nargs="+", metavar="NAME", choices=known, default=known)
+    parser.add_argument("--data", nargs="+", metavar="NAME", choices=NAMES, default=NAMES)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=["default"])
+    parser.add_argument("--quick", action="store_true", help="digits, seed 0, three minutes a run")
+    parser.add_argument("--limit", type=float, default=3600, help="seconds of a run")
+    parser.add_argument("--memory", type=int, default=8000, help="megabytes of a run")
+    parser.add_argument("--umap", metavar="PYTHON", default=sys.executable)
+    parser.add_argument(
+        "--results", type=Path, default=ROOT / "benchmarks" / "results" / "reproduce.csv"
+    )
+    options = parser.parse_args()
+    if options.quick:
+        options.data, options.seeds, options.limit = ["digits"], [0], 180
+    options.data = [name for name in options.data if read(name) is not None]
+    if UMAP in options.estimators and not has_umap(options.umap):
+        options.estimators = [name for name in options.estimators if name != UMAP]
+    failed = []
+    for label, job in jobs(options, classes):
+        package = f"skdeepcluster {skdeepcluster.__version__}"
+        if (label, job["data"], str(job["seed"]), package) in stored(options.results):
+            continue
+        python = options.umap if job["name"] == UMAP else sys.executable
+        print(f"{job['data']}, {label}, seed {job['seed']}", flush=True)
+        result = measure(job, python, options.limit)
+        if result is None:
+            failed.append(f"{job['data']}, {label}, seed {job['seed']}")
+            continue
+        store(options.results, label, job, *result)
+        print("    " + ", ".join(f"{k} {v:.3g}" for k, v in result[0].items()), flush=True)
+    if failed:
+        sys.exit("Failed: " + "; ".join(failed))
+
+
+def has_umap(python):
+    """Whether an interpreter has umap-learn; says what is left out otherwise."""
+    asked = subprocess.run([python, "-c", "import umap"], capture_output=True)
+    if asked.returncode:
+        print(f"{UMAP} is left out: name an interpreter that has umap-learn by --umap.")
+    return not asked.returncode
+
+
+if __name__ == "__main__":
+    main()
