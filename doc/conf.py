@@ -54,6 +54,7 @@ sphinx_gallery_conf = {
     "subsection_order": [
         f"examples/{family}"
         for family in (
+            "overview",
             "autoencoder",
             "selfsupervised",
             "semantic",

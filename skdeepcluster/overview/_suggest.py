@@ -176,12 +176,12 @@ class _Rules:
         if self.k is None:
             medoids = skdeepcluster.DynMSC(metric="manhattan", **self.seed)
             return [
+                graph._replace(why=graph.why + by_gower),
                 Suggestion(
                     make_pipeline(gower, medoids),
-                    f"well separated groups around real rows, their number included{by_gower}",
+                    "well separated groups around real rows, their number included",
                 ),
                 self._density([gower], metric="manhattan"),
-                graph,
             ]
         medoids = self._medoids([gower], metric="manhattan")
         return [

@@ -138,7 +138,8 @@ def space_of(model, X):
     except (TypeError, ValueError) as error:
         raise TypeError(
             "The criterion measures distances between rows, which are not numbers here: "
-            f"{error}. Encode them in a Pipeline, in steps before the clusterer."
+            f"{error}. Encode them in a Pipeline, in steps before the clusterer, and make "
+            "NClustersSearch its last step: references are drawn between the rows that it is given."
         ) from error
 
 

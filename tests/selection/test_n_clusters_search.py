@@ -11,7 +11,7 @@ from sklearn.datasets import load_iris, make_blobs, make_circles
 from sklearn.metrics import adjusted_rand_score, pairwise_distances, silhouette_score
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skdeepcluster import HDBSCAN, GraphDegreeLinkage, KMedoids, LandmarkSpectral, NClustersSearch
 from skdeepcluster.displays import NClustersDisplay
@@ -282,3 +282,21 @@ def test_display(criterion):
         assert_array_equal(line.get_ydata(), model.cv_results_[f"mean_test_{name}"])
     with pytest.raises(TypeError, match="choices_"):
         NClustersDisplay.from_estimator(model.best_estimator_)
+
+
+def test_a_search_is_the_last_step_where_rows_are_not_numbers():
+    rng = np.random.default_rng(0)
+    group = rng.integers(2, size=60)
+    table = np.array(["ab"[g] for g in group], dtype=object)[:, np.newaxis]
+    encoder = OneHotEncoder(sparse_output=False)
+    around = NClustersSearch(
+        make_pipeline(encoder, KMeans(n_init=1)), param="kmeans__n_clusters", max_clusters=2,
+        n_repeats=2, criterion="silhouette", random_state=0,
+    )  # fmt: skip
+    with pytest.raises(TypeError, match="make NClustersSearch its last step"):
+        around.fit(table)
+    inside = NClustersSearch(
+        KMeans(n_init=1), max_clusters=2, n_repeats=2, criterion="silhouette", random_state=0
+    )
+    labels = make_pipeline(encoder, inside).fit_predict(table)
+    assert len(np.unique(labels)) == 2
