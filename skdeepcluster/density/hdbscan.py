@@ -16,6 +16,7 @@ from skdeepcluster.base import Clusterer, ThreadsMixin, param
 from skdeepcluster.density._centers import centroids, medoids
 from skdeepcluster.density._hierarchy import HierarchyMixin
 from skdeepcluster.density._metrics import degree
+from skdeepcluster.density._noise import NoiseMixin
 from skdeepcluster.density._rows import scaled, with_distances
 from skdeepcluster.density._spanning import reachability
 from skdeepcluster.trees import (
@@ -32,7 +33,7 @@ from skdeepcluster.validation import (
 )
 
 
-class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
+class HDBSCAN(HierarchyMixin, NoiseMixin, ThreadsMixin, Clusterer):
     r"""Hierarchical density-based clustering, exact and accelerated by space trees.
 
     Clusters are regions of high density; their number, shapes and densities need not be known, and
