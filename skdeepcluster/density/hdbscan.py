@@ -81,9 +81,9 @@ class HDBSCAN(HierarchyMixin, NoiseMixin, ThreadsMixin, Clusterer):
     metric : str or callable, default="euclidean"
         One of the metrics of :func:`sklearn.metrics.pairwise_distances`, or "precomputed": `X` is
         then a square matrix of distances, dense or sparse; what a sparse one does not store is
-        infinite. KD trees serve "euclidean", "sqeuclidean", "cosine", "manhattan", "chebyshev" and
-        "minkowski" with the `p` of these. A function must be symmetric; with "nan_euclidean" rows
-        may have missing values.
+        infinite. KD trees serve "euclidean", "sqeuclidean", "cosine", "correlation" (the last two
+        on rows of length one), "manhattan", "chebyshev" and "minkowski" with the `p` of these. A
+        function must be symmetric; with "nan_euclidean" rows may have missing values.
 
     metric_params : dict, default=None
         Further arguments of the metric. The variances `V` of "seuclidean" and the inverse `VI` of

@@ -233,3 +233,23 @@ def test_zero_rows_under_cosine_are_as_far_as_what_is_perpendicular():
     assert_array_equal(by_tree.predict_proba(zero), by_blocks.predict_proba(zero))
     short = HDBSCAN(5, metric="cosine").fit(np.r_[X, X[:1] * 1e-200])
     assert_allclose(short.core_distances_[-1], short.core_distances_[0])
+
+
+@pytest.mark.parametrize("algorithm", ["kd_tree", "brute"])
+def test_correlation(algorithm):
+    rng = np.random.default_rng(0)
+    centers = rng.normal(size=(3, 12))
+    X = centers[rng.integers(0, 3, 150)] + 0.5 * rng.normal(size=(150, 12))
+    X = X * rng.uniform(0.5, 3, (150, 1)) + 5 * rng.normal(size=(150, 1))
+    model = HDBSCAN(10, metric="correlation", algorithm=algorithm).fit(X)
+    distances = pairwise_distances(X, metric="correlation")
+    np.fill_diagonal(distances, 0)
+    other = HDBSCAN(10, metric="precomputed").fit((distances + distances.T) / 2)
+    assert_array_equal(model.labels_, other.labels_)
+    assert model.n_clusters_ == 3
+    assert_allclose(model.core_distances_, other.core_distances_, rtol=1e-9)
+    some = model.labels_ >= 0
+    assert (model.predict(3 * X - 1) == model.labels_)[some].mean() > 0.98
+    X[4] = 0.1
+    with pytest.raises(ValueError, match="1 rows are constant"):
+        HDBSCAN(10, metric="correlation", algorithm=algorithm).fit(X)
