@@ -14,6 +14,10 @@ parts come before those of smaller ones. Then
 
 Condensing for some minimum size so touches the merges along large clusters only, and skips every
 smaller subtree in one hop.
+
+A point may weigh as much as several equal ones. Its copies are then one point, and `own` is the
+distance at which they merge with each other; where the point joins others at that distance, its
+copies are parts of size one.
 """
 
 import numpy as np
@@ -133,6 +137,7 @@ def single_linkage(const int64_t[::1] source, const int64_t[::1] target, const d
 
 
 cdef struct Part:
+    double mass
     int64_t size
     int64_t first
     int64_t node
@@ -140,10 +145,9 @@ cdef struct Part:
 
 cdef int _larger_first(const void *a, const void *b) noexcept nogil:
     """Order of the parts of a merge: the larger, then the one with the first point."""
-    cdef int64_t difference = (<Part *> b).size - (<Part *> a).size
-    if difference == 0:
-        difference = (<Part *> a).first - (<Part *> b).first
-    return 1 if difference > 0 else -1 if difference < 0 else 0
+    if (<Part *> a).mass != (<Part *> b).mass:
+        return 1 if (<Part *> b).mass > (<Part *> a).mass else -1
+    return 1 if (<Part *> a).first > (<Part *> b).first else -1
 
 
 cdef class Dendrogram:
@@ -152,6 +156,9 @@ cdef class Dendrogram:
     Parameters
     ----------
     linkage : ndarray of shape (n - 1, 4), float64
+    weight, own : ndarrays of shape (n,), float64, or None
+        How many equal points each stands for, and the distance at which they merge. By default
+        each stands for itself.
 
     Attributes
     ----------
@@ -164,18 +171,30 @@ cdef class Dendrogram:
         The heights as lambda.
     max_lambda : float
         What stands for 1 / 0: twice the largest finite inverse distance.
+    weight, own : ndarray of shape (n,) or None
+        The weights, and as lambda when the copies of a point separate.
     """
 
-    cdef readonly object order, height, light, first, inverse
+    cdef readonly object order, height, light, first, inverse, weight, own
     cdef readonly double max_lambda
 
-    def __init__(self, const double[:, ::1] linkage):
+    def __init__(self, const double[:, ::1] linkage, weight=None, own=None):
         cdef int64_t n = linkage.shape[0] + 1, k, node, child, boundary
         cdef int64_t i, side, top, count
         check_linkage(linkage)
         heights = np.asarray(linkage)[:, 2]
+        self.weight = self.own = None
+        # By node: its mass.
+        mass_ = np.ones(2 * n - 1)
+        if weight is not None:
+            self.weight = check_masses(weight, n)
+            own = np.require(own, np.float64, "C")
+            check_size("own", own.shape[0], n)
+            heights = np.concatenate([heights, own[self.weight > 1]])
+            mass_[:n] = self.weight
         least = heights.min(initial=np.inf, where=heights > 0)
         self.max_lambda = min(2 / least, 1e250) if least < np.inf else 1.0
+        heights = heights[: n - 1]
         self.order = np.zeros(n, np.int64)
         self.height = np.full(n, np.inf)
         self.light = np.zeros(n, np.int32)
@@ -186,7 +205,11 @@ cdef class Dendrogram:
         cdef int32_t[::1] lights = self.light, firsts = self.first
         with np.errstate(divide="ignore"):
             lams_ = np.minimum(1 / heights, self.max_lambda)
-        cdef const double[::1] lams = lams_
+            own_ = np.full(n, -1.0)
+            if weight is not None:
+                self.own = own_ = np.minimum(1 / own, self.max_lambda)
+        cdef const double[::1] lams = lams_, own_lams = own_
+        cdef double[::1] mass = mass_
         # By node: its first point, and its first place in the layout.
         cdef int32_t[::1] least_point = np.arange(2 * n - 1, dtype=np.int32)
         cdef int32_t[::1] start = np.zeros(2 * n - 1, np.int32)
@@ -201,6 +224,7 @@ cdef class Dendrogram:
                 least_point[n + k] = min(
                     least_point[<int64_t> linkage[k, 0]], least_point[<int64_t> linkage[k, 1]]
                 )
+                mass[n + k] = mass[<int64_t> linkage[k, 0]] + mass[<int64_t> linkage[k, 1]]
             for k in range(n - 2, -1, -1):
                 if within[k]:
                     continue
@@ -220,6 +244,9 @@ cdef class Dendrogram:
                             parts[count].size = (
                                 <int64_t> linkage[child - n, 3] if child >= n else 1
                             )
+                            parts[count].mass = mass[child]
+                            if child < n and own_lams[child] == lams[k]:
+                                parts[count].mass = min(mass[child], 1)
                             parts[count].first = least_point[child]
                             parts[count].node = child
                             count += 1
@@ -242,12 +269,11 @@ cdef class Dendrogram:
         free(parts)
 
     def __reduce__(self):
-        return _restore, (
-            self.order, self.height, self.light, self.first, self.inverse, self.max_lambda
-        )
+        state = self.order, self.height, self.light, self.first, self.inverse, self.max_lambda
+        return _restore, state if self.weight is None else (*state, (self.weight, self.own))
 
-    def condense(self, int64_t min_cluster_size):
-        """The hierarchy of clusters of at least a size.
+    def condense(self, double min_cluster_size):
+        """The hierarchy of clusters of at least a size, or a weight.
 
         They are numbered level by level from the root, and within a level by their first points.
 
@@ -260,32 +286,46 @@ cdef class Dendrogram:
             The cluster that each point falls out of, and when; in the order of the layout.
         """
         cdef int64_t n = self.order.shape[0], top = 0, n_clusters = 1, capacity, i
-        cdef int64_t p, s, c, parent, path, heavy, light, fallen
+        cdef int64_t p, s, c, parent, path, end
         cdef int32_t least
-        cdef double lam, birth
+        cdef double lam, birth, heavy, light, fallen, enough
+        cdef bint weighted = self.weight is not None
         cdef const int64_t[::1] order = self.order
         cdef const int32_t[::1] lights = self.light, firsts = self.first
         cdef const double[::1] inverse = self.inverse
         # A single point never falls out of a cluster of its own.
-        check_at_least("min_cluster_size", min_cluster_size, 2)
+        if not weighted:
+            check_at_least("min_cluster_size", <int64_t> min_cluster_size, 2)
         # Of fewer points nothing splits, and all fall out of the root at its merge.
-        min_cluster_size = min(min_cluster_size, n)
-        capacity = 2 * (n // min_cluster_size) + 1
+        enough = min(min_cluster_size, <double> n)
+        capacity = 2 * (n // <int64_t> enough) + 1
+        # Masses before each place, and as lambda when the copies at it separate.
+        before_ = np.empty(0)
+        own_ = np.empty(0)
+        if weighted:
+            before_ = np.concatenate([[0], np.cumsum(self.weight[self.order])])
+            own_ = self.own[self.order]
+            # Sums of weights are rounded.
+            enough = min(min_cluster_size, before_[n]) * (1 - 1e-9)
+            capacity = 2 * n + 1
+        cdef const double[::1] mass = before_, own = own_
         parent_ = np.empty(capacity, np.int64)
         birth_ = np.empty(capacity)
         death_ = np.zeros(capacity)
         size_ = np.empty(capacity, np.int64)
+        mass_ = np.empty(capacity)
         stability_ = np.zeros(capacity)
         depth_ = np.empty(capacity, np.int64)
         first_ = np.empty(capacity, np.int64)
         cdef int64_t[::1] parents = parent_, sizes = size_, depths = depth_, first_points = first_
         cdef double[::1] births = birth_, deaths = death_, stabilities = stability_
+        cdef double[::1] masses = mass_
         cdef int64_t[::1] starts = np.empty(capacity, np.int64)
         cdef int64_t[::1] stack = np.empty(capacity, np.int64)
         # Boundaries of a cluster's nodes, and the first points of what lies before them.
         cdef int32_t[::1] boundaries = np.empty(n, np.int32), before = np.empty(n, np.int32)
-        member_ = np.empty(n, np.int32)
-        leave_ = np.empty(n)
+        member_ = np.zeros(n, np.int32)
+        leave_ = np.zeros(n)
         cdef int32_t[::1] member = member_
         cdef double[::1] leave = leave_
         with nogil:
@@ -308,27 +348,31 @@ cdef class Dendrogram:
                 p = s + 1
                 least = <int32_t> order[s]
                 while p < s + sizes[c]:
-                    if p - s + lights[p] >= min_cluster_size:
+                    if _mass(mass, weighted, s, p + lights[p]) >= enough:
                         boundaries[path] = <int32_t> p
                         before[path] = least
                         path += 1
                     least = min(least, firsts[p])
                     p += lights[p]
+                end = s + sizes[c]
+                masses[c] = _mass(mass, weighted, s, end)
                 birth = lam = births[c]
                 # How many points have gone at this lambda: one sum for all parts of a merge.
                 fallen = 0
                 while path > 0:
                     path -= 1
                     p = boundaries[path]
-                    light = lights[p]
-                    heavy = p - s
+                    light = _part(mass, own, weighted, p, lights[p], inverse[p], enough)
+                    heavy = _mass(mass, weighted, s, p)
                     if inverse[p] != lam:
                         stabilities[c] += (lam - birth) * fallen
                         fallen = 0
                         lam = inverse[p]
                     deaths[c] = lam
-                    if light >= min_cluster_size:
+                    if light >= enough:
                         # So are all parts of this merge that come before.
+                        end = p + lights[p]
+                        light = _mass(mass, weighted, p, end)
                         stabilities[c] += (lam - birth) * (fallen + heavy + light)
                         parent = c
                         c = n_clusters
@@ -342,12 +386,17 @@ cdef class Dendrogram:
                             if path == 0 or inverse[boundaries[path - 1]] != lam:
                                 break
                             # Not where a stored hierarchy joined two parts at a time.
-                            if lights[boundaries[path - 1]] < min_cluster_size:
+                            p = boundaries[path - 1]
+                            light = _part(mass, own, weighted, p, lights[p], lam, enough)
+                            p = boundaries[path]
+                            if light < enough:
                                 break
                             path -= 1
                             p = boundaries[path]
                         starts[c] = s
                         sizes[c] = p - s
+                        masses[c] = _mass(mass, weighted, s, p)
+                        end = p
                         first_points[c] = before[path]
                         n_clusters += 1
                         for i in range(c, n_clusters):
@@ -356,17 +405,32 @@ cdef class Dendrogram:
                             depths[i] = depths[parent] + 1
                         birth = lam
                         fallen = 0
-                    elif heavy >= min_cluster_size:
-                        fallen += light
-                        for i in range(p, p + light):
+                    elif heavy >= enough:
+                        fallen += _mass(mass, weighted, p, p + lights[p])
+                        end = p
+                        for i in range(p, p + lights[p]):
                             member[i] = <int32_t> c
                             leave[i] = lam
                     else:
+                        light = _mass(mass, weighted, p, p + lights[p])
                         stabilities[c] += (lam - birth) * (fallen + heavy + light)
-                        for i in range(s, p + light):
+                        for i in range(s, p + lights[p]):
                             member[i] = <int32_t> c
                             leave[i] = lam
                         break
+                else:
+                    if not weighted:
+                        continue
+                    # The copies of one point are left, until they separate.
+                    if own[s] != lam:
+                        stabilities[c] += (lam - birth) * fallen
+                        fallen = 0
+                        lam = max(own[s], lam)
+                    deaths[c] = lam
+                    stabilities[c] += (lam - birth) * (fallen + _mass(mass, weighted, s, end))
+                    for i in range(s, end):
+                        member[i] = <int32_t> c
+                        leave[i] = lam
 
         old = np.lexsort((first_[:n_clusters], depth_[:n_clusters]))
         new_ = np.empty(n_clusters, np.int32)
@@ -377,7 +441,7 @@ cdef class Dendrogram:
             "parent": parent_,
             "birth": birth_[old],
             "death": death_[old],
-            "size": size_[old],
+            "size": (mass_ if weighted else size_)[old],
             "stability": stability_[old],
         }
         cdef int32_t[::1] new = new_
@@ -387,7 +451,39 @@ cdef class Dendrogram:
         return clusters, member_, leave_
 
 
-cdef int check_layout(const int32_t[::1] light) except -1:
+cdef double _mass(
+    const double[::1] before, bint weighted, int64_t start, int64_t end
+) noexcept nogil:
+    """That of the places from `start` to `end`."""
+    return before[end] - before[start] if weighted else <double> (end - start)
+
+
+cdef double _part(
+    const double[::1] before,
+    const double[::1] own,
+    bint weighted,
+    int64_t p,
+    int64_t light,
+    double lam,
+    double enough,
+) noexcept nogil:
+    """The mass of the part that begins at `p`; too little if it is copies that separate here."""
+    cdef double mass = _mass(before, weighted, p, p + light)
+    if weighted and light == 1 and own[p] == lam and mass >= enough:
+        return min(1.0, enough / 2)
+    return mass
+
+
+def check_masses(weight, n):
+    """Weights as float64; positive and finite."""
+    weight = np.require(weight, np.float64, "C")
+    check_size("weight", weight.shape[0], n)
+    if weight.ndim != 1 or not (np.isfinite(weight) & (weight >= 0)).all():
+        raise ValueError("weights must be finite and not negative")
+    return weight
+
+
+cdef int check_layout(const int32_t[::1] light, bint by_size) except -1:
     """Whether larger sides come first and sides lie within each other: what `condense` goes by."""
     cdef int64_t n = light.shape[0], p, top = 0
     cdef int64_t[::1] starts = np.zeros(n, np.int64)
@@ -395,7 +491,9 @@ cdef int check_layout(const int32_t[::1] light) except -1:
     for p in range(1, n):
         while p == ends[top]:
             top -= 1
-        if not 1 <= light[p] <= min(p - starts[top], ends[top] - p):
+        if not (
+            1 <= light[p] <= ends[top] - p and (not by_size or light[p] <= p - starts[top])
+        ):
             raise ValueError(f"the side that begins at place {p} has {light[p]} points")
         top += 1
         starts[top], ends[top] = p, p + light[p]
@@ -406,7 +504,10 @@ def _restore(order, height, light, *state):
     """The dendrogram of a pickle, of which nothing is taken on trust."""
     cdef Dendrogram self = Dendrogram.__new__(Dendrogram)
     dtypes = np.int64, np.float64, np.int32, np.int32, np.float64
+    weight = own = None
     try:
+        if isinstance(state[len(state) - 1], tuple):
+            *state, (weight, own) = state
         if len(state) == 3:
             first, inverse, max_lambda = state
         else:  # of version 0.1.0.dev0
@@ -421,28 +522,34 @@ def _restore(order, height, light, *state):
             raise ValueError("the arrays do not belong to the same number of points")
         if not np.array_equal(np.sort(order), np.arange(len(order))):
             raise ValueError("the points are no permutation")
-        check_layout(light)
+        check_layout(light, weight is None)
+        if weight is not None:
+            weight, own = check_masses(weight, len(order)), np.require(own, np.float64, "CA")
+            check_size("own", own.shape[0], len(order))
         self.max_lambda = max_lambda
     except (AttributeError, IndexError, TypeError, ValueError) as error:
         raise ValueError(f"corrupt or truncated state of a Dendrogram: {error}") from error
     self.order, self.height, self.light, self.first = order, height, light, first
     self.inverse = inverse
+    self.weight, self.own = weight, own
     return self
 
 
 def select(
     const int64_t[::1] parent,
     const double[::1] birth,
-    const int64_t[::1] size,
+    const double[::1] size,
     const double[::1] stability,
     bint leaves,
     double epsilon,
     double max_size,
     bint with_root,
+    double max_epsilon=INFINITY,
 ):
     """Mark the clusters of a condensed tree that make the flat clustering.
 
-    Either the leaves, or the disjoint clusters of greatest total stability; then those born below
+    Either the leaves, or the disjoint clusters of greatest total stability, of those that are at
+    most as large as `max_size` and born at a distance of at most `max_epsilon`; then those born below
     the distance `epsilon` give way to their first ancestor born above it. Clusters stand after
     their parents.
 
@@ -474,7 +581,7 @@ def select(
                 selected[c] = not inner[c]
                 continue
             value = stability[c]
-            if below[c] > value or size[c] > max_size:
+            if below[c] > value or size[c] > max_size or birth[c] * max_epsilon < 1:
                 value = below[c]
             else:
                 selected[c] = True
@@ -613,6 +720,59 @@ def cut(const double[:, ::1] linkage, double distance, int64_t min_cluster_size)
                 count += 1
             labels[i] = name[root]
     return labels_
+
+
+def spread_labels(
+    const int64_t[::1] source, const int64_t[::1] target, const int64_t[::1] labels
+):
+    """Labels of points that have none, along the edges of a spanning tree, which increase.
+
+    A point takes the label of the first labeled one on its way, along which the longest edge is
+    the shortest possible.
+
+    Returns
+    -------
+    labels : ndarray of shape (n,)
+    edge : ndarray of shape (n,)
+        The edge that joins each point to a labeled one; -1 for those that had a label.
+    """
+    cdef int64_t n = labels.shape[0], k, a, b, ra, rb, i
+    check_size("target", target.shape[0], source.shape[0])
+    check_range("source", source, 0, n)
+    check_range("target", target, 0, n)
+    labels_ = np.array(labels)
+    edge_ = np.full(n, -1, np.int64)
+    cdef int64_t[::1] found = labels_, edge = edge_
+    cdef int64_t[::1] parent = np.arange(n)
+    # Of each root: whether its points have labels; and of each point the next of its component.
+    cdef uint8_t[::1] known = (np.asarray(labels) >= 0).astype(np.uint8)
+    cdef int64_t[::1] following = np.arange(n)
+    cdef int64_t[::1] size = np.ones(n, np.int64)
+    with nogil:
+        for k in range(source.shape[0]):
+            a = source[k]
+            b = target[k]
+            ra = _find(parent, a)
+            rb = _find(parent, b)
+            if ra == rb:
+                continue
+            if known[ra] != known[rb]:
+                if known[rb]:
+                    a, b = b, a
+                i = b
+                while True:
+                    found[i] = found[a]
+                    edge[i] = k
+                    i = following[i]
+                    if i == b:
+                        break
+            if size[ra] < size[rb]:
+                ra, rb = rb, ra
+            parent[rb] = ra
+            size[ra] += size[rb]
+            known[ra] = known[ra] or known[rb]
+            following[ra], following[rb] = following[rb], following[ra]
+    return labels_, edge_
 
 
 def subtree_death(const int64_t[::1] parent, const double[::1] death):

@@ -1,35 +1,24 @@
 """Selections from a fitted density hierarchy, predictions and memberships."""
 
 from dataclasses import replace
+from numbers import Integral
 
 import numpy as np
 from sklearn.utils import Bunch
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepcluster._kernels._trees import attach, merge_lambdas
-from skdeepcluster._sklearn import validate_parameter_constraints
+from skdeepcluster._kernels._trees import attach
+from skdeepcluster._sklearn import Interval, validate_parameter_constraints
+from skdeepcluster.density._membership import soft_memberships
 from skdeepcluster.density._rows import all_distances, as_fitted, scaled, with_distances
-from skdeepcluster.trees import condensed_tree, exemplars, flat_clusters, persistence
-
-
-def _measures_rows(estimator):
-    """Whether there are exemplars to measure distances to."""
-    if estimator.metric == "precomputed":
-        raise AttributeError(
-            "predict_proba measures distances to exemplars, which metric='precomputed' cannot; fit "
-            "on samples with a metric."
-        )
-    return True
-
-
-def _places_rows(estimator):
-    """Whether new samples can be placed."""
-    if estimator.metric == "precomputed" and getattr(estimator, "_sparse", False):
-        raise AttributeError(
-            "New samples cannot be placed by a sparse distance matrix; fit on a dense one."
-        )
-    return True
+from skdeepcluster.trees import (
+    condensed_tree,
+    exemplars,
+    flat_clusters,
+    labels_of_points,
+    outlier_scores,
+    persistence,
+)
 
 
 class HierarchyMixin:
@@ -44,10 +33,12 @@ class HierarchyMixin:
         Parameters
         ----------
         **params : dict
-            Values of `min_cluster_size`, `cluster_selection_epsilon`, `max_cluster_size`,
-            `cluster_selection_method` and `allow_single_cluster`; those of the estimator by
-            default. `min_samples` stays that of the fit, even where it was taken from
-            `min_cluster_size`.
+            Values of `min_cluster_size`, `cluster_selection_epsilon`,
+            `cluster_selection_epsilon_max`, `max_cluster_size`, `cluster_selection_method` and
+            `allow_single_cluster`; those of the estimator by default. `min_samples` stays that of
+            the fit, even where it was taken from `min_cluster_size`. By `n_clusters` so many
+            clusters of greatest total stability are selected; None, the default, leaves their
+            number open.
 
         Returns
         -------
@@ -72,26 +63,41 @@ class HierarchyMixin:
         names = (
             "min_cluster_size",
             "cluster_selection_epsilon",
+            "cluster_selection_epsilon_max",
             "max_cluster_size",
             "cluster_selection_method",
             "allow_single_cluster",
         )
-        if unknown := sorted(params.keys() - set(names)):
-            raise TypeError(f"{unknown} need another fit; reselect takes {', '.join(names)}.")
-        params = {name: getattr(self, name) for name in names} | params
-        validate_parameter_constraints(
-            {name: self._parameter_constraints[name] for name in names}, params, "reselect"
-        )
+        constraints = {name: self._parameter_constraints[name] for name in names}
+        constraints["n_clusters"] = [Interval(Integral, 1, None, closed="left"), None]
+        if unknown := sorted(params.keys() - constraints.keys()):
+            raise TypeError(f"{unknown} need another fit; reselect takes {', '.join(constraints)}.")
+        params = {"n_clusters": None, **{name: getattr(self, name) for name in names}} | params
+        validate_parameter_constraints(constraints, params, "reselect")
+        if params["n_clusters"] is not None and (
+            params["cluster_selection_method"] != "eom" or params["cluster_selection_epsilon"] > 0
+        ):
+            raise ValueError(
+                f"n_clusters={params['n_clusters']} selects clusters by their stability; it needs "
+                "cluster_selection_method='eom' and cluster_selection_epsilon=0."
+            )
         tree = condensed_tree(
             self._dendrogram,
             # Of fewer samples nothing splits.
-            min(params["min_cluster_size"], len(self._rows)),
+            min(params["min_cluster_size"], self._n_counted),
             method=params["cluster_selection_method"],
             epsilon=scaled(float(params["cluster_selection_epsilon"]), -self._exponent),
             max_cluster_size=params["max_cluster_size"],
             allow_single_cluster=params["allow_single_cluster"],
+            epsilon_max=scaled(
+                float(params["cluster_selection_epsilon_max"] or np.inf), -self._exponent
+            ),
+            n_clusters=params["n_clusters"],
         )
-        labels, probabilities, sizes = flat_clusters(tree, tree.member, tree.leave, tree.order)
+        if self._weight is None:
+            labels, probabilities, sizes = flat_clusters(tree, tree.member, tree.leave, tree.order)
+        else:
+            labels, probabilities, sizes = labels_of_points(tree, *self._points(tree), self._weight)
         changed = {}
         if tree.min_cluster_size != params["min_cluster_size"]:
             changed["min_cluster_size"] = params["min_cluster_size"]
@@ -104,6 +110,15 @@ class HierarchyMixin:
             cluster_persistence=persistence(tree, sizes),
             condensed_tree=replace(tree, **changed) if changed else tree,
         )
+
+    def _points(self, tree):
+        """The last cluster of each fitted sample in a tree, and when it leaves it."""
+        cluster, lam = tree.point_cluster, tree.point_lambda
+        if self._weightless is not None:
+            rows, _, neighbor, reached = self._weightless
+            cluster, lam = cluster.copy(), lam.copy()
+            cluster[rows], lam[rows] = _attached(tree, neighbor, reached)
+        return cluster, lam
 
     @property
     def exemplar_indices_(self):
@@ -120,7 +135,7 @@ class HierarchyMixin:
             Radius: samples are joined where their mutual reachability is at most this.
 
         min_cluster_size : int, default=5
-            Smaller components are noise.
+            Smaller components, or such of less weight, are noise.
 
         Returns
         -------
@@ -128,16 +143,22 @@ class HierarchyMixin:
             Component of each sample, -1 for noise.
         """
         check_is_fitted(self)
-        return self.single_linkage_tree_.cut(epsilon, min_cluster_size)
+        if self._weight is None:
+            return self.single_linkage_tree_.cut(epsilon, min_cluster_size)
+        labels = self.single_linkage_tree_.cut(epsilon, 1)
+        # The copies that a weight stands for are apart outside of their core distance.
+        mass = np.where(self.core_distances_ > epsilon, np.minimum(self._weight, 1), self._weight)
+        large = np.bincount(labels, mass) >= min_cluster_size
+        return np.where(large, np.cumsum(large) - 1, -1)[labels]
 
-    @available_if(_places_rows)
     def predict(self, X, return_probabilities=False):
         """Clusters of new samples in the fitted hierarchy, which does not change.
 
         A sample joins the hierarchy at its nearest fitted one under mutual reachability, where its
         own core distance is that to its `min_samples`-th fitted sample. Fitted samples get their
-        `labels_` and `probabilities_`. A sample with missing or infinite values is noise. There is
-        no such method after a fit on a sparse matrix of distances.
+        `labels_` and `probabilities_`. A sample with missing or infinite values is noise. Of a
+        sparse matrix of distances, what is not stored is infinite; fitted samples get their labels
+        if their zero distance to themselves is stored.
 
         Parameters
         ----------
@@ -161,69 +182,84 @@ class HierarchyMixin:
         probabilities = probabilities.astype(self._dtype, copy=False)
         return (labels, probabilities) if return_probabilities else labels
 
-    @available_if(_measures_rows)
-    def predict_proba(self, X=None):
+    def predict_proba(self, X=None, noise=False):
         r"""Soft clustering: how much each sample belongs to each cluster.
 
-        .. math:: P(k \mid x) \propto \frac{1}{d_k(x)} \exp(e_k(x)), \quad
-            e_k(x) = \exp\left(-\lambda_{\max} / h_k(x)\right),
+        .. math:: P(k \mid x) \propto \left(\frac{h_k(x)}{\max_j h_j(x)}\right)^4
+            \left(\frac{\min_j d_j(x)}{d_k(x)}\right)^e,
 
-        where :math:`d_k` is the distance to the nearest exemplar of the cluster, :math:`h_k` the
-        :math:`\lambda` at which the sample and the cluster separate in the hierarchy, and
-        :math:`\lambda_{\max}` the largest one of the sample's last cluster. The row sums to the
-        probability that the sample belongs to any cluster, :math:`\max_k h_k` relative to the
-        largest :math:`\lambda` of that cluster, the nearest one in case of ties.
+        where :math:`h_k` is the :math:`\lambda` until which the sample and the cluster are
+        together in the hierarchy, and :math:`d_k` the distance to the nearest exemplar of the
+        cluster. The exponent is the largest of 1, 1/2, 1/4 and 0 with which the cluster of the
+        sample, which has the largest :math:`h`, has the largest membership too. So the largest
+        entry of a row is that of the label that `predict` gives, unless this is noise. The row sums
+        to the strength of the membership, `probabilities_`; for noise to :math:`\max_k h_k`
+        relative to the largest :math:`\lambda` of that cluster, the nearest one in case of ties.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
-            New samples; by default the fitted ones. There is no such method with
-            `metric="precomputed"`.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or \
+                (n_samples, n_samples_fit), default=None
+            New samples, or their distances to the fitted ones with `metric="precomputed"`; by
+            default the fitted ones.
+
+        noise : bool, default=False
+            Whether to append a column, the share of noise, with which rows sum to 1.
 
         Returns
         -------
-        probabilities : ndarray of shape (n_samples, n_clusters)
-            Nonnegative; the rows sum to at most 1, the rest being noise.
+        probabilities : ndarray of shape (n_samples, n_clusters) or (n_samples, n_clusters + 1)
+            Nonnegative; without `noise` the rows sum to at most 1, the rest being noise.
         """
         check_is_fitted(self)
-        tree = self._tree
-        chosen = np.flatnonzero(tree.selected)
         if X is None:
-            queries, cluster, lam = (
-                self._reach.fitted_queries(),
-                tree.point_cluster,
-                tree.point_lambda,
-            )
-            complete = np.zeros(len(lam), bool)
-            complete[self._rows] = True
+            parts = [(self._rows, self._reach.fitted_queries())]
+            cluster, lam = self._points(self._tree)
+            if self._weightless is not None:
+                parts.append(self._weightless[:2])
         else:
             queries, complete, cluster, lam = self._join(X)
-        probabilities = np.zeros((len(lam), len(chosen)), self._dtype)
-        if len(chosen) == 0 or not complete.any():
-            return probabilities
-        cluster, lam = cluster[complete], lam[complete]
-
-        split_at = merge_lambdas(tree.parent, tree.birth, chosen)[cluster]
-        split_at = np.where(np.isnan(split_at), lam[:, None], split_at)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            weight = np.exp(np.exp(-tree.death[cluster, None] / split_at))
-        weight[split_at == 0] = 1
-
-        groups = [np.searchsorted(self._rows, rows) for rows in self.exemplar_indices_]
-        distance = self._reach.nearest_of_groups(queries, groups, self._threads_for(lam))
-        # Of the clusters from which the sample separates last, the nearest.
-        height = split_at.max(axis=1, keepdims=True)
-        nearest = np.where(split_at == height, distance, np.inf).argmin(axis=1)
-        densest = np.maximum(tree.death[chosen[nearest]], lam)
-        some = np.divide(height[:, 0], densest, out=np.ones_like(lam), where=densest > 0)
-        # Relative to the smallest distance, which is 0 for an exemplar; all may be infinite.
-        least = distance.min(axis=1, keepdims=True)
-        weight *= np.divide(least, distance, out=np.ones_like(distance), where=distance > least)
-        weight *= (some / weight.sum(axis=1))[:, None]
-        probabilities[complete] = weight
+            parts = [(np.flatnonzero(complete), queries)] if complete.any() else []
+        n_clusters = int(self._tree.selected.sum())
+        probabilities = np.zeros((len(lam), n_clusters + noise), self._dtype)
+        if n_clusters:
+            groups = [np.searchsorted(self._rows, rows) for rows in self.exemplar_indices_]
+            labels, strengths, _ = flat_clusters(self._tree, cluster, lam)
+            for rows, queries in parts:
+                probabilities[rows, :n_clusters] = soft_memberships(
+                    self._tree,
+                    cluster[rows],
+                    lam[rows],
+                    labels[rows],
+                    strengths[rows],
+                    self._reach.nearest_of_groups(queries, groups, self._threads_for(rows)),
+                    self._dtype,
+                )
+        if noise:
+            probabilities[:, -1] = np.maximum(1 - probabilities[:, :-1].sum(axis=1), 0)
         return probabilities
 
-    @available_if(_places_rows)
+    def score_samples(self, X):
+        r"""Minus the outlier scores of samples: how usual they are.
+
+        A new sample that joins the hierarchy at :math:`\lambda_x` in the cluster :math:`C` has the
+        score GLOSH :math:`1 - \lambda_x / \lambda_{\max}(C)`, with the largest :math:`\lambda` in
+        or below the cluster; fitted samples have their `outlier_scores_`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or \
+                (n_samples, n_samples_fit)
+            Samples, or their distances to the fitted ones with `metric="precomputed"`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            From -1, far from all fitted samples, to 0 in the densest region of a cluster.
+        """
+        _, _, cluster, lam = self._join(X)
+        return -outlier_scores(self._tree, cluster, lam).astype(self._dtype, copy=False)
+
     def score(self, X, y=None):
         """Mean strength with which samples belong to clusters, noise counting as zero.
 
@@ -261,24 +297,33 @@ class HierarchyMixin:
         """
         check_is_fitted(self)
         X = self._check(X, reset=False)
-        n_threads = self._threads_for(X)
         cluster, lam = np.zeros(X.shape[0], np.int32), np.zeros(X.shape[0])
         X, complete = with_distances(X, self.metric)
         if not complete.any():
             return None, complete, cluster, lam
+        queries, neighbor, reached = self._nearest(X)
+        cluster[complete], lam[complete] = _attached(self._tree, neighbor, reached)
+        return queries, complete, cluster, lam
+
+    def _nearest(self, X):
+        """New samples as queries, the samples that they join, and at which lambda."""
+        n_threads = self._threads_for(X)
         if self.metric == "precomputed":
-            X = all_distances(X)
+            X = X if self._sparse else all_distances(X)
+            X = X if len(self._rows) == X.shape[1] else X[:, self._rows]
         else:
             X = as_fitted(X, self._sparse, self._dtype, self._row_exponent)
-        tree = self._tree
         queries = self._reach.queries(X, n_threads)
         neighbor, distance = self._reach.attach(queries, n_threads)
-        neighbor = self._rows[neighbor]
         with np.errstate(divide="ignore"):
             reached = np.minimum(1 / distance, self._dendrogram.max_lambda)
-        cluster[complete] = attach(
-            neighbor, reached, tree.point_cluster, tree.point_lambda, tree.parent, tree.birth
-        )
-        # It leaves no later than the sample that it is attached to.
-        lam[complete] = np.minimum(reached, tree.point_lambda[neighbor])
-        return queries, complete, cluster, lam
+        return queries, self._rows[neighbor], reached
+
+
+def _attached(tree, neighbor, reached):
+    """The last cluster of points that join a tree at others, and the lambda when they leave it."""
+    cluster = attach(
+        neighbor, reached, tree.point_cluster, tree.point_lambda, tree.parent, tree.birth
+    )
+    # They leave no later than the point that they are attached to.
+    return cluster, np.minimum(reached, tree.point_lambda[neighbor])

@@ -34,9 +34,12 @@ class TreeMetric:
     unit_rows: bool = False
     power: float = 1.0
     factor: float = 1.0
+    centered: bool = False
 
     def prepare(self, X):
         """Rows whose reduced distances are taken."""
+        if self.centered:
+            X = _centered(rows_of_size_one(X))
         return normalize(rows_of_size_one(X)) if self.unit_rows else X
 
     def between(self, X, Y, n_threads):
@@ -69,6 +72,19 @@ class TreeMetric:
 def zero_rows(X):
     """Numbers of the rows without any entry but zero."""
     return np.flatnonzero(np.asarray(abs(X).sum(axis=1)).ravel() == 0)
+
+
+def _centered(X):
+    """Rows of size one less their means."""
+    centered = X - X.mean(axis=1, keepdims=True, dtype=np.float64).astype(X.dtype)
+    # Of a constant row rounding may leave something.
+    constant = np.ptp(X, axis=1) <= 4 * np.finfo(X.dtype).eps * abs(X).max(axis=1)
+    if constant.any():
+        raise ValueError(
+            f"{np.count_nonzero(constant)} rows are constant, and metric='correlation' is not "
+            "defined for them; leave them out."
+        )
+    return centered
 
 
 def _sparse_squares(X, Y):
@@ -155,6 +171,7 @@ TREE_METRICS = {
     "euclidean": TreeMetric("euclidean", power=0.5),
     "sqeuclidean": TreeMetric("euclidean"),
     "cosine": TreeMetric("euclidean", unit_rows=True, factor=0.5),
+    "correlation": TreeMetric("euclidean", unit_rows=True, factor=0.5, centered=True),
     "manhattan": TreeMetric("manhattan"),
     "chebyshev": TreeMetric("chebyshev"),
 }
@@ -174,7 +191,10 @@ def tree_metric(metric, metric_params):
 def row_metric(X, metric, metric_params):
     """How distances between rows such as those of `X` are computed."""
     params = complete_metric(metric, metric_params, X)
-    return tree_metric(metric, metric_params) or PairwiseMetric(metric, params, X)
+    by_tree = tree_metric(metric, metric_params)
+    if by_tree is not None and not (by_tree.centered and issparse(X)):
+        return by_tree
+    return PairwiseMetric(metric, params, X)
 
 
 # Exponent p of each metric: a factor c on all values multiplies distances by c to the power p.

@@ -1,13 +1,15 @@
 """Minimum spanning trees of the mutual reachability, by a KD tree or by blocks of distances."""
 
 import numpy as np
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import issparse
 
 from skdeepcluster._kernels._boruvka import nearest_reachable, spanning_tree
 from skdeepcluster._kernels._hdbscan_blocks import lighter_edges, nearest
 from skdeepcluster._kernels._kdtree import KDTree
 from skdeepcluster._kernels._trees import Dendrogram, single_linkage, spanning_forest
 from skdeepcluster.algorithms.groups import components
+from skdeepcluster.density._core import core_by_weight
+from skdeepcluster.density._graph_reach import GraphReachability
 from skdeepcluster.density._metrics import (
     ALIASES,
     TREE_METRICS,
@@ -23,13 +25,25 @@ FILTER_ROWS = 32
 
 
 class Reachability:
-    """Mutual reachability of the rows of `X`, which are stored as the metric needs them."""
+    """Mutual reachability of the rows of `X`, which are stored as the metric needs them.
 
-    def __init__(self, X, metric, min_samples, alpha):
+    A core distance reaches rows of the weight `min_samples`, each of which weighs 1 if `weight` is
+    None.
+    """
+
+    weight = None
+
+    def __init__(self, X, metric, min_samples, alpha, weight=None):
         self.metric = metric
         self.min_samples = min_samples
+        self.weight = weight
         self.X = metric.prepare(X)
         self._scale = metric.scale(alpha)
+
+    @property
+    def n_neighbors(self):
+        """How many neighbors are looked for first."""
+        return int(min(np.ceil(self.min_samples), self.X.shape[0]))
 
     def core_distances(self):
         raise NotImplementedError
@@ -83,12 +97,31 @@ class TreeReachability(Reachability):
     position.
     """
 
-    def __init__(self, X, metric, min_samples, alpha, n_threads):
-        super().__init__(X, metric, min_samples, alpha)
+    def __init__(self, X, metric, min_samples, alpha, n_threads, weight=None):
+        super().__init__(X, metric, min_samples, alpha, weight)
         self.tree = KDTree(np.ascontiguousarray(self.X), metric.metric, n_threads)
         self.order = self.tree.index
-        self._neighbors = self.tree.knn(min_samples, n_threads)
-        self.core = np.ascontiguousarray(self._neighbors[0][:, -1])
+        self._neighbors = self.tree.knn(self.n_neighbors, n_threads)
+        self.core = self._core(self._neighbors, self.X, self.tree, n_threads)
+
+    def _core(self, found, X, queries, n_threads):
+        """Core distances of the rows X, by their positions in the tree `queries`."""
+        if self.weight is None:
+            return np.ascontiguousarray(found[0][:, -1])
+        weight, n = self.weight[self.order], len(self.order)
+        core, short = core_by_weight(found[0], weight[found[1]], self.min_samples)
+        k = found[0].shape[1]
+        # Light rows need more neighbors.
+        while short.any() and k < n:
+            k = min(2 * k, n)
+            waiting = np.flatnonzero(short)
+            for part in _batches(len(waiting), k):
+                at = waiting[part]
+                few = KDTree(np.ascontiguousarray(X[queries.index[at]]), self.tree.metric)
+                lengths, positions, _ = self.tree.knn(k, n_threads, few)
+                at = at[few.index]
+                core[at], short[at] = core_by_weight(lengths, weight[positions], self.min_samples)
+        return core
 
     def core_distances(self):
         core = np.empty(len(self.core))
@@ -132,7 +165,7 @@ class TreeReachability(Reachability):
             tree = KDTree(np.ascontiguousarray(self.X[kept]), self.metric.metric, n_threads)
             core = np.empty_like(self.core)
             core[self.order] = self.core
-            neighbors = tree.knn(min(self.min_samples, len(kept)), n_threads)
+            neighbors = tree.knn(min(self.n_neighbors, len(kept)), n_threads)
             edges = spanning_tree(tree, core[kept[tree.index]], *neighbors, self._scale, n_threads)
             source = np.concatenate([source, kept[tree.index[edges[0]]]])
             target = np.concatenate([target, kept[tree.index[edges[1]]]])
@@ -142,15 +175,15 @@ class TreeReachability(Reachability):
     def queries(self, X, n_threads):
         X = np.ascontiguousarray(self.metric.prepare(X))
         zero = zero_rows(X) if self.metric.unit_rows else []
-        return KDTree(X, self.tree.metric, n_threads), zero
+        return KDTree(X, self.tree.metric, n_threads), zero, X
 
     def fitted_queries(self):
-        return self.tree, []
+        return self.tree, [], self.X
 
     def attach(self, queries, n_threads):
-        queries, zero = queries
-        distances, _, _ = self.tree.knn(self.min_samples, n_threads, queries)
-        core = np.ascontiguousarray(distances[:, -1])
+        queries, zero, X = queries
+        found = self.tree.knn(self.n_neighbors, n_threads, queries)
+        core = self._core(found, X, queries, n_threads)
         position, reached = nearest_reachable(
             self.tree, self.core, queries, core, self._scale, n_threads
         )
@@ -166,7 +199,7 @@ class TreeReachability(Reachability):
         return neighbor, weight
 
     def nearest_of_groups(self, queries, groups, n_threads):
-        queries, zero = queries
+        queries, zero, _ = queries
         nearest = np.empty((len(queries.index), len(groups)))
         for column, group in zip(nearest.T, groups, strict=True):
             tree = KDTree(np.ascontiguousarray(self.X[group]), self.tree.metric, n_threads)
@@ -179,18 +212,30 @@ class TreeReachability(Reachability):
 class BlockReachability(Reachability):
     """Mutual reachability through blocks of rows of the distance matrix."""
 
-    def __init__(self, X, metric, min_samples, alpha, n_threads):
-        super().__init__(X, metric, min_samples, alpha)
+    def __init__(self, X, metric, min_samples, alpha, n_threads, weight=None):
+        super().__init__(X, metric, min_samples, alpha, weight)
         n = X.shape[0]
-        parts = []
+        parts, cores = [], []
         for rows in _batches(n, n):
             block = metric.among(self.X, rows, 0, n_threads)
-            parts.append(nearest(block, min_samples, n_threads))
+            parts.append(nearest(block, self.n_neighbors, n_threads))
+            if weight is not None:
+                cores.append(self._core(block))
         self._distances, self._neighbors = (
             np.concatenate(part) for part in zip(*parts, strict=True)
         )
         self._scale = self._distances.dtype.type(self._scale)
-        self.core = self._distances[:, -1].astype(np.float64)
+        core = self._distances[:, -1] if weight is None else np.concatenate(cores)
+        self.core = core.astype(np.float64)
+
+    def _core(self, block):
+        """Core distances of the rows of a block of reduced distances to all fitted rows."""
+        if self.weight is None:
+            k = self.min_samples - 1
+            return np.partition(block, k, axis=1)[:, k]
+        order = np.argsort(block, axis=1, kind="stable")
+        lengths = np.take_along_axis(block, order, axis=1)
+        return core_by_weight(lengths, self.weight[order], self.min_samples)[0]
 
     def core_distances(self):
         return self.metric.distances(self.core)
@@ -227,10 +272,9 @@ class BlockReachability(Reachability):
     def attach(self, queries, n_threads):
         neighbor = np.empty(queries.shape[0], np.int64)
         weight = np.empty(queries.shape[0])
-        k = self.min_samples - 1
         for rows in _batches(queries.shape[0], len(self.core)):
             block = self.metric.between(queries[rows], self.X, n_threads)
-            core = np.partition(block, k, axis=1)[:, k]
+            core = self._core(block)
             reach = np.maximum(np.maximum(block * self._scale, self.core), core[:, None])
             least = reach.min(axis=1)
             # Of equally reachable rows the nearest.
@@ -298,62 +342,22 @@ class _Forest:
         return source.astype(np.int64), target.astype(np.int64), weight
 
 
-class GraphReachability:
-    """Mutual reachability of a sparse precomputed matrix, whose missing entries are infinite."""
+class PrecomputedReachability(BlockReachability):
+    """Mutual reachability by a matrix of distances, whose columns are the fitted rows."""
 
-    def __init__(self, X, min_samples, alpha):
-        n = X.shape[0]
-        # Rounding may have made it not quite symmetric.
-        transposed = csr_array(X.T)
-        transposed.sort_indices()
-        distance = np.maximum(X.data, transposed.data).astype(np.float64)
-        source = np.repeat(np.arange(n, dtype=np.int32), np.diff(X.indptr))
-        target = X.indices.astype(np.int32)
-        apart = source != target
-        self._edges = source[apart], target[apart], distance[apart]
-        self.alpha = alpha
-        self.core = self._core(n, min_samples)
-
-    def _core(self, n, min_samples):
-        """Core distances; each row counts itself at distance zero, stored or not."""
-        source, _, distance = self._edges
-        if min_samples == 1:
-            return np.zeros(n)
-        core = np.full(n, np.inf)
-        ranked = np.lexsort((distance, source))
-        starts = np.searchsorted(source[ranked], np.arange(n + 1))
-        at = starts[:-1] + min_samples - 2
-        enough = at < starts[1:]
-        core[enough] = distance[ranked[at[enough]]]
-        return core
-
-    def core_distances(self):
-        return self.core
-
-    def spanning_tree(self, n_threads):
-        n = len(self.core)
-        source, target, distance = self._edges
-        weight = np.maximum(
-            distance * (1 / self.alpha), np.maximum(self.core[source], self.core[target])
-        )
-        order = np.argsort(weight, kind="stable")
-        order = order[np.isfinite(weight[order])]
-        kept = spanning_forest(n, source, target, order)
-        if len(kept) < n - 1:
-            raise ValueError(
-                f"The sparse distance matrix has {n - len(kept)} components that no mutual "
-                f"reachability connects: fit them one by one, store more neighbors per row, or "
-                "lower min_samples."
-            )
-        return source[kept].astype(np.int64), target[kept].astype(np.int64), weight[kept]
+    def nearest_of_groups(self, queries, groups, n_threads):
+        nearest = [queries[:, group].min(axis=1) for group in groups]
+        return np.stack(nearest, axis=1).astype(np.float64)
 
 
-def reachability(X, metric, metric_params, min_samples, alpha, algorithm, n_threads):
+def reachability(X, metric, metric_params, min_samples, alpha, algorithm, n_threads, weight=None):
     """The fastest exact computation of the mutual reachability of `X`."""
     if metric == "precomputed":
         if issparse(X):
-            return GraphReachability(X, min_samples, alpha)
-        return BlockReachability(X, PrecomputedMetric(X), min_samples, alpha, n_threads)
+            return GraphReachability(X, min_samples, alpha, weight)
+        return PrecomputedReachability(
+            X, PrecomputedMetric(X), min_samples, alpha, n_threads, weight
+        )
     of_rows = row_metric(X, metric, metric_params)
     by_tree = (
         isinstance(of_rows, TreeMetric)
@@ -367,4 +371,4 @@ def reachability(X, metric, metric_params, min_samples, alpha, algorithm, n_thre
             f"{sorted([*TREE_METRICS, *ALIASES])}, got metric={metric!r}; use algorithm='auto'."
         )
     way = TreeReachability if by_tree and algorithm != "brute" else BlockReachability
-    return way(X, of_rows, min_samples, alpha, n_threads)
+    return way(X, of_rows, min_samples, alpha, n_threads, weight)

@@ -16,6 +16,7 @@ from skdeepcluster.base import Clusterer, ThreadsMixin, param
 from skdeepcluster.density._centers import centroids, medoids
 from skdeepcluster.density._hierarchy import HierarchyMixin
 from skdeepcluster.density._metrics import degree
+from skdeepcluster.density._noise import NoiseMixin
 from skdeepcluster.density._rows import scaled, with_distances
 from skdeepcluster.density._spanning import reachability
 from skdeepcluster.trees import (
@@ -23,10 +24,16 @@ from skdeepcluster.trees import (
     SingleLinkageTree,
     outlier_scores,
 )
-from skdeepcluster.validation import METRICS, check_distance_matrix, check_rows, scaled_to_range
+from skdeepcluster.validation import (
+    METRICS,
+    check_distance_matrix,
+    check_rows,
+    check_weights,
+    scaled_to_range,
+)
 
 
-class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
+class HDBSCAN(HierarchyMixin, NoiseMixin, ThreadsMixin, Clusterer):
     r"""Hierarchical density-based clustering, exact and accelerated by space trees.
 
     Clusters are regions of high density; their number, shapes and densities need not be known, and
@@ -64,15 +71,19 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
     cluster_selection_epsilon : float, default=0.0
         Clusters that are born at a smaller distance are merged up to this one [3]_.
 
+    cluster_selection_epsilon_max : float, default=None
+        Clusters that are born at a larger distance are not chosen with
+        `cluster_selection_method="eom"`; their parts are, or they are noise.
+
     max_cluster_size : int, default=None
         No cluster larger than this is chosen with `cluster_selection_method="eom"`.
 
     metric : str or callable, default="euclidean"
         One of the metrics of :func:`sklearn.metrics.pairwise_distances`, or "precomputed": `X` is
         then a square matrix of distances, dense or sparse; what a sparse one does not store is
-        infinite. KD trees serve "euclidean", "sqeuclidean", "cosine", "manhattan", "chebyshev" and
-        "minkowski" with the `p` of these. A function must be symmetric; with "nan_euclidean" rows
-        may have missing values.
+        infinite. KD trees serve "euclidean", "sqeuclidean", "cosine", "correlation" (the last two
+        on rows of length one), "manhattan", "chebyshev" and "minkowski" with the `p` of these. A
+        function must be symmetric; with "nan_euclidean" rows may have missing values.
 
     metric_params : dict, default=None
         Further arguments of the metric. The variances `V` of "seuclidean" and the inverse `VI` of
@@ -195,6 +206,9 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
     min_cluster_size: int = param(5, Interval(Integral, 2, None, closed="left"), positional=True)
     min_samples: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
     cluster_selection_epsilon: float = param(0.0, Interval(Real, 0, None, closed="left"))
+    cluster_selection_epsilon_max: float | None = param(
+        None, Interval(Real, 0, None, closed="neither"), None
+    )
     max_cluster_size: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
     metric: str | Callable = param("euclidean", StrOptions(METRICS | {"precomputed"}), callable)
     metric_params: dict | None = param(None, dict, None)
@@ -210,6 +224,10 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
                 "This HDBSCAN was fitted and stored by skdeepcluster 0.1.0.dev0, whose hierarchies "
                 "were other ones. Load it with that version, or fit it again."
             )
+        if "core_distances_" in state:
+            # What fits did not have before they took weights.
+            plain = {"_weight": None, "_weightless": None, "_n_counted": len(state["_rows"])}
+            state = plain | state
         super().__setstate__(state)
 
     def __sklearn_tags__(self):
@@ -220,7 +238,7 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
         return tags
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, sample_weight=None):
         """Cluster samples.
 
         Parameters
@@ -232,12 +250,22 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
         y : None
             Ignored.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            How many equal samples each stands for; need not be whole numbers. `min_samples`,
+            `min_cluster_size` and `max_cluster_size` are then sums of weights. Samples of weight 0
+            have no influence and are labeled as by `predict`.
+
         Returns
         -------
         self : HDBSCAN
             The fitted estimator.
         """
         X = self._check(X, reset=True, ensure_min_samples=2)
+        weight = None
+        if sample_weight is not None:
+            weight = check_weights(sample_weight, X.shape[0], 2, "2, the least number")
+            if (weight == 1).all():
+                weight = None
         if self.metric == "precomputed":
             check_distance_matrix(
                 X, "Precomputed distances", infinite=True, n_threads=self._threads_for(X)
@@ -249,11 +277,16 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
                 )
         # Rows that have distances.
         rows, complete = with_distances(X, self.metric)
+        weightless = np.empty(0, np.intp)
+        if weight is not None and not weight.all():
+            weightless = np.flatnonzero(complete & (weight == 0))
+            complete &= weight > 0
+            rows = X[complete][:, complete] if self.metric == "precomputed" else X[complete]
         self._rows, left_out = np.flatnonzero(complete), np.flatnonzero(~complete)
         if rows.shape[0] < 2:
             raise ValueError(
-                f"Of {X.shape[0]} samples {len(left_out)} have missing or infinite values; HDBSCAN "
-                "needs 2 others at least."
+                f"Of {X.shape[0]} samples {len(left_out)} have missing or infinite values or no "
+                "weight; HDBSCAN needs 2 others at least."
             )
         self._sparse, self._dtype = issparse(X), X.dtype
         # Binary exponents of the units of distances and values, chosen so that squares are finite.
@@ -263,15 +296,17 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
             rows, factor = scaled_to_range(rows)
             self._row_exponent = int(np.frexp(factor)[1]) - 1
             self._exponent = power * self._row_exponent
-        n = rows.shape[0]
+        self._weight, self._weightless = weight, None
+        n = rows.shape[0] if weight is None else weight[complete].sum()
+        self._n_counted = n
         if self.min_samples is None:
             self._min_samples = min(self.min_cluster_size, n)
         elif self.min_samples <= n:
             self._min_samples = self.min_samples
         else:
+            what = "n_samples" if weight is None else "sum of sample_weight"
             raise ValueError(
-                f"min_samples={self.min_samples} needs as many samples, got n_samples={n}; lower "
-                "it."
+                f"min_samples={self.min_samples} needs as many samples, got {what}={n}; lower it."
             )
         n_threads = self._threads_for(rows)
         self._reach = reachability(
@@ -282,9 +317,11 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
             self.alpha,
             self.algorithm,
             n_threads,
+            None if weight is None else weight[complete],
         )
-        self.core_distances_ = np.full(X.shape[0], np.inf)
-        self.core_distances_[complete] = scaled(self._reach.core_distances(), self._exponent)
+        core = np.full(X.shape[0], np.inf)
+        core[complete] = self._reach.core_distances()
+        self.core_distances_ = scaled(core, self._exponent)
         source, target, distance = self._reach.spanning_tree(n_threads)
         if len(left_out):
             # At infinite distance from the others.
@@ -292,7 +329,9 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
             target = np.append(self._rows[target], left_out)
             distance = np.append(distance, np.full(len(left_out), np.inf))
         linkage = single_linkage(source, target, distance)
-        self._dendrogram = Dendrogram(linkage)
+        self._dendrogram = Dendrogram(linkage, weight, None if weight is None else core)
+        if len(weightless):
+            self._weightless = (weightless, *self._nearest(X[weightless]))
         self.minimum_spanning_tree_ = MinimumSpanningTree(
             source, target, scaled(distance, self._exponent)
         )
@@ -304,7 +343,8 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
         self.probabilities_ = flat.probabilities
         self.cluster_persistence_ = flat.cluster_persistence
         self.condensed_tree_ = flat.condensed_tree
-        self.outlier_scores_ = outlier_scores(self._tree).astype(self._dtype, copy=False)
+        scores = outlier_scores(self._tree, *self._points(self._tree))
+        self.outlier_scores_ = scores.astype(self._dtype, copy=False)
         self._store_centers(X)
         return self
 
@@ -326,8 +366,13 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
     def _store_centers(self, X):
         if self.store_centers is None:
             return
+        weights = self.probabilities_
+        if self._weight is not None:
+            weights = (weights * self._weight).astype(weights.dtype)
+        # Those without weight have no place in the search.
+        labels = self.labels_ if self._weight is None else np.where(weights > 0, self.labels_, -1)
         if self.store_centers in ("centroid", "both"):
-            self.centroids_ = centroids(X, self.labels_, self.probabilities_)
+            self.centroids_ = centroids(X, labels, weights)
         if self.store_centers in ("medoid", "both"):
             n_threads = self._threads_for(X)
 
@@ -335,5 +380,5 @@ class HDBSCAN(HierarchyMixin, ThreadsMixin, Clusterer):
                 rows = np.searchsorted(self._rows, rows)
                 return self._reach.weighted_sums(rows, weights, n_threads)
 
-            chosen = X[medoids(self.labels_, self.probabilities_, weighted_sums)]
+            chosen = X[medoids(labels, weights, weighted_sums)]
             self.medoids_ = chosen.toarray() if issparse(chosen) else chosen

@@ -4,6 +4,7 @@ from skdeepcluster.trees._condense import (
     condensed_tree,
     exemplars,
     flat_clusters,
+    labels_of_points,
     outlier_scores,
     persistence,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "exemplars",
     "flat_clusters",
     "labels_of_merges",
+    "labels_of_points",
     "node_sizes",
     "outlier_scores",
     "persistence",

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skdeepcluster._kernels._trees import Dendrogram, assign, select, subtree_death
+from skdeepcluster.trees._number import best_of_number
 from skdeepcluster.trees._trees import CondensedTree
 
 
@@ -14,6 +15,8 @@ def condensed_tree(
     epsilon=0.0,
     max_cluster_size=None,
     allow_single_cluster=False,
+    epsilon_max=np.inf,
+    n_clusters=None,
 ):
     """Condense a hierarchy to the clusters of at least some size, and select flat ones.
 
@@ -22,8 +25,8 @@ def condensed_tree(
     linkage : Dendrogram, or array of shape (n_samples - 1, 4)
         Merges in SciPy's format, in C order and float64; or the dendrogram made of them, where it
         is condensed more than once.
-    min_cluster_size : int
-        At least 2.
+    min_cluster_size : int or float
+        At least 2, unless points have weights, whose sum it then bounds.
     method : {"eom", "leaf"}, default="eom"
         Select the clusters of greatest total stability (excess of mass), or the leaves.
     epsilon : float, default=0.0
@@ -32,6 +35,11 @@ def condensed_tree(
         Larger clusters are not selected by "eom".
     allow_single_cluster : bool, default=False
         Whether the root may be selected.
+    epsilon_max : float, default=np.inf
+        Clusters born at a larger distance are not selected by "eom".
+    n_clusters : int, default=None
+        Select so many disjoint clusters of greatest total stability. Then `method` and `epsilon`
+        are not used.
 
     Returns
     -------
@@ -39,15 +47,26 @@ def condensed_tree(
     """
     dendrogram = linkage if isinstance(linkage, Dendrogram) else Dendrogram(linkage)
     clusters, member, leave = dendrogram.condense(min_cluster_size)
+    size = clusters["size"].astype(np.float64)
+    largest = np.inf if max_cluster_size is None else max_cluster_size
+    stability, method = clusters["stability"], method == "leaf"
+    if n_clusters is not None:
+        with np.errstate(invalid="ignore"):
+            allowed = (size <= largest) & ~(clusters["birth"] * epsilon_max < 1)
+        allowed[0] &= allow_single_cluster
+        chosen = best_of_number(clusters["parent"], stability, allowed, n_clusters)
+        # Nothing else is worth anything.
+        stability, epsilon, method = np.where(chosen, 1.0, -1.0), 0.0, False
     selected, flat_label = select(
         clusters["parent"],
         clusters["birth"],
-        clusters["size"],
-        clusters["stability"],
-        method == "leaf",
+        size,
+        stability,
+        method,
         epsilon,
-        np.inf if max_cluster_size is None else max_cluster_size,
+        largest,
         allow_single_cluster,
+        epsilon_max,
     )
     least_lambda = 0.0
     if selected[0]:
@@ -62,6 +81,7 @@ def condensed_tree(
         min_cluster_size=min_cluster_size,
         flat_label=flat_label,
         least_lambda=least_lambda,
+        weight=dendrogram.weight,
     )
 
 
@@ -95,6 +115,27 @@ def flat_clusters(tree, member, leave, order=None):
         tree.least_lambda,
         len(densest) - 1,
     )
+
+
+def labels_of_points(tree, cluster, lam, weight=None):
+    """As `flat_clusters` for the points by row; sizes are sums of their weights.
+
+    Parameters
+    ----------
+    tree : CondensedTree
+    cluster, lam : arrays of shape (n_samples,)
+    weight : array of shape (n_samples,), default=None
+        By default 1.
+
+    Returns
+    -------
+    labels, strengths, sizes : arrays
+    """
+    labels, strengths, sizes = flat_clusters(tree, cluster, lam)
+    if weight is not None:
+        some = labels >= 0
+        sizes = np.bincount(labels[some], weight[some], len(sizes))
+    return labels, strengths, sizes
 
 
 def exemplars(tree):
@@ -137,18 +178,22 @@ def persistence(tree, sizes):
     return np.divide(tree.stability[tree.selected], total, out=relative, where=total > 0)
 
 
-def outlier_scores(tree):
+def outlier_scores(tree, cluster=None, lam=None):
     """GLOSH: how much lower a point's lambda is than the largest in its last cluster.
 
     Parameters
     ----------
     tree : CondensedTree
+    cluster, lam : arrays of shape (n_points,), default=None
+        The last cluster of each point and when it leaves it; by default those of the tree.
 
     Returns
     -------
-    scores : array of shape (n_samples,)
+    scores : array of shape (n_points,)
         From 0 to 1, relative to that largest lambda.
     """
-    densest = subtree_death(tree.parent, tree.death)[tree.point_cluster]
+    if cluster is None:
+        cluster, lam = tree.point_cluster, tree.point_lambda
+    densest = subtree_death(tree.parent, tree.death)[cluster]
     scores = np.zeros(len(densest))
-    return np.divide(densest - tree.point_lambda, densest, out=scores, where=densest > 0)
+    return np.divide(densest - lam, densest, out=scores, where=densest > 0)

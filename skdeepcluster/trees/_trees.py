@@ -191,7 +191,7 @@ class CondensedTree(_Table):
         vanishes.
 
     size : ndarray of shape (n_nodes,)
-        Number of points at birth.
+        Number of points at birth, or the sum of their weights.
 
     stability : ndarray of shape (n_nodes,)
         Excess of mass.
@@ -214,6 +214,9 @@ class CondensedTree(_Table):
 
     least_lambda : float, default=0.0
         Points that fall out before this are noise, whatever their cluster.
+
+    weight : ndarray of shape (n_samples,), default=None
+        Weights of the points; by default each is 1.
     """
 
     parent: np.ndarray
@@ -228,6 +231,7 @@ class CondensedTree(_Table):
     min_cluster_size: int
     flat_label: np.ndarray
     least_lambda: float = 0.0
+    weight: np.ndarray | None = None
 
     def __repr__(self):
         return f"<CondensedTree of {len(self.parent)} clusters, {self.selected.sum()} selected>"
@@ -272,12 +276,13 @@ class CondensedTree(_Table):
         """
         n = len(self.point_cluster)
         ranked = np.argsort(self.point_cluster, kind="stable")
+        sizes = np.ones(n, np.int64) if self.weight is None else self.weight[ranked]
         return np.rec.fromarrays(
             [
                 n + np.concatenate([self.parent[1:], self.point_cluster[ranked]]),
                 np.concatenate([n + np.arange(1, len(self.parent)), ranked]),
                 np.concatenate([self.birth[1:], self.point_lambda[ranked]]),
-                np.concatenate([self.size[1:], np.ones(n, np.int64)]),
+                np.concatenate([self.size[1:], sizes]),
             ],
             names="parent,child,lambda_val,child_size",
         ).view(np.ndarray)

@@ -1,5 +1,7 @@
 """HDBSCAN as an estimator."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -14,7 +16,7 @@ from sklearn.metrics import adjusted_rand_score, pairwise_distances
 from sklearn.model_selection import GridSearchCV
 
 from skdeepcluster import HDBSCAN
-from tests.density._samples import fit, parameters, samples
+from tests.density._samples import fit, parameters, samples, two_blobs
 
 
 @given(samples(min_size=5), st.floats(0.05, 5), st.integers(1, 5))
@@ -49,6 +51,19 @@ def test_soft_clustering(X, new, params, metric):
         assert soft.shape[1] == model.condensed_tree_.selected.sum()
         assert np.isfinite(soft).all()
         assert (soft >= 0).all() and (soft.sum(axis=1) <= 1 + 1e-9).all()
+    for rows in (None, X[:, :d], new):
+        soft, full = model.predict_proba(rows), model.predict_proba(rows, noise=True)
+        assert_array_equal(full[:, :-1], soft)
+        assert_allclose(full.sum(axis=1), 1)
+        labels, strengths = (
+            (model.labels_, model.probabilities_)
+            if rows is None
+            else model.predict(rows, return_probabilities=True)
+        )
+        some = labels >= 0
+        if some.any():
+            assert_array_equal(soft[some].argmax(axis=1), labels[some])
+        assert_allclose(soft[some].sum(axis=1), strengths[some], atol=1e-12)
     for k, rows in enumerate(model.exemplar_indices_):
         assert len(rows) > 0
         tree = model.condensed_tree_
@@ -265,12 +280,11 @@ def test_bad_input_of_methods():
         model.predict(X[:, :1])
     distances = pairwise_distances(X)
     precomputed = HDBSCAN(metric="precomputed").fit(distances)
-    assert not hasattr(precomputed, "predict_proba")
     with pytest.raises(ValueError, match="features"):
         precomputed.predict(distances[:, :20])
     for value in (np.nan, -1.0):
         distances[3, 5] = value
-        for method in (precomputed.predict, precomputed.score):
+        for method in (precomputed.predict, precomputed.predict_proba, precomputed.score):
             with pytest.raises(ValueError, match="must not be negative or nan"):
                 method(distances[:7])
     model = HDBSCAN(metric=lambda a, b: abs(a - b).sum() * np.sign(50 - a.max())).fit(X)
@@ -288,3 +302,77 @@ def test_threads_do_not_matter(X, n_jobs):
     assert_array_equal(one.labels_, several.labels_)
     assert_array_equal(one.minimum_spanning_tree_.source, several.minimum_spanning_tree_.source)
     assert_array_equal(one.predict_proba(X), several.predict_proba(X))
+
+
+@given(samples(min_size=5), parameters, st.sampled_from(["euclidean", "canberra", "precomputed"]))
+def test_fitted_samples_have_their_outlier_scores(X, params, metric):
+    A = pairwise_distances(X, metric="manhattan") if metric == "precomputed" else X
+    model = fit(A, metric=metric, **params)
+    assert_array_equal(model.score_samples(A), -model.outlier_scores_)
+
+
+def test_outlier_scores_grow_away_from_the_data():
+    X = two_blobs(d=2)
+    model = HDBSCAN(10).fit(X)
+    ray = np.linspace(12, 60, 40)[:, None] * np.ones(2)
+    scores = -model.score_samples(ray)
+    assert (np.diff(scores) >= 0).all() and (scores[0] >= 0) and (scores[-1] <= 1)
+    assert scores[-1] > 0.9
+
+
+def test_memberships_by_distances_are_those_by_samples():
+    X = two_blobs(60)
+    model = HDBSCAN(8, metric="manhattan").fit(X)
+    by_distances = HDBSCAN(8, metric="precomputed").fit(pairwise_distances(X, metric="manhattan"))
+    new = X + 0.1
+    distances = pairwise_distances(new, X, metric="manhattan")
+    assert_allclose(by_distances.predict_proba(), model.predict_proba(), atol=1e-12)
+    assert_allclose(by_distances.predict_proba(distances), model.predict_proba(new), atol=1e-12)
+
+
+@given(samples(min_size=8, max_size=40), st.booleans())
+def test_wanted_number_has_the_greatest_stability(X, allow_single_cluster):
+    model = fit(X, min_cluster_size=2, allow_single_cluster=allow_single_cluster)
+    tree = model.condensed_tree_
+    n_nodes = len(tree.parent)
+    if n_nodes > 13:
+        return
+    above = [set() for _ in range(n_nodes)]
+    for cluster in range(1, n_nodes):
+        above[cluster] = above[tree.parent[cluster]] | {int(tree.parent[cluster])}
+    candidates = range(0 if allow_single_cluster else 1, n_nodes)
+    for k in range(1, n_nodes + 1):
+        sums = [
+            sum(tree.stability[list(chosen)])
+            for chosen in combinations(candidates, k)
+            if not any(a in above[b] or b in above[a] for a, b in combinations(chosen, 2))
+        ]
+        if not sums:
+            with pytest.raises(ValueError, match=f"n_clusters={k} is more than the {k - 1}"):
+                model.reselect(n_clusters=k)
+            break
+        found = model.reselect(n_clusters=k).condensed_tree
+        assert found.selected.sum() == k
+        assert_allclose(tree.stability[found.selected].sum(), max(sums))
+
+
+def test_wanted_number():
+    X, y = make_blobs(600, centers=6, random_state=3)
+    own = HDBSCAN(10).fit(X)
+    assert set(own.reselect(n_clusters=4).labels) - {-1} == set(range(4))
+    assert len(own.reselect(n_clusters=6).cluster_persistence) == 6
+    again = own.reselect(n_clusters=own.n_clusters_)
+    assert_array_equal(again.labels, own.labels_)
+    with pytest.raises(ValueError, match="needs cluster_selection_method='eom'"):
+        own.reselect(n_clusters=4, cluster_selection_method="leaf")
+    with pytest.raises(ValueError, match="n_clusters"):
+        own.reselect(n_clusters=0)
+
+
+@given(samples(min_size=5), st.floats(0.05, 5))
+def test_largest_epsilon(X, epsilon):
+    model = fit(X, min_cluster_size=3, cluster_selection_epsilon_max=epsilon)
+    tree = model.condensed_tree_
+    assert (tree.birth[tree.selected] * epsilon >= 1 - 1e-12).all()
+    free = fit(X, min_cluster_size=3, cluster_selection_epsilon_max=1e9)
+    assert_array_equal(free.labels_, fit(X, min_cluster_size=3).labels_)

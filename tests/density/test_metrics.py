@@ -42,8 +42,30 @@ def test_graph_of_neighbors():
     assert_allclose(sparse.minimum_spanning_tree_.distance, full.minimum_spanning_tree_.distance)
     with pytest.raises(ValueError, match="has .* components"):
         HDBSCAN(10, metric="precomputed").fit(sp.csr_array(np.where(distances < 1, distances, 0)))
-    assert not hasattr(sparse, "predict") and not hasattr(sparse, "score")
-    assert hasattr(full, "predict") and hasattr(HDBSCAN(metric="precomputed"), "predict")
+    assert_array_equal(sparse.labels_, full.labels_)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_new_samples_of_a_graph(weighted):
+    """With all distances stored they are placed as by an array."""
+    X, _ = make_blobs(150, centers=3, random_state=0)
+    fitted, new = X[:100], X[100:] + 0.01
+    distances, others = pairwise_distances(fitted, metric="l1"), pairwise_distances(new, fitted)
+    weight = np.random.default_rng(0).integers(0, 3, 100) if weighted else None
+    full = HDBSCAN(8, metric="precomputed").fit(distances, sample_weight=weight)
+    stored = (distances.ravel(), np.tile(np.arange(100), 100), np.arange(0, 10_001, 100))
+    graph = sp.csr_array(stored, shape=(100, 100))
+    sparse = HDBSCAN(8, metric="precomputed").fit(graph, sample_weight=weight)
+    assert_array_equal(sparse.labels_, full.labels_)
+    assert_array_equal(sparse.predict_proba(), full.predict_proba())
+    for form in (sp.csr_array, np.asarray):
+        assert_array_equal(sparse.predict(form(others)), full.predict(others))
+        assert_array_equal(sparse.predict_proba(form(others)), full.predict_proba(others))
+        assert_array_equal(sparse.score_samples(form(others)), full.score_samples(others))
+    assert_array_equal(sparse.predict(graph), sparse.labels_)
+    nothing = sp.csr_array((2, 100))
+    assert_array_equal(sparse.predict(nothing), -1)
+    assert_array_equal(sparse.predict_proba(nothing), 0)
 
 
 @pytest.mark.parametrize("container", [sp.csr_matrix, sp.csc_array])
@@ -211,3 +233,23 @@ def test_zero_rows_under_cosine_are_as_far_as_what_is_perpendicular():
     assert_array_equal(by_tree.predict_proba(zero), by_blocks.predict_proba(zero))
     short = HDBSCAN(5, metric="cosine").fit(np.r_[X, X[:1] * 1e-200])
     assert_allclose(short.core_distances_[-1], short.core_distances_[0])
+
+
+@pytest.mark.parametrize("algorithm", ["kd_tree", "brute"])
+def test_correlation(algorithm):
+    rng = np.random.default_rng(0)
+    centers = rng.normal(size=(3, 12))
+    X = centers[rng.integers(0, 3, 150)] + 0.5 * rng.normal(size=(150, 12))
+    X = X * rng.uniform(0.5, 3, (150, 1)) + 5 * rng.normal(size=(150, 1))
+    model = HDBSCAN(10, metric="correlation", algorithm=algorithm).fit(X)
+    distances = pairwise_distances(X, metric="correlation")
+    np.fill_diagonal(distances, 0)
+    other = HDBSCAN(10, metric="precomputed").fit((distances + distances.T) / 2)
+    assert_array_equal(model.labels_, other.labels_)
+    assert model.n_clusters_ == 3
+    assert_allclose(model.core_distances_, other.core_distances_, rtol=1e-9)
+    some = model.labels_ >= 0
+    assert (model.predict(3 * X - 1) == model.labels_)[some].mean() > 0.98
+    X[4] = 0.1
+    with pytest.raises(ValueError, match="1 rows are constant"):
+        HDBSCAN(10, metric="correlation", algorithm=algorithm).fit(X)
