@@ -42,15 +42,19 @@ LEAST_PERSISTENCE = np.log(1.5)
 N_STARTS = 3
 
 
-def read_outs_for(X):
-    """The read-outs that are tried for rows: k-means alone if yes-or-no columns are mixed with
-    others."""
+def mixes_two_valued(X):
+    """Whether columns of two values, such as one-hot ones, are mixed with others in rows."""
     seen = X[:: -(-len(X) // SEEN_ROWS)]
     low, high = seen.min(axis=0), seen.max(axis=0)
     two_valued = ((seen == low) | (seen == high)).all(axis=0)
     variances = seen.var(axis=0, dtype=np.float64)
     share = variances[two_valued].sum() / max(variances.sum(), np.finfo(float).tiny)
-    return ("rows",) if LEAST_SHARE < share < 1 - LEAST_SHARE else READ_OUTS
+    return LEAST_SHARE < share < 1 - LEAST_SHARE
+
+
+def read_outs_for(X):
+    """The read-outs that are tried for rows: k-means alone if columns of two values are mixed."""
+    return ("rows",) if mixes_two_valued(X) else READ_OUTS
 
 
 def neighbor_clusters(X, n_clusters, *, seed, n_threads):

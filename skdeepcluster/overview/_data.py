@@ -9,6 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.utils import check_array
 
 from skdeepcluster._sklearn import num_samples
+from skdeepcluster.algorithms.read_outs import mixes_two_valued
 from skdeepcluster.overview._rows import is_items, is_text
 from skdeepcluster.validation import as_adjacency, as_array, is_missing
 
@@ -35,6 +36,8 @@ class Data(NamedTuple):
         Number of columns, or of pixels; 0 where there are none.
     units : bool
         Whether columns differ in their units.
+    two_valued : bool
+        Whether columns of two values, such as one-hot ones, are mixed with others.
     counts : bool
         Whether all values are counts.
     n_parts : int
@@ -49,6 +52,7 @@ class Data(NamedTuple):
     n: int
     d: int = 0
     units: bool = False
+    two_valued: bool = False
     counts: bool = False
     n_parts: int = 0
     numeric: list = []
@@ -133,7 +137,11 @@ def _rows(X, some):
         return Data("sparse", n, d, counts=counts, facts=facts)
     units = differ_in_units(some)
     facts = [f"{n} rows, {d} columns"] + ["columns in different units"] * units
-    return Data("rows", n, d, units=units, facts=facts)
+    scales = some.std(axis=0)
+    scaled = some / np.where(scales > 0, scales, 1) if units else some
+    two_valued = bool(mixes_two_valued(scaled))
+    facts += ["columns of two values beside others"] * two_valued
+    return Data("rows", n, d, units=units, two_valued=two_valued, facts=facts)
 
 
 def differ_in_units(X):

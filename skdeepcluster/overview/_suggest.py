@@ -287,9 +287,14 @@ class _Rules:
         if self.k is None:
             by_density = self._density(before)
             found = [self._neighbors(before), by_density, self._searched(before)]
+            if self.data.two_valued:
+                # Neighbors have equal values in such columns: every graph is cut between them.
+                return found[::-1]
             # In few dimensions density is what one sees.
             return [by_density, *found[::2]] if self.data.d <= 3 else found
         found = [self._neighbors(before), self._compact(before)]
+        if self.data.two_valued:
+            return [found[1], self._medoids(before), self._mixture(before)]
         if self._network_pays():
             return [*found, self._deep(before)]
         enough = self.n >= 10 * self.data.d * min(self.k, 10)

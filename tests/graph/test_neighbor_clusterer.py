@@ -281,3 +281,18 @@ def test_copies_of_rows_are_no_noise():
     assert n_labels(model.labels_) == 2
     assert (model.labels_ >= 0).all()
     assert not model.outlier_scores_.any()
+
+
+def test_one_hot_columns_beside_others_do_not_decide():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 4, 600)
+    numbers = 3 * rng.normal(size=(4, 5))[y] + rng.normal(size=(600, 5))
+    numbers /= numbers.std(axis=0)
+    region = np.eye(2)[rng.integers(0, 2, 600)]
+    model = NeighborClusterer(4, random_state=0).fit(np.column_stack([numbers, region]))
+    assert list(model.candidates_) == [model.read_out_] == ["rows"]
+    assert adjusted_rand_score(y, model.labels_) > 0.9
+    # Where all columns have two values, or none, nothing is left out.
+    for X in (rng.integers(0, 2, (200, 6)), numbers[:200]):
+        model = NeighborClusterer(4, n_epochs=10, random_state=0).fit(X)
+        assert set(model.candidates_) == {"cut", "k-means", "graph", "rows"}

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits, load_wine, make_blobs
 from sklearn.metrics import adjusted_rand_score, pairwise_distances
 from sklearn.pipeline import Pipeline
 
-from skdeepcluster import suggest
+from skdeepcluster import NClustersSearch, NeighborClusterer, suggest
 from skdeepcluster.overview._data import differ_in_units, look
 
 RNG = np.random.default_rng(0)
@@ -168,3 +168,14 @@ def test_graphs_in_more_parts_than_clusters_have_their_own_number():
     blocks = csr_array(np.kron(np.eye(5), np.ones((6, 6))))
     assert suggest(blocks, n_clusters=3)[0].estimator.n_clusters is None
     assert suggest(GRAPH, n_clusters=3)[0].estimator.n_clusters == 3
+
+
+def test_columns_of_two_values_beside_others_are_left_to_k_means():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=(300, 4)), np.eye(2)[rng.integers(0, 2, 300)]])
+    assert isinstance(suggest(X)[0].estimator, NClustersSearch)
+    found = suggest(X, n_clusters=3)
+    assert "columns of two values beside others" in found.facts
+    assert isinstance(found[0].estimator, KMeans)
+    assert not any(isinstance(estimator, NeighborClusterer) for estimator, _ in found)
+    assert "columns of two values beside others" not in suggest(X[:, :4]).facts
