@@ -45,7 +45,7 @@ def test_without_a_warm_up_they_have_not(digits):
 def test_one_hot_columns_do_not_decide():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 3, 600)
-    numbers = 2 * rng.normal(size=(3, 5))[y] + rng.normal(size=(600, 5))
+    numbers = 3 * rng.normal(size=(3, 5))[y] + rng.normal(size=(600, 5))
     numbers /= numbers.std(axis=0)
     X = np.column_stack([numbers, np.eye(2)[rng.integers(0, 2, 600)]])
     of_k_means = adjusted_rand_score(y, kmeans(X, 3)[1])
