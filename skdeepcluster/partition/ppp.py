@@ -155,7 +155,7 @@ class PPP(RandomStateMixin, ThreadsMixin, StandardizedCentersMixin, Clusterer):
         Its means.
 
     covariances_ : ndarray of shape (n_clusters_, n_features, n_features)
-        Its covariances; variances of shape (n_clusters_, n_features) where they are diagonal.
+        Its covariances; variances, ``(n_clusters_, n_features)``, where they are diagonal.
 
     inertia_ : float
         Weighted sum of the squared distances to the nearest of `cluster_centers_`.
