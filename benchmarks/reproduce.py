@@ -12,8 +12,8 @@ there is skipped: stop the command at any time and start it again.
     python benchmarks/reproduce.py --settings paper                the papers' starts, too
     python benchmarks/reproduce.py --umap PYTHON                   an interpreter with umap-learn
 
-The start of a method that places centers in an embedding has neither warm-up nor training; that of
-the others is their network without any training, read out in the same way. To measure again,
+The start of a method that places centers in an embedding are its initial labels; that of the others
+is their network without any training, read out in the same way. To measure again,
 delete the lines or name another file by --results. A run that takes longer than --limit seconds or
 more than --memory megabytes is given up, and noted as such. Labels enter the scores alone.
 """
@@ -121,10 +121,11 @@ def fit_estimator(cls, X, y, seed, params):
     model.fit(X)
     found["seconds"] = time.perf_counter() - began
     found |= named("", y, model.labels_) | stages.found
-    if "max_epochs" in offered:
+    if hasattr(model, "initial_labels_"):
+        found |= named("start", y, model.initial_labels_)
+    elif "max_epochs" in offered:
         epochs = ("init_epochs", "max_epochs")
-        if "init" not in offered:
-            epochs += BEFORE
+        epochs += BEFORE
         start = cls(**params | {name: 0 for name in epochs if name in offered})
         found |= named("start", y, start.fit(X).labels_)
     return found

@@ -52,9 +52,9 @@ def test_start_warm_up_and_end_are_scores_of_one_fit(reproduce):
     params = {"hidden_layer_sizes": (16,), "pretrain_epochs": 5, "max_epochs": 2, "tol": 0}
     cls = reproduce.estimators()["DEC"]
     found = reproduce.fit_estimator(cls, X, y, 0, params)
-    start = cls(3, random_state=0, **params | {"init_epochs": 0, "max_epochs": 0}).fit(X)
     warm = cls(3, random_state=0, **params | {"max_epochs": 0}).fit(X)
     end = cls(3, random_state=0, **params).fit(X)
-    for stage, model in (("start", start), ("warm-up", warm), ("", end)):
-        for name, value in reproduce.named(stage, y, model.labels_).items():
+    labels = (("start", end.initial_labels_), ("warm-up", warm.labels_), ("", end.labels_))
+    for stage, of_stage in labels:
+        for name, value in reproduce.named(stage, y, of_stage).items():
             assert found[name] == value

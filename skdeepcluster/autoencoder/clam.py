@@ -7,6 +7,7 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from sklearn.cluster import kmeans_plusplus
+from sklearn.metrics import pairwise_distances_argmin
 from torch import nn
 
 from skdeepcluster._sklearn import Interval, StrOptions
@@ -207,9 +208,11 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
     def _first_clusters(self, fit, Z):
         if self._init_is("random"):
             drawn = torch.randn(fit.module.centers.shape, generator=fit.generator)
-            return 0.1 + 0.1 * drawn.numpy(), [0] * len(Z)
+            centers = 0.1 + 0.1 * drawn.numpy()
+            return centers, pairwise_distances_argmin(Z, centers)
         if self._init_is("k-means++"):
-            return kmeans_plusplus(Z, self.n_clusters, random_state=fit.seed())[0], [0] * len(Z)
+            centers = kmeans_plusplus(Z, self.n_clusters, random_state=fit.seed())[0]
+            return centers, pairwise_distances_argmin(Z, centers)
         return super()._first_clusters(fit, Z)
 
     def _warm_up(self, fit, batch):

@@ -49,6 +49,10 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, n_components)
         Centers in the embedding; `inverse_transform` decodes them.
+
+    initial_labels_ : ndarray of shape (n_samples,)
+        Labels of the start, before warm-up and training: what these add is the difference to
+        `labels_`.
     """
 
     init: str | np.ndarray = param(
@@ -107,7 +111,10 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
 
     def _attributes(self, fit):
         centers = fit.module.centers.detach().cpu().numpy()
-        return {"cluster_centers_": centers, "n_components_": centers.shape[1]}
+        found = {"cluster_centers_": centers, "n_components_": centers.shape[1]}
+        if hasattr(fit.state, "start_labels"):
+            found["initial_labels_"] = fit.state.start_labels.int().cpu().numpy()
+        return found
 
 
 def first_clusters(init, Z, n_clusters, *, rows, seed, **sums):
