@@ -46,7 +46,7 @@ pytestmark = [
 ]
 
 # scikit-learn's checks fit a hundred times: one batch in an epoch, and two epochs.
-ONE_BATCH = {"pretrain_epochs": 2, "max_epochs": 2, "batch_size": 256}
+ONE_BATCH = {"pretrain_epochs": 2, "init_epochs": 5, "max_epochs": 2, "batch_size": 256}
 # Heads begin with arbitrary clusters, which a check wants to be better than that.
 MORE_EPOCHS = dict.fromkeys(family("semantic"), {"max_epochs": 25})
 PLAIN = [

@@ -184,7 +184,7 @@ class DCN(StreamMixin, CenteredAutoencoder):
         def begin(fit):
             labels = fit.over_all_rows(lambda x: self._label(fit.module, x))
             fit.state.assigned = labels
-            fit.state.counts = torch.as_tensor(self.counts_, device=fit.device)
+            fit.state.counts = torch.tensor(self.counts_, device=fit.device)
             fit.usable = True
 
         hooks = {"begin": begin, "after_step": self._move_centers}
