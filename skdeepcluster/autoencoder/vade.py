@@ -50,7 +50,9 @@ class VaDE(ProbabilityMixin, CenteredAutoencoder):
         "bernoulli" is for entries in [0, 1], which are not standardized.
 
     reconstruction_weight : float, default=1
-        Weight :math:`w` of the likelihood. For "gaussian" it is one over the variance.
+        Weight :math:`w` of the likelihood. For "gaussian" it is one over the variance. The
+        likelihood sums over features: where these are few, the divergence outweighs it, and
+        training may end below its start; try a larger weight there.
 
     init : {"neighbors", "spectral", "linkage", "mixture", "k-means"} or array, default="neighbors"
         How the mixture is initialized; an array holds centers, of shape (n_clusters, n_components).

@@ -62,6 +62,9 @@ class DeepCluster(SelfSupervised):
     reordered; here the draws are uniform. Groups that k-means leaves empty move to the rows
     farthest from their centers.
 
+    On scikit-learn's digits training does not help: the clusters of its network without any
+    training are better (accuracy 0.85 against 0.80, one seed, :ref:`user_guide_reproduction`).
+
     References
     ----------
     .. [1] Caron, Bojanowski, Joulin, Douze: Deep clustering for unsupervised learning of visual

@@ -54,6 +54,11 @@ class DeeperCluster(DeepCluster):
     --------
     DeepCluster : One level.
 
+    Notes
+    -----
+    On scikit-learn's digits training does not help: the clusters of its network without any
+    training are as good (accuracy 0.852 against 0.845, one seed, :ref:`user_guide_reproduction`).
+
     References
     ----------
     .. [1] Caron, Bojanowski, Mairal, Joulin: Unsupervised pre-training of image features on
