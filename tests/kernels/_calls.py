@@ -410,7 +410,7 @@ CALLS = {
         {
             "parent": PARENT,
             "birth": FIVE,
-            "size": np.ones(5, np.int64),
+            "size": np.ones(5),
             "stability": FIVE,
             "leaves": False,
             "epsilon": 0.0,
