@@ -60,8 +60,8 @@ SETTINGS = {
         "VaDE": {"init": "k-means", "learning_rate": 2e-3, "max_epochs": 100},
     },
 }
-# Trained epochs before the clustering of methods that do not start from an autoencoder's code.
-BEFORE = ("pretrain_epochs", "guide_epochs")
+# Without these a method is its network without any training.
+EPOCHS = ("pretrain_epochs", "guide_epochs", "init_epochs", "max_epochs")
 COMMAND = "python benchmarks/reproduce.py"
 GIVEN_UP = "given up after, seconds"
 MEASURES = ("accuracy", "NMI", "ARI")
@@ -124,9 +124,7 @@ def fit_estimator(cls, X, y, seed, params):
     if hasattr(model, "initial_labels_"):
         found |= named("start", y, model.initial_labels_)
     elif "max_epochs" in offered:
-        epochs = ("init_epochs", "max_epochs")
-        epochs += BEFORE
-        start = cls(**params | {name: 0 for name in epochs if name in offered})
+        start = cls(**params | {name: 0 for name in EPOCHS if name in offered})
         found |= named("start", y, start.fit(X).labels_)
     return found
 

@@ -20,7 +20,11 @@ _SECTIONS = (
     "Examples",
 )
 # Parameters and results of methods that nothing else describes.
-_PARAMETERS = {"y": "y : Ignored\n    Not used, present for API consistency by convention."}
+_PARAMETERS = {
+    "y": "y : Ignored\n    Not used, present for API consistency by convention.",
+    "sample_weight": "sample_weight : array-like of shape (n_samples,), default=None\n"
+    "    Weights of the rows. None: all are 1.",
+}
 _ROWS = "X : array-like of shape (n_samples, n_features)\n    {} rows."
 _RESULTS = {
     "fit": "self : object\n    The fitted estimator.",

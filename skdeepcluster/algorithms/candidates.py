@@ -121,3 +121,21 @@ def scores(graph, runs, n_clusters):
         for name in runs
     }
     return modularities, supports, found
+
+
+def best(runs, found):
+    """The candidate with the largest score, the first of equal ones.
+
+    Parameters
+    ----------
+    runs, found : dicts of str to arrays
+        Candidates and their scores, as of `scores`.
+
+    Returns
+    -------
+    name : str
+        The method that found it.
+    labels : (n,) array of int
+    """
+    name = max(runs, key=lambda name: found[name].max())
+    return name, runs[name][found[name].argmax()]

@@ -5,7 +5,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from skdeepcluster.algorithms.candidates import N_CONFIRMING, scores, support
+from skdeepcluster.algorithms.candidates import N_CONFIRMING, best, scores, support
 from skdeepcluster.algorithms.coarsening import coarse_levels, relative_weights, strongest_edges
 from skdeepcluster.algorithms.degree_linkage import labels_of_neighbors
 from skdeepcluster.algorithms.density_layers import density_layers
@@ -86,9 +86,7 @@ def neighbor_clusters(X, n_clusters, *, seed, n_threads):
         n_epochs=N_EPOCHS, rng=rng, n_threads=n_threads,
     )  # fmt: skip
     runs = read_outs.runs(read_outs_for(X))
-    found = scores(graph.astype(np.float64), runs, n_clusters)[2]
-    name = max(runs, key=lambda name: found[name].max())
-    return runs[name][found[name].argmax()]
+    return best(runs, scores(graph.astype(np.float64), runs, n_clusters)[2])[1]
 
 
 class ReadOuts:

@@ -213,31 +213,40 @@ class HierarchyMixin:
         """
         check_is_fitted(self)
         if X is None:
-            parts = [(self._rows, self._reach.fitted_queries())]
+            parts = self._fitted_parts()
             cluster, lam = self._points(self._tree)
-            if self._weightless is not None:
-                parts.append(self._weightless[:2])
         else:
             queries, complete, cluster, lam = self._join(X)
             parts = [(np.flatnonzero(complete), queries)] if complete.any() else []
         n_clusters = int(self._tree.selected.sum())
         probabilities = np.zeros((len(lam), n_clusters + noise), self._dtype)
         if n_clusters:
-            groups = [np.searchsorted(self._rows, rows) for rows in self.exemplar_indices_]
             labels, strengths, _ = flat_clusters(self._tree, cluster, lam)
-            for rows, queries in parts:
+            for rows, distances in self._to_exemplars(parts):
                 probabilities[rows, :n_clusters] = soft_memberships(
                     self._tree,
                     cluster[rows],
                     lam[rows],
                     labels[rows],
                     strengths[rows],
-                    self._reach.nearest_of_groups(queries, groups, self._threads_for(rows)),
+                    distances,
                     self._dtype,
                 )
         if noise:
             probabilities[:, -1] = np.maximum(1 - probabilities[:, :-1].sum(axis=1), 0)
         return probabilities
+
+    def _fitted_parts(self):
+        """Fitted samples and the queries that they are: those with weight, then the others."""
+        parts = [(self._rows, self._reach.fitted_queries())]
+        return parts if self._weightless is None else [*parts, self._weightless[:2]]
+
+    def _to_exemplars(self, parts):
+        """Distances of samples to the nearest exemplar of each cluster, part by part."""
+        groups = [np.searchsorted(self._rows, rows) for rows in self.exemplar_indices_]
+        for rows, queries in parts:
+            threads = self._threads_for(rows)
+            yield rows, self._reach.nearest_of_groups(queries, groups, threads)
 
     def score_samples(self, X):
         r"""Minus the outlier scores of samples: how usual they are.

@@ -72,13 +72,7 @@ class NoiseMixin:
     def _by_exemplar(self):
         n = len(self.labels_)
         found, sure = np.zeros(n, np.int64), np.zeros(n)
-        groups = [np.searchsorted(self._rows, rows) for rows in self.exemplar_indices_]
-        parts = [(self._rows, self._reach.fitted_queries())]
-        if self._weightless is not None:
-            parts.append(self._weightless[:2])
-        for rows, queries in parts:
-            threads = self._threads_for(rows)
-            distance = self._reach.nearest_of_groups(queries, groups, threads)
+        for rows, distance in self._to_exemplars(self._fitted_parts()):
             found[rows] = distance.argmin(axis=1)
             # Without another cluster nothing speaks against the nearest.
             alone = np.full((len(rows), 1), np.inf)

@@ -9,6 +9,7 @@ from skdeepcluster._kernels._layout import fuzzy_weights
 from skdeepcluster._sklearn import Interval, StrOptions
 from skdeepcluster.algorithms.layouts import MAX_COMPONENTS, fuzzy_graph
 from skdeepcluster.algorithms.neighbor_search import NeighborSearch
+from skdeepcluster.algorithms.read_outs import N_COMPONENTS, N_NEIGHBORS
 from skdeepcluster.base import RandomStateMixin, ThreadsMixin, param, parameters
 from skdeepcluster.validation import (
     check_rows,
@@ -41,7 +42,7 @@ class NeighborSearchMixin(RandomStateMixin, ThreadsMixin):
         Indices of the neighbors; only where these are searched.
     """
 
-    n_neighbors: int = param(15, Interval(Integral, 1, None, closed="left"))
+    n_neighbors: int = param(N_NEIGHBORS, Interval(Integral, 1, None, closed="left"))
     metric: str = param("euclidean", StrOptions({"euclidean", "cosine"}))
 
     def _find_neighbors(self, X):
@@ -128,7 +129,7 @@ class NeighborGraphMixin(NeighborSearchMixin):
         Weights of the undirected edges, from 0 to 1.
     """
 
-    n_components: int = param(10, Interval(Integral, 1, MAX_COMPONENTS, closed="both"))
+    n_components: int = param(N_COMPONENTS, Interval(Integral, 1, MAX_COMPONENTS, closed="both"))
     min_dist: float = param(0.0, Interval(Real, 0, 3, closed="left"))
     n_epochs: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
 

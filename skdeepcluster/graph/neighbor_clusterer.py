@@ -5,7 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from skdeepcluster._sklearn import Interval, StrOptions, fit_context
-from skdeepcluster.algorithms.candidates import scores
+from skdeepcluster.algorithms.candidates import best, scores
 from skdeepcluster.algorithms.groups import weights_to
 from skdeepcluster.algorithms.read_outs import N_EPOCHS, READ_OUTS, ReadOuts, read_outs_for
 from skdeepcluster.base import Clusterer, param
@@ -173,8 +173,7 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
         graph = self.graph_.astype(np.float64)
         found = scores(graph, self.candidates_, k)
         self.modularities_, self.supports_, self.scores_ = found
-        self.read_out_ = max(names, key=lambda name: self.scores_[name].max())
-        self._clusters = self.candidates_[self.read_out_][self.scores_[self.read_out_].argmax()]
+        self.read_out_, self._clusters = best(self.candidates_, self.scores_)
         weights = weights_to(graph, self._clusters, k)
         self.probabilities_ = weights[np.arange(n), self._clusters] / weights.sum(axis=1)
         self._set_noise()

@@ -358,11 +358,6 @@ class BaseMedoids(
     def score(self, X, y=None, sample_weight=None):
         """Negative sum of the distances to the nearest medoids.
 
-        Parameters
-        ----------
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows. None: all are 1.
-
         Returns
         -------
         score : float

@@ -47,11 +47,6 @@ class StandardizedCentersMixin(StandardizedMixin, FloatTransformerMixin):
     def score(self, X, y=None, sample_weight=None):
         """Minus the sum of the squared distances to the nearest cluster centers.
 
-        Parameters
-        ----------
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows. None: all are 1.
-
         Returns
         -------
         score : float
