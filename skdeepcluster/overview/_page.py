@@ -205,11 +205,11 @@ def _rows_shown(report, rows, columns):
     shown = report.shown
     images, texts = shown["images"], shown["texts"]
     place = {row: i for i, row in enumerate(report.rows.tolist())}
+    doubt = report.silhouettes if report.confidences is None else report.confidences
     found = []
     for row in map(int, rows):
         i = place.get(row)
         other = report.neighbors[i] if i is not None else -1
-        doubt = report.silhouettes if report.confidences is None else report.confidences
         found.append(
             {
                 "name": shown["names"][row],
