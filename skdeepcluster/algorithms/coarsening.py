@@ -89,8 +89,8 @@ def coarse_levels(graph, most_nodes, fewest_nodes, n_levels):
     graph : csr_array of shape (n, n)
         Symmetric weights, no loops.
     most_nodes, fewest_nodes : int
-        The first level is the largest with at most so many nodes (the graph itself, maybe, or the
-        last one that can be contracted); further ones have at least so many.
+        The first level is the largest with at most so many nodes, but at least so many, or else the
+        smallest that has more (the graph itself, maybe); further ones have at least so many.
     n_levels : int
         At most so many.
 
@@ -106,7 +106,7 @@ def coarse_levels(graph, most_nodes, fewest_nodes, n_levels):
         if len(levels) == n_levels or not graph.nnz:
             break
         groups = joined_by_strongest(graph)
-        if levels and groups.max() + 1 < fewest_nodes:
+        if groups.max() + 1 < fewest_nodes:
             break
         graph, node = contracted(graph, groups), groups[node]
     return levels or [(graph, node)]

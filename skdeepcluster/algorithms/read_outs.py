@@ -121,11 +121,8 @@ class ReadOuts:
         self.seed = int(rng.integers(2**31))
         # Runs of one method differ in what is added.
         self.first_seed = self.seed % 2**30
-        self.levels = [
-            (level, node)
-            for level, node in coarse_levels(graph, MOST_NODES, FEWEST_NODES, len(N_LAYOUTS))
-            if level is graph or level.shape[0] >= 5 * (n_clusters or 1)
-        ] or [(graph, np.arange(len(Z)))]
+        fewest = max(FEWEST_NODES, 5 * (n_clusters or 1))
+        self.levels = coarse_levels(graph, MOST_NODES, fewest, len(N_LAYOUTS))
 
     @cached_property
     def layouts(self):

@@ -68,8 +68,12 @@ def test_levels_are_smaller_and_smaller(graph, most, fewest, n_levels):
     sizes = [level.shape[0] for level, _ in levels]
     assert 1 <= len(levels) <= n_levels
     assert sizes == sorted(set(sizes), reverse=True)
-    assert all(size >= fewest for size in sizes[1:])
-    assert sizes[0] <= most or not levels[0][0].nnz
+    assert all(size >= min(fewest, graph.shape[0]) for size in sizes)
+    first = levels[0][0]
+    assert first.shape[0] <= most or not first.nnz or joined_by_strongest(first).max() + 1 < fewest
+    if first.shape[0] > most and joined_by_strongest(graph).max() + 1 >= fewest and graph.nnz:
+        # The last one that has enough nodes, not the graph itself.
+        assert first.shape[0] < graph.shape[0]
     for level, node in levels:
         assert np.array_equal(np.unique(node), np.arange(level.shape[0]))
     for (_, fine), (_, coarse) in zip(levels, levels[1:], strict=False):
