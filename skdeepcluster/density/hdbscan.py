@@ -17,8 +17,8 @@ from skdeepcluster.density._centers import centroids, medoids
 from skdeepcluster.density._hierarchy import HierarchyMixin
 from skdeepcluster.density._metrics import degree
 from skdeepcluster.density._noise import NoiseMixin
+from skdeepcluster.density._reachability import reachability
 from skdeepcluster.density._rows import scaled, with_distances
-from skdeepcluster.density._spanning import reachability
 from skdeepcluster.trees import (
     MinimumSpanningTree,
     SingleLinkageTree,
@@ -93,10 +93,12 @@ class HDBSCAN(HierarchyMixin, NoiseMixin, ThreadsMixin, Clusterer):
         Divisor of the distances between points, but not of core distances, as in robust single
         linkage.
 
-    algorithm : {"auto", "kd_tree", "brute"}, default="auto"
+    algorithm : {"auto", "kd_tree", "brute", "approximate"}, default="auto"
         How the spanning tree is found: through a KD tree or through blocks of the distance matrix.
         "auto" takes the KD tree wherever the metric allows it: in high dimensions, where it cannot
-        prune, its search is one through tiles of that matrix.
+        prune, its search is one through tiles of that matrix. All three are exact. "approximate",
+        never chosen by "auto", is for many dense rows with more than some twenty features and
+        Euclidean or angular metrics: see Notes.
 
     cluster_selection_method : {"eom", "leaf"}, default="eom"
         Select the clusters of greatest excess of mass, or the leaves of the condensed tree, which
@@ -178,6 +180,13 @@ class HDBSCAN(HierarchyMixin, NoiseMixin, ThreadsMixin, Clusterer):
     density less, and of `min_cluster_size` find weaker and smaller clusters;
     `allow_single_cluster` admits that all are one.
 
+    With ``algorithm="approximate"`` neighbors are found by nearest-neighbor descent, which misses
+    some. The spanning tree is that of the graph of each sample's `min_samples` + 9 nearest others,
+    at least 15. Its components are joined by short edges, found among some samples of each. So the
+    total weight of the tree is not quite the least, core distances may be too large, and labels
+    may change with the order of the samples, but not from one fit to the next. `predict` searches
+    all fitted samples.
+
     The infinite :math:`\lambda` of duplicates is replaced by twice the largest finite one.
 
     References
@@ -213,7 +222,7 @@ class HDBSCAN(HierarchyMixin, NoiseMixin, ThreadsMixin, Clusterer):
     metric: str | Callable = param("euclidean", StrOptions(METRICS | {"precomputed"}), callable)
     metric_params: dict | None = param(None, dict, None)
     alpha: float = param(1.0, Interval(Real, 0, None, closed="neither"))
-    algorithm: str = param("auto", StrOptions({"auto", "kd_tree", "brute"}))
+    algorithm: str = param("auto", StrOptions({"auto", "kd_tree", "brute", "approximate"}))
     cluster_selection_method: str = param("eom", StrOptions({"eom", "leaf"}))
     allow_single_cluster: bool = param(False, "boolean")
     store_centers: str | None = param(None, StrOptions({"centroid", "medoid", "both"}), None)
