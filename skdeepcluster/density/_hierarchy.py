@@ -4,7 +4,7 @@ from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils import Bunch
+from sklearn.utils import Bunch, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._kernels._trees import attach
@@ -18,7 +18,9 @@ from skdeepcluster.trees import (
     labels_of_points,
     outlier_scores,
     persistence,
+    relative_validity,
 )
+from skdeepcluster.validation import check_labels
 
 
 class HierarchyMixin:
@@ -125,6 +127,31 @@ class HierarchyMixin:
         """Samples of highest density."""
         check_is_fitted(self, "core_distances_")
         return exemplars(self._tree)
+
+    def relative_validity(self, labels=None):
+        r"""How well clusters are separated along the spanning tree, to compare settings of one fit.
+
+        .. math:: \sum_C \frac{n_C}{n} \frac{s(C) - l(C)}{\max\{s(C), l(C)\}},
+
+        where :math:`l(C)` is the longest edge within a cluster and :math:`s(C)` the shortest one to
+        another, or twice the longest of all if there is none: a fast approximation of
+        :func:`~skdeepcluster.metrics.density_validity`. Fits by other metrics or `min_samples` have
+        other trees, and their values cannot be compared.
+
+        Parameters
+        ----------
+        labels : array-like of shape (n_samples,), default=None
+            Those that `reselect` or `assign_noise` gives, -1 for noise; by default `labels_`.
+
+        Returns
+        -------
+        validity : float
+            From -1 to 1, the higher the better; 0 if all samples are noise.
+        """
+        check_is_fitted(self, "core_distances_")
+        labels = self.labels_ if labels is None else check_labels(labels, "labels")
+        check_consistent_length(labels, self.labels_)
+        return relative_validity(self.minimum_spanning_tree_, labels, self._weight)
 
     def dbscan_clustering(self, epsilon, min_cluster_size=5):
         """The clustering of DBSCAN, without its border points, for one radius.

@@ -197,3 +197,41 @@ def outlier_scores(tree, cluster=None, lam=None):
     densest = subtree_death(tree.parent, tree.death)[cluster]
     scores = np.zeros(len(densest))
     return np.divide(densest - lam, densest, out=scores, where=densest > 0)
+
+
+def relative_validity(edges, labels, weight=None):
+    """How far clusters are apart along a spanning tree, relative to its edges within them.
+
+    Parameters
+    ----------
+    edges : MinimumSpanningTree
+    labels : array of shape (n_samples,)
+        -1 for noise.
+    weight : array of shape (n_samples,), default=None
+
+    Returns
+    -------
+    validity : float
+        The mean over samples, of which noise counts 0.
+    """
+    some = labels != -1
+    if not some.any():
+        return 0.0
+    numbers = np.full(len(labels), -1)
+    numbers[some] = np.unique(labels[some], return_inverse=True)[1]
+    k = numbers.max() + 1
+    ends = np.stack([numbers[edges.source], numbers[edges.target]])
+    kept = (ends >= 0).all(axis=0)
+    (first, second), distance = ends[:, kept], edges.distance[kept]
+    within = first == second
+    longest, shortest = np.zeros(k), np.full(k, np.inf)
+    np.maximum.at(longest, first[within], distance[within])
+    for side in (first, second):
+        np.minimum.at(shortest, side[~within], distance[~within])
+    finite = np.isfinite(edges.distance)
+    alone = 2 * edges.distance[finite].max(initial=0)
+    shortest[np.isinf(shortest)] = alone
+    largest = np.maximum(longest, shortest)
+    value = np.divide(shortest - longest, largest, out=np.zeros(k), where=largest > 0)
+    weight = np.ones(len(labels)) if weight is None else weight
+    return float(np.bincount(numbers[some], weight[some], k) @ value / weight.sum())
