@@ -1,117 +1,16 @@
-"""Selections from a fitted density hierarchy, predictions and memberships."""
-
-from dataclasses import replace
-from numbers import Integral
+"""Predictions and memberships by a fitted density hierarchy."""
 
 import numpy as np
-from sklearn.utils import Bunch, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._kernels._trees import attach
-from skdeepcluster._sklearn import Interval, validate_parameter_constraints
 from skdeepcluster.density._membership import soft_memberships
-from skdeepcluster.density._rows import all_distances, as_fitted, scaled, with_distances
-from skdeepcluster.trees import (
-    condensed_tree,
-    exemplars,
-    flat_clusters,
-    labels_of_points,
-    outlier_scores,
-    persistence,
-    relative_validity,
-)
-from skdeepcluster.validation import check_labels
+from skdeepcluster.density._rows import all_distances, as_fitted, with_distances
+from skdeepcluster.trees import exemplars, flat_clusters, outlier_scores
 
 
 class HierarchyMixin:
-    """Selections and predictions from a fitted hierarchy, which does not change."""
-
-    def reselect(self, **params):
-        """Select clusters from the fitted hierarchy by other parameters.
-
-        The spanning tree does not depend on the parameters of condensing and selection, so a sweep
-        over their values costs little more than one fit. The estimator does not change.
-
-        Parameters
-        ----------
-        **params : dict
-            Values of `min_cluster_size`, `cluster_selection_epsilon`,
-            `cluster_selection_epsilon_max`, `max_cluster_size`, `cluster_selection_method` and
-            `allow_single_cluster`; those of the estimator by default. `min_samples` stays that of
-            the fit, even where it was taken from `min_cluster_size`. By `n_clusters` so many
-            clusters of greatest total stability are selected; None, the default, leaves their
-            number open.
-
-        Returns
-        -------
-        clustering : :class:`~sklearn.utils.Bunch`
-            With `labels`, `probabilities`, `cluster_persistence` and `condensed_tree`, as the
-            attributes of these names.
-
-        Examples
-        --------
-        >>> from skdeepcluster import HDBSCAN
-        >>> from sklearn.datasets import load_digits
-        >>> X, _ = load_digits(return_X_y=True)
-        >>> model = HDBSCAN(min_cluster_size=5).fit(X)
-        >>> [len(model.reselect(min_cluster_size=m).cluster_persistence) for m in (5, 10, 20, 40)]
-        [20, 15, 13, 10]
-        """
-        check_is_fitted(self, "core_distances_")
-        return self._choose(**params)[1]
-
-    def _choose(self, **params):
-        """The condensed tree in the units of the dendrogram, and what `reselect` returns."""
-        names = (
-            "min_cluster_size",
-            "cluster_selection_epsilon",
-            "cluster_selection_epsilon_max",
-            "max_cluster_size",
-            "cluster_selection_method",
-            "allow_single_cluster",
-        )
-        constraints = {name: self._parameter_constraints[name] for name in names}
-        constraints["n_clusters"] = [Interval(Integral, 1, None, closed="left"), None]
-        if unknown := sorted(params.keys() - constraints.keys()):
-            raise TypeError(f"{unknown} need another fit; reselect takes {', '.join(constraints)}.")
-        params = {"n_clusters": None, **{name: getattr(self, name) for name in names}} | params
-        validate_parameter_constraints(constraints, params, "reselect")
-        if params["n_clusters"] is not None and (
-            params["cluster_selection_method"] != "eom" or params["cluster_selection_epsilon"] > 0
-        ):
-            raise ValueError(
-                f"n_clusters={params['n_clusters']} selects clusters by their stability; it needs "
-                "cluster_selection_method='eom' and cluster_selection_epsilon=0."
-            )
-        tree = condensed_tree(
-            self._dendrogram,
-            # Of fewer samples nothing splits.
-            min(params["min_cluster_size"], self._n_counted),
-            method=params["cluster_selection_method"],
-            epsilon=scaled(float(params["cluster_selection_epsilon"]), -self._exponent),
-            max_cluster_size=params["max_cluster_size"],
-            allow_single_cluster=params["allow_single_cluster"],
-            epsilon_max=scaled(
-                float(params["cluster_selection_epsilon_max"] or np.inf), -self._exponent
-            ),
-            n_clusters=params["n_clusters"],
-        )
-        if self._weight is None:
-            labels, probabilities, sizes = flat_clusters(tree, tree.member, tree.leave, tree.order)
-        else:
-            labels, probabilities, sizes = labels_of_points(tree, *self._points(tree), self._weight)
-        changed = {}
-        if tree.min_cluster_size != params["min_cluster_size"]:
-            changed["min_cluster_size"] = params["min_cluster_size"]
-        if self._exponent:
-            for name in ("birth", "death", "stability", "leave", "least_lambda"):
-                changed[name] = scaled(getattr(tree, name), -self._exponent)
-        return tree, Bunch(
-            labels=labels,
-            probabilities=probabilities.astype(self._dtype, copy=False),
-            cluster_persistence=persistence(tree, sizes),
-            condensed_tree=replace(tree, **changed) if changed else tree,
-        )
+    """Predictions by a fitted hierarchy, which does not change."""
 
     def _points(self, tree):
         """The last cluster of each fitted sample in a tree, and when it leaves it."""
@@ -127,56 +26,6 @@ class HierarchyMixin:
         """Samples of highest density."""
         check_is_fitted(self, "core_distances_")
         return exemplars(self._tree)
-
-    def relative_validity(self, labels=None):
-        r"""How well clusters are separated along the spanning tree, to compare settings of one fit.
-
-        .. math:: \sum_C \frac{n_C}{n} \frac{s(C) - l(C)}{\max\{s(C), l(C)\}},
-
-        where :math:`l(C)` is the longest edge within a cluster and :math:`s(C)` the shortest one to
-        another, or twice the longest of all if there is none: a fast approximation of
-        :func:`~skdeepcluster.metrics.density_validity`. Fits by other metrics or `min_samples` have
-        other trees, and their values cannot be compared.
-
-        Parameters
-        ----------
-        labels : array-like of shape (n_samples,), default=None
-            Those that `reselect` or `assign_noise` gives, -1 for noise; by default `labels_`.
-
-        Returns
-        -------
-        validity : float
-            From -1 to 1, the higher the better; 0 if all samples are noise.
-        """
-        check_is_fitted(self, "core_distances_")
-        labels = self.labels_ if labels is None else check_labels(labels, "labels")
-        check_consistent_length(labels, self.labels_)
-        return relative_validity(self.minimum_spanning_tree_, labels, self._weight)
-
-    def dbscan_clustering(self, epsilon, min_cluster_size=5):
-        """The clustering of DBSCAN, without its border points, for one radius.
-
-        Parameters
-        ----------
-        epsilon : float
-            Radius: samples are joined where their mutual reachability is at most this.
-
-        min_cluster_size : int, default=5
-            Smaller components, or such of less weight, are noise.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-            Component of each sample, -1 for noise.
-        """
-        check_is_fitted(self)
-        if self._weight is None:
-            return self.single_linkage_tree_.cut(epsilon, min_cluster_size)
-        labels = self.single_linkage_tree_.cut(epsilon, 1)
-        # The copies that a weight stands for are apart outside of their core distance.
-        mass = np.where(self.core_distances_ > epsilon, np.minimum(self._weight, 1), self._weight)
-        large = np.bincount(labels, mass) >= min_cluster_size
-        return np.where(large, np.cumsum(large) - 1, -1)[labels]
 
     def predict(self, X, return_probabilities=False):
         """Clusters of new samples in the fitted hierarchy, which does not change.

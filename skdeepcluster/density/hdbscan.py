@@ -12,13 +12,15 @@ from skdeepcluster._sklearn import (
     StrOptions,
     fit_context,
 )
+from skdeepcluster.algorithms.density_layers import MIN_SAMPLES
 from skdeepcluster.base import Clusterer, ThreadsMixin, param
-from skdeepcluster.density._centers import centroids, medoids
+from skdeepcluster.density._centers import CentersMixin
 from skdeepcluster.density._hierarchy import HierarchyMixin
 from skdeepcluster.density._metrics import degree
 from skdeepcluster.density._noise import NoiseMixin
 from skdeepcluster.density._reachability import reachability
 from skdeepcluster.density._rows import scaled, with_distances
+from skdeepcluster.density._selection import SelectionMixin
 from skdeepcluster.trees import (
     MinimumSpanningTree,
     SingleLinkageTree,
@@ -33,7 +35,7 @@ from skdeepcluster.validation import (
 )
 
 
-class HDBSCAN(HierarchyMixin, NoiseMixin, ThreadsMixin, Clusterer):
+class HDBSCAN(SelectionMixin, HierarchyMixin, NoiseMixin, CentersMixin, ThreadsMixin, Clusterer):
     r"""Hierarchical density-based clustering, exact and accelerated by space trees.
 
     Clusters are regions of high density; their number, shapes and densities need not be known, and
@@ -60,13 +62,14 @@ class HDBSCAN(HierarchyMixin, NoiseMixin, ThreadsMixin, Clusterer):
 
     Parameters
     ----------
-    min_cluster_size : int, default=5
-        Smallest number of samples that make a cluster; smaller groups are noise.
+    min_cluster_size : int or "auto", default=5
+        Smallest number of samples that make a cluster; smaller groups are noise. "auto" takes the
+        value in the middle of the longest range that gives one number of clusters, see `layers`.
 
     min_samples : int, default=None
         Rank of the neighbor, the sample itself being the first, whose distance is the core
         distance. Larger values declare more points noise and smooth the hierarchy. `None` means
-        `min_cluster_size`, or all samples where there are fewer.
+        `min_cluster_size`, 5 with "auto", or all samples where there are fewer.
 
     cluster_selection_epsilon : float, default=0.0
         Clusters that are born at a smaller distance are merged up to this one [3]_.
@@ -74,6 +77,10 @@ class HDBSCAN(HierarchyMixin, NoiseMixin, ThreadsMixin, Clusterer):
     cluster_selection_epsilon_max : float, default=None
         Clusters that are born at a larger distance are not chosen with
         `cluster_selection_method="eom"`; their parts are, or they are noise.
+
+    cluster_selection_persistence : float, default=0.0
+        Clusters that live shorter are merged into those that they split from: those whose largest
+        :math:`\lambda` exceeds that of their birth by less, in units of inverse distances.
 
     max_cluster_size : int, default=None
         No cluster larger than this is chosen with `cluster_selection_method="eom"`.
@@ -212,12 +219,15 @@ class HDBSCAN(HierarchyMixin, NoiseMixin, ThreadsMixin, Clusterer):
     array([ 1,  0, -1])
     """
 
-    min_cluster_size: int = param(5, Interval(Integral, 2, None, closed="left"), positional=True)
+    min_cluster_size: int | str = param(
+        5, Interval(Integral, 2, None, closed="left"), StrOptions({"auto"}), positional=True
+    )
     min_samples: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
     cluster_selection_epsilon: float = param(0.0, Interval(Real, 0, None, closed="left"))
     cluster_selection_epsilon_max: float | None = param(
         None, Interval(Real, 0, None, closed="neither"), None
     )
+    cluster_selection_persistence: float = param(0.0, Interval(Real, 0, None, closed="left"))
     max_cluster_size: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
     metric: str | Callable = param("euclidean", StrOptions(METRICS | {"precomputed"}), callable)
     metric_params: dict | None = param(None, dict, None)
@@ -309,7 +319,8 @@ class HDBSCAN(HierarchyMixin, NoiseMixin, ThreadsMixin, Clusterer):
         n = rows.shape[0] if weight is None else weight[complete].sum()
         self._n_counted = n
         if self.min_samples is None:
-            self._min_samples = min(self.min_cluster_size, n)
+            auto = self.min_cluster_size == "auto"
+            self._min_samples = min(MIN_SAMPLES if auto else self.min_cluster_size, n)
         elif self.min_samples <= n:
             self._min_samples = self.min_samples
         else:
@@ -371,23 +382,3 @@ class HDBSCAN(HierarchyMixin, NoiseMixin, ThreadsMixin, Clusterer):
     def _threads_for(self, X):
         # With fewer rows per thread, threads cost more than they save.
         return min(self._n_threads(), 1 + X.shape[0] // 2000)
-
-    def _store_centers(self, X):
-        if self.store_centers is None:
-            return
-        weights = self.probabilities_
-        if self._weight is not None:
-            weights = (weights * self._weight).astype(weights.dtype)
-        # Those without weight have no place in the search.
-        labels = self.labels_ if self._weight is None else np.where(weights > 0, self.labels_, -1)
-        if self.store_centers in ("centroid", "both"):
-            self.centroids_ = centroids(X, labels, weights)
-        if self.store_centers in ("medoid", "both"):
-            n_threads = self._threads_for(X)
-
-            def weighted_sums(rows, weights):
-                rows = np.searchsorted(self._rows, rows)
-                return self._reach.weighted_sums(rows, weights, n_threads)
-
-            chosen = X[medoids(labels, weights, weighted_sums)]
-            self.medoids_ = chosen.toarray() if issparse(chosen) else chosen

@@ -4,6 +4,7 @@ import numpy as np
 
 from skdeepcluster._kernels._trees import Dendrogram, assign, select, subtree_death
 from skdeepcluster.trees._number import best_of_number
+from skdeepcluster.trees._simplify import without_short_lived
 from skdeepcluster.trees._trees import CondensedTree
 
 
@@ -17,6 +18,7 @@ def condensed_tree(
     allow_single_cluster=False,
     epsilon_max=np.inf,
     n_clusters=None,
+    persistence=0.0,
 ):
     """Condense a hierarchy to the clusters of at least some size, and select flat ones.
 
@@ -40,6 +42,9 @@ def condensed_tree(
     n_clusters : int, default=None
         Select so many disjoint clusters of greatest total stability. Then `method` and `epsilon`
         are not used.
+    persistence : float, default=0.0
+        Clusters whose densest points leave them by less than this after their birth, as lambda, are
+        no clusters.
 
     Returns
     -------
@@ -47,6 +52,10 @@ def condensed_tree(
     """
     dendrogram = linkage if isinstance(linkage, Dendrogram) else Dendrogram(linkage)
     clusters, member, leave = dendrogram.condense(min_cluster_size)
+    if persistence > 0:
+        clusters, member, leave = without_short_lived(
+            clusters, member, leave, dendrogram.order, dendrogram.weight, persistence
+        )
     size = clusters["size"].astype(np.float64)
     largest = np.inf if max_cluster_size is None else max_cluster_size
     stability, method = clusters["stability"], method == "leaf"
