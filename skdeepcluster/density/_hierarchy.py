@@ -1,12 +1,25 @@
 """Predictions and memberships by a fitted density hierarchy."""
 
+from numbers import Integral
+
 import numpy as np
+from scipy.sparse import csr_array
+from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._kernels._trees import attach
-from skdeepcluster.density._membership import soft_memberships
+from skdeepcluster._sklearn import Interval, validate_parameter_constraints
+from skdeepcluster.density._membership import (
+    first_together,
+    largest_memberships,
+    soft_memberships,
+    together,
+)
 from skdeepcluster.density._rows import all_distances, as_fitted, with_distances
 from skdeepcluster.trees import exemplars, flat_clusters, outlier_scores
+
+# Memberships that are computed at a time.
+BATCH_ENTRIES = 2**20
 
 
 class HierarchyMixin:
@@ -58,7 +71,7 @@ class HierarchyMixin:
         probabilities = probabilities.astype(self._dtype, copy=False)
         return (labels, probabilities) if return_probabilities else labels
 
-    def predict_proba(self, X=None, noise=False):
+    def predict_proba(self, X=None, noise=False, top_k=None):
         r"""Soft clustering: how much each sample belongs to each cluster.
 
         .. math:: P(k \mid x) \propto \left(\frac{h_k(x)}{\max_j h_j(x)}\right)^4
@@ -82,35 +95,81 @@ class HierarchyMixin:
         noise : bool, default=False
             Whether to append a column, the share of noise, with which rows sum to 1.
 
+        top_k : int, default=None
+            Keep so many memberships of each sample, as a sparse array: for many clusters, as memory
+            then does not grow with their number. They are the largest among the `top_k` clusters
+            with which it is longest together and those of the exemplars nearest to it, and sum to
+            what all would.
+
         Returns
         -------
-        probabilities : ndarray of shape (n_samples, n_clusters) or (n_samples, n_clusters + 1)
+        probabilities : {ndarray, csr_array} of shape (n_samples, n_clusters) or \
+                (n_samples, n_clusters + 1)
             Nonnegative; without `noise` the rows sum to at most 1, the rest being noise.
         """
         check_is_fitted(self)
+        validate_parameter_constraints(
+            {"top_k": [Interval(Integral, 1, None, closed="left"), None]},
+            {"top_k": top_k},
+            "predict_proba",
+        )
         if X is None:
             parts = self._fitted_parts()
             cluster, lam = self._points(self._tree)
         else:
             queries, complete, cluster, lam = self._join(X)
             parts = [(np.flatnonzero(complete), queries)] if complete.any() else []
+        if top_k is not None:
+            return self._largest(parts, cluster, lam, noise, top_k)
         n_clusters = int(self._tree.selected.sum())
         probabilities = np.zeros((len(lam), n_clusters + noise), self._dtype)
         if n_clusters:
             labels, strengths, _ = flat_clusters(self._tree, cluster, lam)
+            densest = self._tree.death[self._tree.selected]
             for rows, distances in self._to_exemplars(parts):
                 probabilities[rows, :n_clusters] = soft_memberships(
-                    self._tree,
-                    cluster[rows],
-                    lam[rows],
+                    together(self._tree, cluster[rows], lam[rows]),
                     labels[rows],
                     strengths[rows],
                     distances,
+                    densest,
                     self._dtype,
                 )
         if noise:
             probabilities[:, -1] = np.maximum(1 - probabilities[:, :-1].sum(axis=1), 0)
         return probabilities
+
+    def _largest(self, parts, cluster, lam, noise, top_k):
+        """The largest soft memberships of samples, a sparse array."""
+        groups = [np.searchsorted(self._rows, rows) for rows in self.exemplar_indices_]
+        n, k = len(lam), len(groups)
+        top_k = min(top_k, k)
+        shares = np.zeros((n, top_k + noise), self._dtype)
+        flat = np.full((n, top_k + noise), k)
+        labels, strengths, _ = flat_clusters(self._tree, cluster, lam)
+        found = first_together(self._tree, top_k)
+        for rows, queries in parts if k else []:
+            threads = self._threads_for(rows)
+            for part in gen_batches(len(rows), max(1, BATCH_ENTRIES // min(k, 8 * top_k))):
+                at = np.arange(part.start, part.stop)
+                some = self._reach.subset(queries, at, threads)
+
+                def reach(at, k, some=some, threads=threads):
+                    few = self._reach.subset(some, at, threads)
+                    return self._reach.nearest_of_groups(few, [groups[k]], threads)[:, 0]
+
+                at = rows[part]
+                shares[at, :top_k], flat[at, :top_k] = largest_memberships(
+                    self._tree, cluster[at], lam[at], labels[at], strengths[at], found, reach,
+                    self._reach.near_groups(some, groups, top_k, threads), top_k, self._dtype,
+                )  # fmt: skip
+        if noise:
+            shares[:, -1] = np.maximum(1 - shares[:, :-1].sum(axis=1), 0)
+        some = shares > 0
+        starts = np.concatenate([[0], np.cumsum(some.sum(axis=1))])
+        sparse = csr_array((shares[some], flat[some], starts), shape=(n, k + noise))
+        sparse.sort_indices()
+        return sparse
 
     def _fitted_parts(self):
         """Fitted samples and the queries that they are: those with weight, then the others."""

@@ -13,6 +13,8 @@ from skdeepcluster.density._metrics import zero_rows
 # Entries of a block of distances, and rows that are filtered by one state of the forest.
 BLOCK_ENTRIES = 2**22
 FILTER_ROWS = 32
+# Rows, for each group that is looked for, among which the nearest groups are found.
+NEAR_ROWS = 3
 
 
 class Reachability:
@@ -63,6 +65,14 @@ class Reachability:
             for part in _batches(queries.shape[0], len(group)):
                 column[part] = self.metric.between(queries[part], rows, n_threads).min(axis=1)
         return self.metric.distances(nearest)
+
+    def subset(self, queries, rows, n_threads):
+        """Some of the queries."""
+        return queries[rows]
+
+    def near_groups(self, queries, groups, most, n_threads):
+        """For each query groups among which those nearest to it are; by default all."""
+        return np.broadcast_to(np.arange(len(groups)), (queries.shape[0], len(groups)))
 
     def weighted_sums(self, rows, weights, n_threads):
         """Sums of weighted distances from each of some rows to all of them."""
@@ -192,6 +202,23 @@ class TreeReachability(Reachability):
         neighbor[zero] = self.order[self.core.argmin()]
         weight[zero] = self.metric.distances(reduced)
         return neighbor, weight
+
+    def subset(self, queries, rows, n_threads):
+        _, zero, X = queries
+        X = np.ascontiguousarray(X[rows])
+        zero = np.flatnonzero(np.isin(rows, zero)) if len(zero) else zero
+        return KDTree(X, self.tree.metric, n_threads), zero, X
+
+    def near_groups(self, queries, groups, most, n_threads):
+        if len(groups) <= 2 * most:
+            return super().near_groups(queries[2], groups, most, n_threads)
+        rows = np.concatenate(groups)
+        of_group = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+        tree = KDTree(np.ascontiguousarray(self.X[rows]), self.tree.metric, n_threads)
+        _, positions, _ = tree.knn(min(NEAR_ROWS * most, len(rows)), n_threads, queries[0])
+        near = np.empty(positions.shape, np.int64)
+        near[queries[0].index] = of_group[tree.index[positions]]
+        return near
 
     def nearest_of_groups(self, queries, groups, n_threads):
         queries, zero, _ = queries
