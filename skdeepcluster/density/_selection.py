@@ -82,6 +82,11 @@ class SelectionMixin:
                 f"n_clusters={params['n_clusters']} selects clusters by their stability; it needs "
                 "cluster_selection_method='eom' and cluster_selection_epsilon=0."
             )
+        if params["cluster_selection_method"] == "cut" and not params["cluster_selection_epsilon"]:
+            raise ValueError(
+                "cluster_selection_method='cut' cuts the hierarchy at cluster_selection_epsilon; "
+                "give it a positive value."
+            )
         return params
 
     def _condensed(self, params):

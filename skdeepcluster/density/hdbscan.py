@@ -7,11 +7,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from skdeepcluster._kernels._trees import Dendrogram, single_linkage
-from skdeepcluster._sklearn import (
-    Interval,
-    StrOptions,
-    fit_context,
-)
+from skdeepcluster._sklearn import Interval, StrOptions, fit_context
 from skdeepcluster.algorithms.density_layers import MIN_SAMPLES
 from skdeepcluster.base import Clusterer, ThreadsMixin, param
 from skdeepcluster.density._centers import CentersMixin
@@ -21,11 +17,7 @@ from skdeepcluster.density._noise import NoiseMixin
 from skdeepcluster.density._reachability import reachability
 from skdeepcluster.density._rows import scaled, with_distances
 from skdeepcluster.density._selection import SelectionMixin
-from skdeepcluster.trees import (
-    MinimumSpanningTree,
-    SingleLinkageTree,
-    outlier_scores,
-)
+from skdeepcluster.trees import MinimumSpanningTree, SingleLinkageTree, outlier_scores
 from skdeepcluster.validation import (
     METRICS,
     check_distance_matrix,
@@ -107,9 +99,10 @@ class HDBSCAN(SelectionMixin, HierarchyMixin, NoiseMixin, CentersMixin, ThreadsM
         never chosen by "auto", is for many dense rows with more than some twenty features and
         Euclidean or angular metrics: see Notes.
 
-    cluster_selection_method : {"eom", "leaf"}, default="eom"
-        Select the clusters of greatest excess of mass, or the leaves of the condensed tree, which
-        are smaller and more equal in size.
+    cluster_selection_method : {"eom", "leaf", "cut"}, default="eom"
+        Select the clusters of greatest excess of mass; or the leaves of the condensed tree, which
+        are smaller and more equal in size; or cut the tree at `cluster_selection_epsilon`: with
+        ``alpha=2**0.5`` this is robust single linkage [5]_.
 
     allow_single_cluster : bool, default=False
         Whether the whole data may be one cluster. Without it, data that do not split are noise; so
@@ -206,6 +199,7 @@ class HDBSCAN(SelectionMixin, HierarchyMixin, NoiseMixin, CentersMixin, ThreadsM
        selection", MFI, 2020. :arxiv:`1911.02282`
     .. [4] R. J. G. B. Campello, D. Moulavi and J. Sander, "Density-based clustering based on
        hierarchical density estimates", PAKDD, 2013.
+    .. [5] K. Chaudhuri and S. Dasgupta, "Rates of convergence for the cluster tree", NIPS, 2010.
 
     Examples
     --------
@@ -233,7 +227,7 @@ class HDBSCAN(SelectionMixin, HierarchyMixin, NoiseMixin, CentersMixin, ThreadsM
     metric_params: dict | None = param(None, dict, None)
     alpha: float = param(1.0, Interval(Real, 0, None, closed="neither"))
     algorithm: str = param("auto", StrOptions({"auto", "kd_tree", "brute", "approximate"}))
-    cluster_selection_method: str = param("eom", StrOptions({"eom", "leaf"}))
+    cluster_selection_method: str = param("eom", StrOptions({"eom", "leaf", "cut"}))
     allow_single_cluster: bool = param(False, "boolean")
     store_centers: str | None = param(None, StrOptions({"centroid", "medoid", "both"}), None)
 

@@ -29,8 +29,9 @@ def condensed_tree(
         is condensed more than once.
     min_cluster_size : int or float
         At least 2, unless points have weights, whose sum it then bounds.
-    method : {"eom", "leaf"}, default="eom"
-        Select the clusters of greatest total stability (excess of mass), or the leaves.
+    method : {"eom", "leaf", "cut"}, default="eom"
+        Select the clusters of greatest total stability (excess of mass), the leaves, or those that
+        exist at the distance `epsilon`.
     epsilon : float, default=0.0
         Clusters born at a smaller distance are merged up to this one.
     max_cluster_size : int, default=None
@@ -52,6 +53,7 @@ def condensed_tree(
     """
     dendrogram = linkage if isinstance(linkage, Dendrogram) else Dendrogram(linkage)
     clusters, member, leave = dendrogram.condense(min_cluster_size)
+    at = 1 / epsilon if method == "cut" else None
     if persistence > 0:
         clusters, member, leave = without_short_lived(
             clusters, member, leave, dendrogram.order, dendrogram.weight, persistence
@@ -66,6 +68,10 @@ def condensed_tree(
         chosen = best_of_number(clusters["parent"], stability, allowed, n_clusters)
         # Nothing else is worth anything.
         stability, epsilon, method = np.where(chosen, 1.0, -1.0), 0.0, False
+    elif at is not None:
+        alive = (clusters["birth"] < at) & (at <= clusters["death"])
+        stability, epsilon, largest = np.where(alive, 1.0, -1.0), 0.0, np.inf
+        method, allow_single_cluster, epsilon_max = False, True, np.inf
     selected, flat_label = select(
         clusters["parent"],
         clusters["birth"],
@@ -78,7 +84,9 @@ def condensed_tree(
         epsilon_max,
     )
     least_lambda = 0.0
-    if selected[0]:
+    if at is not None:
+        least_lambda = at
+    elif selected[0]:
         # The root as a cluster has only the points that are as dense as its first split.
         least_lambda = 1 / epsilon if epsilon > 0 else clusters["death"][0]
     return CondensedTree(

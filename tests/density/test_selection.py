@@ -99,3 +99,27 @@ def test_persistence_removes_bumps():
     far = HDBSCAN(4, min_samples=3, cluster_selection_method="leaf").fit(X * 2.0**300)
     scaled = far.reselect(cluster_selection_persistence=longest[-6] * 2.0**-300)
     assert_array_equal(scaled.labels, smooth.labels)
+
+
+@given(samples(min_size=8), st.integers(2, 8), st.floats(0.3, 2), st.booleans())
+def test_cut(X, size, factor, weighted):
+    weight = 1 + np.arange(len(X)) % 2 if weighted else None
+    model = HDBSCAN(size, min_samples=3, alpha=2**0.5).fit(X, sample_weight=weight)
+    epsilon = factor * np.median(model.minimum_spanning_tree_.distance) or 1.0
+    cut = model.reselect(cluster_selection_method="cut", cluster_selection_epsilon=epsilon)
+    expected = model.dbscan_clustering(epsilon, size)
+    assert_array_equal(cut.labels >= 0, expected >= 0)
+    assert len(np.unique(np.c_[cut.labels, expected], axis=0)) == len(np.unique(expected))
+    assert len(np.unique(cut.labels)) == len(np.unique(expected))
+    params = {"cluster_selection_method": "cut", "cluster_selection_epsilon": epsilon}
+    refit = HDBSCAN(size, min_samples=3, alpha=2**0.5, **params).fit(X, sample_weight=weight)
+    assert_array_equal(refit.labels_, cut.labels)
+    assert_array_equal(refit.predict(X), cut.labels)
+    # Inside, the largest membership is that of the label.
+    soft, some = refit.predict_proba(), cut.labels >= 0
+    assert_array_equal(soft.argmax(axis=1)[some] if some.any() else [], cut.labels[some])
+
+
+def test_cut_needs_a_distance():
+    with pytest.raises(ValueError, match="positive value"):
+        HDBSCAN(cluster_selection_method="cut").fit(nested()[0])
