@@ -15,6 +15,7 @@ from functools import partial
 
 import numpy as np
 from _common import Table, hardware, load, median_runs, n_cores, peer, pyplot
+from sklearn.base import clone
 from sklearn.cluster import HDBSCAN as BruteHDBSCAN
 from sklearn.datasets import make_blobs
 
@@ -38,6 +39,8 @@ def contenders(n, d):
     """Name and fit of all that take part; the first is ours."""
     ours = HDBSCAN(MIN_CLUSTER_SIZE, min_samples=MIN_SAMPLES + 1, n_jobs=N_JOBS)
     yield "skdeepcluster", ours.fit
+    if d > 30:
+        yield "skdeepcluster approximate", clone(ours).set_params(algorithm="approximate").fit
     kwargs = {"min_cluster_size": MIN_CLUSTER_SIZE, "min_samples": MIN_SAMPLES}
     if FAST:
         # Above 30 features it approximates by nearest-neighbor descent.
@@ -144,6 +147,7 @@ if __name__ == "__main__":
             "1,000,000 x 2": lambda: blobs(1_000_000, 2),
             "100,000 x 10": lambda: blobs(100_000, 10),
             "20,000 x 50": lambda: blobs(20_000, 50),
+            "20,000 x 200": lambda: blobs(20_000, 200),
             "USPS": usps,
         }
         words = options.cases or [""]

@@ -31,6 +31,21 @@ class DensityLayer(NamedTuple):
     persistence: float
 
 
+class SizeRange(NamedTuple):
+    """Least sizes of clusters that give one number of them.
+
+    Attributes
+    ----------
+    middle : int
+        Index of a size, in the middle of the longest range without a gap.
+    persistence : float
+        Of all these ranges, as the logarithm of a ratio.
+    """
+
+    middle: int
+    persistence: float
+
+
 def least_sizes(n):
     """Least sizes of clusters of `n` places, that are tried."""
     size, sizes = max(LEAST_SIZE, LEAST_SHARE * n), []
@@ -38,6 +53,32 @@ def least_sizes(n):
         sizes.append(int(size))
         size = max(size + 1, size * FACTOR)
     return sizes
+
+
+def longest_ranges(numbers):
+    """Where numbers of clusters by growing least sizes persist.
+
+    Parameters
+    ----------
+    numbers : list of int
+        By least size.
+
+    Returns
+    -------
+    ranges : dict of int to SizeRange
+        For each number but 0 and 1.
+    """
+    numbers = np.asarray(numbers, dtype=np.int64)
+    # Ranges of equal numbers.
+    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+    lengths = np.diff(starts, append=len(numbers))
+    ranges = {}
+    for k in np.unique(numbers[numbers > 1]):
+        of_number = numbers[starts] == k
+        longest = starts[of_number][lengths[of_number].argmax()]
+        middle = int(longest + (lengths[of_number].max() - 1) // 2)
+        ranges[int(k)] = SizeRange(middle, float(lengths[of_number].sum() * np.log(FACTOR)))
+    return ranges
 
 
 def density_layers(places):
@@ -70,19 +111,11 @@ def density_layers(places):
         single_linkage(source.astype(np.int64), target.astype(np.int64), np.sqrt(squares[order]))
     )
     trees = [condensed_tree(dendrogram, size) for size in sizes]
-    numbers = np.array([tree.selected.sum() for tree in trees])
-    # Ranges of equal numbers.
-    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
-    lengths = np.diff(starts, append=len(numbers))
-    layers = {}
-    for k in np.unique(numbers[numbers > 1]):
-        of_number = numbers[starts] == k
-        longest = starts[of_number][lengths[of_number].argmax()]
-        middle = trees[longest + (lengths[of_number].max() - 1) // 2]
-        layers[int(k)] = DensityLayer(
-            _without_noise(places, _labels(middle)), lengths[of_number].sum() * np.log(FACTOR)
-        )
-    return layers
+    ranges = longest_ranges([tree.selected.sum() for tree in trees])
+    return {
+        k: DensityLayer(_without_noise(places, _labels(trees[middle])), persistence)
+        for k, (middle, persistence) in ranges.items()
+    }
 
 
 def _labels(tree):

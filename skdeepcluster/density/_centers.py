@@ -1,6 +1,7 @@
 """Centers of weighted clusters."""
 
 import numpy as np
+from scipy.sparse import issparse
 
 
 def members(labels):
@@ -33,3 +34,27 @@ def medoids(labels, weights, weighted_sums):
     """
     chosen = [rows[np.argmin(weighted_sums(rows, weights[rows]))] for rows in members(labels)]
     return np.array(chosen, dtype=np.intp)
+
+
+class CentersMixin:
+    """Centers of the flat clusters of a fit."""
+
+    def _store_centers(self, X):
+        if self.store_centers is None:
+            return
+        weights = self.probabilities_
+        if self._weight is not None:
+            weights = (weights * self._weight).astype(weights.dtype)
+        # Those without weight have no place in the search.
+        labels = self.labels_ if self._weight is None else np.where(weights > 0, self.labels_, -1)
+        if self.store_centers in ("centroid", "both"):
+            self.centroids_ = centroids(X, labels, weights)
+        if self.store_centers in ("medoid", "both"):
+            n_threads = self._threads_for(X)
+
+            def weighted_sums(rows, weights):
+                rows = np.searchsorted(self._rows, rows)
+                return self._reach.weighted_sums(rows, weights, n_threads)
+
+            chosen = X[medoids(labels, weights, weighted_sums)]
+            self.medoids_ = chosen.toarray() if issparse(chosen) else chosen

@@ -98,6 +98,14 @@ class GraphReachability:
         neighbor[some], weight[some] = target[best], reach[best]
         return neighbor, weight
 
+    def subset(self, queries, rows, n_threads):
+        """Some of the queries."""
+        return queries[rows]
+
+    def near_groups(self, queries, groups, most, n_threads):
+        """For each query groups among which those nearest to it are: all."""
+        return np.broadcast_to(np.arange(len(groups)), (queries.shape[0], len(groups)))
+
     def nearest_of_groups(self, queries, groups, n_threads):
         """Distance of each query to the nearest row of each group; infinite if none is stored."""
         nearest = np.full((queries.shape[0], len(groups)), np.inf)

@@ -1,115 +1,29 @@
-"""Selections from a fitted density hierarchy, predictions and memberships."""
+"""Predictions and memberships by a fitted density hierarchy."""
 
-from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils import Bunch
+from scipy.sparse import csr_array
+from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._kernels._trees import attach
 from skdeepcluster._sklearn import Interval, validate_parameter_constraints
-from skdeepcluster.density._membership import soft_memberships
-from skdeepcluster.density._rows import all_distances, as_fitted, scaled, with_distances
-from skdeepcluster.trees import (
-    condensed_tree,
-    exemplars,
-    flat_clusters,
-    labels_of_points,
-    outlier_scores,
-    persistence,
+from skdeepcluster.density._membership import (
+    first_together,
+    largest_memberships,
+    soft_memberships,
+    together,
 )
+from skdeepcluster.density._rows import all_distances, as_fitted, with_distances
+from skdeepcluster.trees import exemplars, flat_clusters, outlier_scores
+
+# Memberships that are computed at a time.
+BATCH_ENTRIES = 2**20
 
 
 class HierarchyMixin:
-    """Selections and predictions from a fitted hierarchy, which does not change."""
-
-    def reselect(self, **params):
-        """Select clusters from the fitted hierarchy by other parameters.
-
-        The spanning tree does not depend on the parameters of condensing and selection, so a sweep
-        over their values costs little more than one fit. The estimator does not change.
-
-        Parameters
-        ----------
-        **params : dict
-            Values of `min_cluster_size`, `cluster_selection_epsilon`,
-            `cluster_selection_epsilon_max`, `max_cluster_size`, `cluster_selection_method` and
-            `allow_single_cluster`; those of the estimator by default. `min_samples` stays that of
-            the fit, even where it was taken from `min_cluster_size`. By `n_clusters` so many
-            clusters of greatest total stability are selected; None, the default, leaves their
-            number open.
-
-        Returns
-        -------
-        clustering : :class:`~sklearn.utils.Bunch`
-            With `labels`, `probabilities`, `cluster_persistence` and `condensed_tree`, as the
-            attributes of these names.
-
-        Examples
-        --------
-        >>> from skdeepcluster import HDBSCAN
-        >>> from sklearn.datasets import load_digits
-        >>> X, _ = load_digits(return_X_y=True)
-        >>> model = HDBSCAN(min_cluster_size=5).fit(X)
-        >>> [len(model.reselect(min_cluster_size=m).cluster_persistence) for m in (5, 10, 20, 40)]
-        [20, 15, 13, 10]
-        """
-        check_is_fitted(self, "core_distances_")
-        return self._choose(**params)[1]
-
-    def _choose(self, **params):
-        """The condensed tree in the units of the dendrogram, and what `reselect` returns."""
-        names = (
-            "min_cluster_size",
-            "cluster_selection_epsilon",
-            "cluster_selection_epsilon_max",
-            "max_cluster_size",
-            "cluster_selection_method",
-            "allow_single_cluster",
-        )
-        constraints = {name: self._parameter_constraints[name] for name in names}
-        constraints["n_clusters"] = [Interval(Integral, 1, None, closed="left"), None]
-        if unknown := sorted(params.keys() - constraints.keys()):
-            raise TypeError(f"{unknown} need another fit; reselect takes {', '.join(constraints)}.")
-        params = {"n_clusters": None, **{name: getattr(self, name) for name in names}} | params
-        validate_parameter_constraints(constraints, params, "reselect")
-        if params["n_clusters"] is not None and (
-            params["cluster_selection_method"] != "eom" or params["cluster_selection_epsilon"] > 0
-        ):
-            raise ValueError(
-                f"n_clusters={params['n_clusters']} selects clusters by their stability; it needs "
-                "cluster_selection_method='eom' and cluster_selection_epsilon=0."
-            )
-        tree = condensed_tree(
-            self._dendrogram,
-            # Of fewer samples nothing splits.
-            min(params["min_cluster_size"], self._n_counted),
-            method=params["cluster_selection_method"],
-            epsilon=scaled(float(params["cluster_selection_epsilon"]), -self._exponent),
-            max_cluster_size=params["max_cluster_size"],
-            allow_single_cluster=params["allow_single_cluster"],
-            epsilon_max=scaled(
-                float(params["cluster_selection_epsilon_max"] or np.inf), -self._exponent
-            ),
-            n_clusters=params["n_clusters"],
-        )
-        if self._weight is None:
-            labels, probabilities, sizes = flat_clusters(tree, tree.member, tree.leave, tree.order)
-        else:
-            labels, probabilities, sizes = labels_of_points(tree, *self._points(tree), self._weight)
-        changed = {}
-        if tree.min_cluster_size != params["min_cluster_size"]:
-            changed["min_cluster_size"] = params["min_cluster_size"]
-        if self._exponent:
-            for name in ("birth", "death", "stability", "leave", "least_lambda"):
-                changed[name] = scaled(getattr(tree, name), -self._exponent)
-        return tree, Bunch(
-            labels=labels,
-            probabilities=probabilities.astype(self._dtype, copy=False),
-            cluster_persistence=persistence(tree, sizes),
-            condensed_tree=replace(tree, **changed) if changed else tree,
-        )
+    """Predictions by a fitted hierarchy, which does not change."""
 
     def _points(self, tree):
         """The last cluster of each fitted sample in a tree, and when it leaves it."""
@@ -125,31 +39,6 @@ class HierarchyMixin:
         """Samples of highest density."""
         check_is_fitted(self, "core_distances_")
         return exemplars(self._tree)
-
-    def dbscan_clustering(self, epsilon, min_cluster_size=5):
-        """The clustering of DBSCAN, without its border points, for one radius.
-
-        Parameters
-        ----------
-        epsilon : float
-            Radius: samples are joined where their mutual reachability is at most this.
-
-        min_cluster_size : int, default=5
-            Smaller components, or such of less weight, are noise.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-            Component of each sample, -1 for noise.
-        """
-        check_is_fitted(self)
-        if self._weight is None:
-            return self.single_linkage_tree_.cut(epsilon, min_cluster_size)
-        labels = self.single_linkage_tree_.cut(epsilon, 1)
-        # The copies that a weight stands for are apart outside of their core distance.
-        mass = np.where(self.core_distances_ > epsilon, np.minimum(self._weight, 1), self._weight)
-        large = np.bincount(labels, mass) >= min_cluster_size
-        return np.where(large, np.cumsum(large) - 1, -1)[labels]
 
     def predict(self, X, return_probabilities=False):
         """Clusters of new samples in the fitted hierarchy, which does not change.
@@ -182,7 +71,7 @@ class HierarchyMixin:
         probabilities = probabilities.astype(self._dtype, copy=False)
         return (labels, probabilities) if return_probabilities else labels
 
-    def predict_proba(self, X=None, noise=False):
+    def predict_proba(self, X=None, noise=False, top_k=None):
         r"""Soft clustering: how much each sample belongs to each cluster.
 
         .. math:: P(k \mid x) \propto \left(\frac{h_k(x)}{\max_j h_j(x)}\right)^4
@@ -206,35 +95,81 @@ class HierarchyMixin:
         noise : bool, default=False
             Whether to append a column, the share of noise, with which rows sum to 1.
 
+        top_k : int, default=None
+            Keep so many memberships of each sample, as a sparse array: for many clusters, as memory
+            then does not grow with their number. They are the largest among the `top_k` clusters
+            with which it is longest together and those of the exemplars nearest to it, and sum to
+            what all would.
+
         Returns
         -------
-        probabilities : ndarray of shape (n_samples, n_clusters) or (n_samples, n_clusters + 1)
+        probabilities : {ndarray, csr_array} of shape (n_samples, n_clusters) or \
+                (n_samples, n_clusters + 1)
             Nonnegative; without `noise` the rows sum to at most 1, the rest being noise.
         """
         check_is_fitted(self)
+        validate_parameter_constraints(
+            {"top_k": [Interval(Integral, 1, None, closed="left"), None]},
+            {"top_k": top_k},
+            "predict_proba",
+        )
         if X is None:
             parts = self._fitted_parts()
             cluster, lam = self._points(self._tree)
         else:
             queries, complete, cluster, lam = self._join(X)
             parts = [(np.flatnonzero(complete), queries)] if complete.any() else []
+        if top_k is not None:
+            return self._largest(parts, cluster, lam, noise, top_k)
         n_clusters = int(self._tree.selected.sum())
         probabilities = np.zeros((len(lam), n_clusters + noise), self._dtype)
         if n_clusters:
             labels, strengths, _ = flat_clusters(self._tree, cluster, lam)
+            densest = self._tree.death[self._tree.selected]
             for rows, distances in self._to_exemplars(parts):
                 probabilities[rows, :n_clusters] = soft_memberships(
-                    self._tree,
-                    cluster[rows],
-                    lam[rows],
+                    together(self._tree, cluster[rows], lam[rows]),
                     labels[rows],
                     strengths[rows],
                     distances,
+                    densest,
                     self._dtype,
                 )
         if noise:
             probabilities[:, -1] = np.maximum(1 - probabilities[:, :-1].sum(axis=1), 0)
         return probabilities
+
+    def _largest(self, parts, cluster, lam, noise, top_k):
+        """The largest soft memberships of samples, a sparse array."""
+        groups = [np.searchsorted(self._rows, rows) for rows in self.exemplar_indices_]
+        n, k = len(lam), len(groups)
+        top_k = min(top_k, k)
+        shares = np.zeros((n, top_k + noise), self._dtype)
+        flat = np.full((n, top_k + noise), k)
+        labels, strengths, _ = flat_clusters(self._tree, cluster, lam)
+        found = first_together(self._tree, top_k)
+        for rows, queries in parts if k else []:
+            threads = self._threads_for(rows)
+            for part in gen_batches(len(rows), max(1, BATCH_ENTRIES // min(k, 8 * top_k))):
+                at = np.arange(part.start, part.stop)
+                some = self._reach.subset(queries, at, threads)
+
+                def reach(at, k, some=some, threads=threads):
+                    few = self._reach.subset(some, at, threads)
+                    return self._reach.nearest_of_groups(few, [groups[k]], threads)[:, 0]
+
+                at = rows[part]
+                shares[at, :top_k], flat[at, :top_k] = largest_memberships(
+                    self._tree, cluster[at], lam[at], labels[at], strengths[at], found, reach,
+                    self._reach.near_groups(some, groups, top_k, threads), top_k, self._dtype,
+                )  # fmt: skip
+        if noise:
+            shares[:, -1] = np.maximum(1 - shares[:, :-1].sum(axis=1), 0)
+        some = shares > 0
+        starts = np.concatenate([[0], np.cumsum(some.sum(axis=1))])
+        sparse = csr_array((shares[some], flat[some], starts), shape=(n, k + noise))
+        sparse.sort_indices()
+        return sparse
 
     def _fitted_parts(self):
         """Fitted samples and the queries that they are: those with weight, then the others."""

@@ -1,7 +1,6 @@
 """Minimum spanning trees of the mutual reachability, by a KD tree or by blocks of distances."""
 
 import numpy as np
-from scipy.sparse import issparse
 
 from skdeepcluster._kernels._boruvka import nearest_reachable, spanning_tree
 from skdeepcluster._kernels._hdbscan_blocks import lighter_edges, nearest
@@ -9,19 +8,13 @@ from skdeepcluster._kernels._kdtree import KDTree
 from skdeepcluster._kernels._trees import Dendrogram, single_linkage, spanning_forest
 from skdeepcluster.algorithms.groups import components
 from skdeepcluster.density._core import core_by_weight
-from skdeepcluster.density._graph_reach import GraphReachability
-from skdeepcluster.density._metrics import (
-    ALIASES,
-    TREE_METRICS,
-    PrecomputedMetric,
-    TreeMetric,
-    row_metric,
-    zero_rows,
-)
+from skdeepcluster.density._metrics import zero_rows
 
 # Entries of a block of distances, and rows that are filtered by one state of the forest.
 BLOCK_ENTRIES = 2**22
 FILTER_ROWS = 32
+# Rows, for each group that is looked for, among which the nearest groups are found.
+NEAR_ROWS = 3
 
 
 class Reachability:
@@ -73,6 +66,14 @@ class Reachability:
                 column[part] = self.metric.between(queries[part], rows, n_threads).min(axis=1)
         return self.metric.distances(nearest)
 
+    def subset(self, queries, rows, n_threads):
+        """Some of the queries."""
+        return queries[rows]
+
+    def near_groups(self, queries, groups, most, n_threads):
+        """For each query groups among which those nearest to it are; by default all."""
+        return np.broadcast_to(np.arange(len(groups)), (queries.shape[0], len(groups)))
+
     def weighted_sums(self, rows, weights, n_threads):
         """Sums of weighted distances from each of some rows to all of them."""
         X = self.X[rows]
@@ -101,13 +102,17 @@ class TreeReachability(Reachability):
         super().__init__(X, metric, min_samples, alpha, weight)
         self.tree = KDTree(np.ascontiguousarray(self.X), metric.metric, n_threads)
         self.order = self.tree.index
-        self._neighbors = self.tree.knn(self.n_neighbors, n_threads)
+        self._neighbors = self._search(n_threads)
         self.core = self._core(self._neighbors, self.X, self.tree, n_threads)
+
+    def _search(self, n_threads):
+        """Squares and positions of the neighbors of each row, itself first."""
+        return self.tree.knn(self.n_neighbors, n_threads)
 
     def _core(self, found, X, queries, n_threads):
         """Core distances of the rows X, by their positions in the tree `queries`."""
         if self.weight is None:
-            return np.ascontiguousarray(found[0][:, -1])
+            return np.ascontiguousarray(found[0][:, self.n_neighbors - 1])
         weight, n = self.weight[self.order], len(self.order)
         core, short = core_by_weight(found[0], weight[found[1]], self.min_samples)
         k = found[0].shape[1]
@@ -198,6 +203,23 @@ class TreeReachability(Reachability):
         weight[zero] = self.metric.distances(reduced)
         return neighbor, weight
 
+    def subset(self, queries, rows, n_threads):
+        _, zero, X = queries
+        X = np.ascontiguousarray(X[rows])
+        zero = np.flatnonzero(np.isin(rows, zero)) if len(zero) else zero
+        return KDTree(X, self.tree.metric, n_threads), zero, X
+
+    def near_groups(self, queries, groups, most, n_threads):
+        if len(groups) <= 2 * most:
+            return super().near_groups(queries[2], groups, most, n_threads)
+        rows = np.concatenate(groups)
+        of_group = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+        tree = KDTree(np.ascontiguousarray(self.X[rows]), self.tree.metric, n_threads)
+        _, positions, _ = tree.knn(min(NEAR_ROWS * most, len(rows)), n_threads, queries[0])
+        near = np.empty(positions.shape, np.int64)
+        near[queries[0].index] = of_group[tree.index[positions]]
+        return near
+
     def nearest_of_groups(self, queries, groups, n_threads):
         queries, zero, _ = queries
         nearest = np.empty((len(queries.index), len(groups)))
@@ -250,22 +272,8 @@ class BlockReachability(Reachability):
         )
         self._distances = self._neighbors = None
         apart = np.isfinite(weight) & (source != target)
-        forest = _Forest(n, source[apart], target[apart], weight[apart])
-        for rows in _batches(n, n):
-            # The matrix is symmetric: its upper triangle has every edge.
-            block = self.metric.among(self.X, rows, rows.start, n_threads)
-            for start in range(0, block.shape[0], FILTER_ROWS):
-                forest.add(
-                    lighter_edges(
-                        block[start : start + FILTER_ROWS],
-                        rows.start + start,
-                        rows.start,
-                        self.core,
-                        self._scale,
-                        *forest.layout(),
-                        n_threads,
-                    )
-                )
+        forest = Forest(n, source[apart], target[apart], weight[apart])
+        add_blocks(forest, self.X, self.metric, self.core, self._scale, n_threads)
         source, target, weight = forest.edges()
         return source, target, self.metric.distances(weight)
 
@@ -284,7 +292,7 @@ class BlockReachability(Reachability):
         return neighbor, self.metric.distances(weight)
 
 
-class _Forest:
+class Forest:
     """A minimum spanning forest to which lighter edges are added."""
 
     def __init__(self, n, source, target, weight):
@@ -342,33 +350,40 @@ class _Forest:
         return source.astype(np.int64), target.astype(np.int64), weight
 
 
+def add_blocks(forest, X, metric, core, scale, n_threads):
+    """Add all edges of the mutual reachability to a forest, block by block of the distances.
+
+    Parameters
+    ----------
+    forest : Forest
+    X : array of shape (n, n_features)
+        Rows that the metric has prepared.
+    metric : TreeMetric or PairwiseMetric
+    core : array of shape (n,), float64
+    scale : float
+        Of reduced distances, of their dtype.
+    n_threads : int
+    """
+    for rows in _batches(X.shape[0], X.shape[0]):
+        # The matrix is symmetric: its upper triangle has every edge.
+        block = metric.among(X, rows, rows.start, n_threads)
+        for start in range(0, block.shape[0], FILTER_ROWS):
+            forest.add(
+                lighter_edges(
+                    block[start : start + FILTER_ROWS],
+                    rows.start + start,
+                    rows.start,
+                    core,
+                    scale,
+                    *forest.layout(),
+                    n_threads,
+                )
+            )
+
+
 class PrecomputedReachability(BlockReachability):
     """Mutual reachability by a matrix of distances, whose columns are the fitted rows."""
 
     def nearest_of_groups(self, queries, groups, n_threads):
         nearest = [queries[:, group].min(axis=1) for group in groups]
         return np.stack(nearest, axis=1).astype(np.float64)
-
-
-def reachability(X, metric, metric_params, min_samples, alpha, algorithm, n_threads, weight=None):
-    """The fastest exact computation of the mutual reachability of `X`."""
-    if metric == "precomputed":
-        if issparse(X):
-            return GraphReachability(X, min_samples, alpha, weight)
-        return PrecomputedReachability(
-            X, PrecomputedMetric(X), min_samples, alpha, n_threads, weight
-        )
-    of_rows = row_metric(X, metric, metric_params)
-    by_tree = (
-        isinstance(of_rows, TreeMetric)
-        and not issparse(X)
-        # A row of zeros has no direction.
-        and not (of_rows.unit_rows and len(zero_rows(X)))
-    )
-    if algorithm == "kd_tree" and not by_tree:
-        raise ValueError(
-            f"algorithm='kd_tree' needs dense rows and one of the metrics "
-            f"{sorted([*TREE_METRICS, *ALIASES])}, got metric={metric!r}; use algorithm='auto'."
-        )
-    way = TreeReachability if by_tree and algorithm != "brute" else BlockReachability
-    return way(X, of_rows, min_samples, alpha, n_threads, weight)

@@ -7,23 +7,17 @@ import numpy as np
 from scipy.sparse import issparse
 
 from skdeepcluster._kernels._trees import Dendrogram, single_linkage
-from skdeepcluster._sklearn import (
-    Interval,
-    StrOptions,
-    fit_context,
-)
+from skdeepcluster._sklearn import Interval, StrOptions, fit_context
+from skdeepcluster.algorithms.density_layers import MIN_SAMPLES
 from skdeepcluster.base import Clusterer, ThreadsMixin, param
-from skdeepcluster.density._centers import centroids, medoids
+from skdeepcluster.density._centers import CentersMixin
 from skdeepcluster.density._hierarchy import HierarchyMixin
 from skdeepcluster.density._metrics import degree
 from skdeepcluster.density._noise import NoiseMixin
+from skdeepcluster.density._reachability import reachability
 from skdeepcluster.density._rows import scaled, with_distances
-from skdeepcluster.density._spanning import reachability
-from skdeepcluster.trees import (
-    MinimumSpanningTree,
-    SingleLinkageTree,
-    outlier_scores,
-)
+from skdeepcluster.density._selection import SelectionMixin
+from skdeepcluster.trees import MinimumSpanningTree, SingleLinkageTree, outlier_scores
 from skdeepcluster.validation import (
     METRICS,
     check_distance_matrix,
@@ -33,7 +27,7 @@ from skdeepcluster.validation import (
 )
 
 
-class HDBSCAN(HierarchyMixin, NoiseMixin, ThreadsMixin, Clusterer):
+class HDBSCAN(SelectionMixin, HierarchyMixin, NoiseMixin, CentersMixin, ThreadsMixin, Clusterer):
     r"""Hierarchical density-based clustering, exact and accelerated by space trees.
 
     Clusters are regions of high density; their number, shapes and densities need not be known, and
@@ -60,13 +54,14 @@ class HDBSCAN(HierarchyMixin, NoiseMixin, ThreadsMixin, Clusterer):
 
     Parameters
     ----------
-    min_cluster_size : int, default=5
-        Smallest number of samples that make a cluster; smaller groups are noise.
+    min_cluster_size : int or "auto", default=5
+        Smallest number of samples that make a cluster; smaller groups are noise. "auto" takes the
+        value in the middle of the longest range that gives one number of clusters, see `layers`.
 
     min_samples : int, default=None
         Rank of the neighbor, the sample itself being the first, whose distance is the core
         distance. Larger values declare more points noise and smooth the hierarchy. `None` means
-        `min_cluster_size`, or all samples where there are fewer.
+        `min_cluster_size`, 5 with "auto", or all samples where there are fewer.
 
     cluster_selection_epsilon : float, default=0.0
         Clusters that are born at a smaller distance are merged up to this one [3]_.
@@ -74,6 +69,10 @@ class HDBSCAN(HierarchyMixin, NoiseMixin, ThreadsMixin, Clusterer):
     cluster_selection_epsilon_max : float, default=None
         Clusters that are born at a larger distance are not chosen with
         `cluster_selection_method="eom"`; their parts are, or they are noise.
+
+    cluster_selection_persistence : float, default=0.0
+        Clusters that live shorter are merged into those that they split from: those whose largest
+        :math:`\lambda` exceeds that of their birth by less, in units of inverse distances.
 
     max_cluster_size : int, default=None
         No cluster larger than this is chosen with `cluster_selection_method="eom"`.
@@ -93,14 +92,17 @@ class HDBSCAN(HierarchyMixin, NoiseMixin, ThreadsMixin, Clusterer):
         Divisor of the distances between points, but not of core distances, as in robust single
         linkage.
 
-    algorithm : {"auto", "kd_tree", "brute"}, default="auto"
+    algorithm : {"auto", "kd_tree", "brute", "approximate"}, default="auto"
         How the spanning tree is found: through a KD tree or through blocks of the distance matrix.
         "auto" takes the KD tree wherever the metric allows it: in high dimensions, where it cannot
-        prune, its search is one through tiles of that matrix.
+        prune, its search is one through tiles of that matrix. All three are exact. "approximate",
+        never chosen by "auto", is for many dense rows with more than some twenty features and
+        Euclidean or angular metrics: see Notes.
 
-    cluster_selection_method : {"eom", "leaf"}, default="eom"
-        Select the clusters of greatest excess of mass, or the leaves of the condensed tree, which
-        are smaller and more equal in size.
+    cluster_selection_method : {"eom", "leaf", "cut"}, default="eom"
+        Select the clusters of greatest excess of mass; or the leaves of the condensed tree, which
+        are smaller and more equal in size; or cut the tree at `cluster_selection_epsilon`: with
+        ``alpha=2**0.5`` this is robust single linkage [5]_.
 
     allow_single_cluster : bool, default=False
         Whether the whole data may be one cluster. Without it, data that do not split are noise; so
@@ -178,6 +180,13 @@ class HDBSCAN(HierarchyMixin, NoiseMixin, ThreadsMixin, Clusterer):
     density less, and of `min_cluster_size` find weaker and smaller clusters;
     `allow_single_cluster` admits that all are one.
 
+    With ``algorithm="approximate"`` neighbors are found by nearest-neighbor descent, which misses
+    some. The spanning tree is that of the graph of each sample's `min_samples` + 9 nearest others,
+    at least 15. Its components are joined by short edges, found among some samples of each. So the
+    total weight of the tree is not quite the least, core distances may be too large, and labels
+    may change with the order of the samples, but not from one fit to the next. `predict` searches
+    all fitted samples.
+
     The infinite :math:`\lambda` of duplicates is replaced by twice the largest finite one.
 
     References
@@ -190,6 +199,7 @@ class HDBSCAN(HierarchyMixin, NoiseMixin, ThreadsMixin, Clusterer):
        selection", MFI, 2020. :arxiv:`1911.02282`
     .. [4] R. J. G. B. Campello, D. Moulavi and J. Sander, "Density-based clustering based on
        hierarchical density estimates", PAKDD, 2013.
+    .. [5] K. Chaudhuri and S. Dasgupta, "Rates of convergence for the cluster tree", NIPS, 2010.
 
     Examples
     --------
@@ -203,18 +213,21 @@ class HDBSCAN(HierarchyMixin, NoiseMixin, ThreadsMixin, Clusterer):
     array([ 1,  0, -1])
     """
 
-    min_cluster_size: int = param(5, Interval(Integral, 2, None, closed="left"), positional=True)
+    min_cluster_size: int | str = param(
+        5, Interval(Integral, 2, None, closed="left"), StrOptions({"auto"}), positional=True
+    )
     min_samples: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
     cluster_selection_epsilon: float = param(0.0, Interval(Real, 0, None, closed="left"))
     cluster_selection_epsilon_max: float | None = param(
         None, Interval(Real, 0, None, closed="neither"), None
     )
+    cluster_selection_persistence: float = param(0.0, Interval(Real, 0, None, closed="left"))
     max_cluster_size: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
     metric: str | Callable = param("euclidean", StrOptions(METRICS | {"precomputed"}), callable)
     metric_params: dict | None = param(None, dict, None)
     alpha: float = param(1.0, Interval(Real, 0, None, closed="neither"))
-    algorithm: str = param("auto", StrOptions({"auto", "kd_tree", "brute"}))
-    cluster_selection_method: str = param("eom", StrOptions({"eom", "leaf"}))
+    algorithm: str = param("auto", StrOptions({"auto", "kd_tree", "brute", "approximate"}))
+    cluster_selection_method: str = param("eom", StrOptions({"eom", "leaf", "cut"}))
     allow_single_cluster: bool = param(False, "boolean")
     store_centers: str | None = param(None, StrOptions({"centroid", "medoid", "both"}), None)
 
@@ -300,7 +313,8 @@ class HDBSCAN(HierarchyMixin, NoiseMixin, ThreadsMixin, Clusterer):
         n = rows.shape[0] if weight is None else weight[complete].sum()
         self._n_counted = n
         if self.min_samples is None:
-            self._min_samples = min(self.min_cluster_size, n)
+            auto = self.min_cluster_size == "auto"
+            self._min_samples = min(MIN_SAMPLES if auto else self.min_cluster_size, n)
         elif self.min_samples <= n:
             self._min_samples = self.min_samples
         else:
@@ -362,23 +376,3 @@ class HDBSCAN(HierarchyMixin, NoiseMixin, ThreadsMixin, Clusterer):
     def _threads_for(self, X):
         # With fewer rows per thread, threads cost more than they save.
         return min(self._n_threads(), 1 + X.shape[0] // 2000)
-
-    def _store_centers(self, X):
-        if self.store_centers is None:
-            return
-        weights = self.probabilities_
-        if self._weight is not None:
-            weights = (weights * self._weight).astype(weights.dtype)
-        # Those without weight have no place in the search.
-        labels = self.labels_ if self._weight is None else np.where(weights > 0, self.labels_, -1)
-        if self.store_centers in ("centroid", "both"):
-            self.centroids_ = centroids(X, labels, weights)
-        if self.store_centers in ("medoid", "both"):
-            n_threads = self._threads_for(X)
-
-            def weighted_sums(rows, weights):
-                rows = np.searchsorted(self._rows, rows)
-                return self._reach.weighted_sums(rows, weights, n_threads)
-
-            chosen = X[medoids(labels, weights, weighted_sums)]
-            self.medoids_ = chosen.toarray() if issparse(chosen) else chosen

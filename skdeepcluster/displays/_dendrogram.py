@@ -71,7 +71,8 @@ class DendrogramDisplay(Display):
                 "compute_distances=True."
             )
         if min_size is None:
-            min_size = getattr(estimator, "min_cluster_size", 1)
+            tree = getattr(estimator, "condensed_tree_", estimator)
+            min_size = getattr(tree, "min_cluster_size", 1)
         labels = getattr(estimator, "labels_", None)
         return cls.from_linkage(linkage, labels=labels, min_size=min_size, **kwargs)
 

@@ -1,4 +1,4 @@
-"""Measures of clusters against classes, on a graph, of probabilities and embeddings, and scorers.
+"""Measures of clusters against classes, on a graph, by density, of embeddings, and scorers.
 
 What :mod:`sklearn.metrics` has (mutual information, Rand index, silhouette) is used from there.
 """
@@ -8,6 +8,7 @@ from skdeepcluster.metrics._calibration import (
     expected_calibration_error,
     reliability_curve,
 )
+from skdeepcluster.metrics._density import density_validity
 from skdeepcluster.metrics._diversity import clustering_diversity
 from skdeepcluster.metrics._graphs import (
     conductance,
@@ -37,6 +38,7 @@ __all__ = [
     "connectedness",
     "coverage",
     "davies_bouldin_scorer",
+    "density_validity",
     "expected_calibration_error",
     "knn_score",
     "linear_probe_score",

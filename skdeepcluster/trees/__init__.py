@@ -7,6 +7,7 @@ from skdeepcluster.trees._condense import (
     labels_of_points,
     outlier_scores,
     persistence,
+    relative_validity,
 )
 from skdeepcluster.trees._linkage import check_linkage, labels_of_merges, node_sizes
 from skdeepcluster.trees._trees import CondensedTree, MinimumSpanningTree, SingleLinkageTree
@@ -24,4 +25,5 @@ __all__ = [
     "node_sizes",
     "outlier_scores",
     "persistence",
+    "relative_validity",
 ]

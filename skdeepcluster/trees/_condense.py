@@ -4,6 +4,7 @@ import numpy as np
 
 from skdeepcluster._kernels._trees import Dendrogram, assign, select, subtree_death
 from skdeepcluster.trees._number import best_of_number
+from skdeepcluster.trees._simplify import without_short_lived
 from skdeepcluster.trees._trees import CondensedTree
 
 
@@ -17,6 +18,7 @@ def condensed_tree(
     allow_single_cluster=False,
     epsilon_max=np.inf,
     n_clusters=None,
+    persistence=0.0,
 ):
     """Condense a hierarchy to the clusters of at least some size, and select flat ones.
 
@@ -27,8 +29,9 @@ def condensed_tree(
         is condensed more than once.
     min_cluster_size : int or float
         At least 2, unless points have weights, whose sum it then bounds.
-    method : {"eom", "leaf"}, default="eom"
-        Select the clusters of greatest total stability (excess of mass), or the leaves.
+    method : {"eom", "leaf", "cut"}, default="eom"
+        Select the clusters of greatest total stability (excess of mass), the leaves, or those that
+        exist at the distance `epsilon`.
     epsilon : float, default=0.0
         Clusters born at a smaller distance are merged up to this one.
     max_cluster_size : int, default=None
@@ -40,6 +43,9 @@ def condensed_tree(
     n_clusters : int, default=None
         Select so many disjoint clusters of greatest total stability. Then `method` and `epsilon`
         are not used.
+    persistence : float, default=0.0
+        Clusters whose densest points leave them by less than this after their birth, as lambda, are
+        no clusters.
 
     Returns
     -------
@@ -47,6 +53,11 @@ def condensed_tree(
     """
     dendrogram = linkage if isinstance(linkage, Dendrogram) else Dendrogram(linkage)
     clusters, member, leave = dendrogram.condense(min_cluster_size)
+    at = 1 / epsilon if method == "cut" else None
+    if persistence > 0:
+        clusters, member, leave = without_short_lived(
+            clusters, member, leave, dendrogram.order, dendrogram.weight, persistence
+        )
     size = clusters["size"].astype(np.float64)
     largest = np.inf if max_cluster_size is None else max_cluster_size
     stability, method = clusters["stability"], method == "leaf"
@@ -57,6 +68,10 @@ def condensed_tree(
         chosen = best_of_number(clusters["parent"], stability, allowed, n_clusters)
         # Nothing else is worth anything.
         stability, epsilon, method = np.where(chosen, 1.0, -1.0), 0.0, False
+    elif at is not None:
+        alive = (clusters["birth"] < at) & (at <= clusters["death"])
+        stability, epsilon, largest = np.where(alive, 1.0, -1.0), 0.0, np.inf
+        method, allow_single_cluster, epsilon_max = False, True, np.inf
     selected, flat_label = select(
         clusters["parent"],
         clusters["birth"],
@@ -69,7 +84,9 @@ def condensed_tree(
         epsilon_max,
     )
     least_lambda = 0.0
-    if selected[0]:
+    if at is not None:
+        least_lambda = at
+    elif selected[0]:
         # The root as a cluster has only the points that are as dense as its first split.
         least_lambda = 1 / epsilon if epsilon > 0 else clusters["death"][0]
     return CondensedTree(
@@ -197,3 +214,41 @@ def outlier_scores(tree, cluster=None, lam=None):
     densest = subtree_death(tree.parent, tree.death)[cluster]
     scores = np.zeros(len(densest))
     return np.divide(densest - lam, densest, out=scores, where=densest > 0)
+
+
+def relative_validity(edges, labels, weight=None):
+    """How far clusters are apart along a spanning tree, relative to its edges within them.
+
+    Parameters
+    ----------
+    edges : MinimumSpanningTree
+    labels : array of shape (n_samples,)
+        -1 for noise.
+    weight : array of shape (n_samples,), default=None
+
+    Returns
+    -------
+    validity : float
+        The mean over samples, of which noise counts 0.
+    """
+    some = labels != -1
+    if not some.any():
+        return 0.0
+    numbers = np.full(len(labels), -1)
+    numbers[some] = np.unique(labels[some], return_inverse=True)[1]
+    k = numbers.max() + 1
+    ends = np.stack([numbers[edges.source], numbers[edges.target]])
+    kept = (ends >= 0).all(axis=0)
+    (first, second), distance = ends[:, kept], edges.distance[kept]
+    within = first == second
+    longest, shortest = np.zeros(k), np.full(k, np.inf)
+    np.maximum.at(longest, first[within], distance[within])
+    for side in (first, second):
+        np.minimum.at(shortest, side[~within], distance[~within])
+    finite = np.isfinite(edges.distance)
+    alone = 2 * edges.distance[finite].max(initial=0)
+    shortest[np.isinf(shortest)] = alone
+    largest = np.maximum(longest, shortest)
+    value = np.divide(shortest - longest, largest, out=np.zeros(k), where=largest > 0)
+    weight = np.ones(len(labels)) if weight is None else weight
+    return float(np.bincount(numbers[some], weight[some], k) @ value / weight.sum())

@@ -13,7 +13,7 @@ from sklearn.cluster._hdbscan._tree import HIERARCHY_dtype, tree_to_labels
 from sklearn.metrics import pairwise_distances
 
 from skdeepcluster import HDBSCAN
-from tests.density._samples import clusters_of, fit, parameters, samples
+from tests.density._samples import clusters_of, fit, parameters, samples, two_blobs
 
 
 def has_ties(model):
@@ -272,3 +272,30 @@ def test_selection_has_the_greatest_stability(X, allow_single_cluster):
         if not any(a in above[b] or b in above[a] for a, b in combinations(chosen, 2))
     )
     assert_allclose(tree.stability[tree.selected].sum(), best)
+
+
+@given(samples(min_size=6), parameters)
+def test_relative_validity(X, params):
+    model = fit(X, **params)
+    labels, edges = model.labels_, model.minimum_spanning_tree_
+    total = 0.0
+    for k in range(model.n_clusters_):
+        a, b = labels[edges.source] == k, labels[edges.target] == k
+        others = (a != b) & (labels[edges.source] >= 0) & (labels[edges.target] >= 0)
+        longest = edges.distance[a & b].max(initial=0)
+        shortest = edges.distance[others].min(initial=np.inf)
+        if np.isinf(shortest):
+            shortest = 2 * edges.distance.max()
+        if max(longest, shortest) > 0:
+            total += (labels == k).sum() * (shortest - longest) / max(longest, shortest)
+    np.testing.assert_allclose(model.relative_validity(), total / len(X), atol=1e-12)
+
+
+def test_relative_validity_compares_settings():
+    model = fit(two_blobs())
+    best = model.reselect(n_clusters=2).labels
+    values = [model.relative_validity(labels) for labels in (best, np.arange(300) % 2)]
+    assert values[0] > 0.3 > 0 > values[1]
+    assert model.relative_validity(np.full(300, -1)) == 0
+    with pytest.raises(ValueError, match="inconsistent"):
+        model.relative_validity([0, 1])

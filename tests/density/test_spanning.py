@@ -10,14 +10,11 @@ from sklearn.metrics import pairwise_distances
 from sklearn.metrics.pairwise import PAIRWISE_BOOLEAN_FUNCTIONS
 
 from skdeepcluster._kernels._kdtree import KDTree
+from skdeepcluster.density._graph_reach import GraphReachability
 from skdeepcluster.density._metrics import TREE_METRICS as REDUCED
 from skdeepcluster.density._metrics import PrecomputedMetric, row_metric, tree_metric
-from skdeepcluster.density._spanning import (
-    BlockReachability,
-    GraphReachability,
-    TreeReachability,
-    reachability,
-)
+from skdeepcluster.density._reachability import reachability
+from skdeepcluster.density._spanning import BlockReachability, TreeReachability
 from skdeepcluster.validation import METRICS, SPARSE_METRICS
 
 TREE_METRICS = ["euclidean", "sqeuclidean", "cosine", "manhattan", "chebyshev"]

@@ -177,3 +177,12 @@ def test_condensed_linkage_is_the_estimator_s():
     assert_array_equal(display.selected, tree.selected)
     assert_array_equal(display.point_cluster, tree.point_cluster)
     assert_array_equal(display.point_lambda, tree.point_lambda)
+
+
+def test_dendrogram_of_a_size_that_chose_itself():
+    model = HDBSCAN("auto").fit(X)
+    size = model.condensed_tree_.min_cluster_size
+    chosen = DendrogramDisplay.from_estimator(model)
+    assert_array_equal(
+        heights(chosen), heights(DendrogramDisplay.from_estimator(model, min_size=size))
+    )
