@@ -16,9 +16,6 @@ from skdeepcluster.deep import CenteredAutoencoder, ProbabilityMixin, mean_and_l
 from skdeepcluster.nn import Autoencoder
 from skdeepcluster.training import Stage, cosine_decay, map_rows
 
-# Of the autoencoder, whose weights need smaller steps than the memories.
-_PRETRAIN_LEARNING_RATE = 1e-3
-
 
 class ClAM(ProbabilityMixin, CenteredAutoencoder):
     r"""Clustering with an associative memory that completes rows.
@@ -73,6 +70,10 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
 
     pretrain_epochs : int, default=60
         Only with an `encoder`: epochs of the reconstruction that the clustering starts from.
+
+    pretrain_learning_rate : float, default=1e-3
+        Only with an `encoder`: learning rate of its training. None takes that of the memories,
+        whose steps are larger.
 
     init_epochs : int, default=50
         Only with an `encoder` and ``init="spectral"``: maximum number of warm-up epochs, in which
@@ -162,8 +163,11 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
         "k-means", StrOptions({"k-means", "k-means++", "spectral", "random"}), "array-like"
     )
     learning_rate: float = 0.02
+    pretrain_learning_rate: float | None = 1e-3
     max_epochs: int = 50
     batch_size: int = 64
+
+    _paper = {"init": "random", "max_epochs": 200}
 
     def _build(self, shape, plan, generator):
         if self.encoder is None:
@@ -186,12 +190,12 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
     def _stages(self):
         stages = []
         if self.encoder is not None:
-            options = {
-                "parameters": self._autoencoder_parameters,
-                "learning_rate": _PRETRAIN_LEARNING_RATE,
-            }
-            stages = self._pretrain_stages(**options)
+            stages = self._pretrain_stages()
             if self._warms_up:
+                options = {
+                    "parameters": self._autoencoder_parameters,
+                    "learning_rate": self.pretrain_learning_rate,
+                }
                 stages.append(self._start_stage(self._warm_up, **options))
         stages.append(
             Stage(

@@ -37,7 +37,8 @@ class DCN(StreamMixin, CenteredAutoencoder):
     clustering_weight : float, default=1
         Weight :math:`\lambda` of the distance to the centers. The authors sum the reconstruction
         error over features instead of averaging it: their :math:`\lambda` is :math:`d` times this
-        one for rows of unit variance.
+        one for rows of unit variance. Their 2 for pixels in [0, 1] is a :math:`\lambda` of 0.04 for
+        the standardized pixels of MNIST.
 
     count_init : int, default=100
         Number of rows that each center is taken to be the mean of at the start; the larger, the
@@ -83,6 +84,18 @@ class DCN(StreamMixin, CenteredAutoencoder):
     count_init: int = param(100, Interval(Integral, 0, None, closed="left"))
     update_interval: int = param(10, Interval(Integral, 1, None, closed="left"))
     tol: float = param(1e-3, Interval(Real, 0, None, closed="left"))
+
+    _paper = {
+        "init": "k-means",
+        "encoder": (500, 500, 2000),
+        "n_components": 10,
+        "clustering_weight": 0.04,
+        "learning_rate": 1e-4,
+        "pretrain_epochs": 250,
+        "max_epochs": 50,
+        "update_interval": 50,
+        "tol": 0.0,
+    }
 
     def _stages(self):
         training = self._training()

@@ -45,6 +45,18 @@ class DEC(StudentTMixin, SelfTrainingMixin, CenteredAutoencoder):
     .. [1] Xie, Girshick, Farhadi: Unsupervised deep embedding for clustering analysis. ICML 2016.
     """
 
+    _paper = {
+        "init": "k-means",
+        "encoder": (500, 500, 2000),
+        "n_components": 10,
+        "optimizer": "sgd",
+        "learning_rate": 0.01,
+        "pretrain_learning_rate": 0.1,
+        "layerwise_epochs": 180,
+        "pretrain_epochs": 360,
+        "max_epochs": 100,
+    }
+
     def _stages(self):
         training = {"weights": self._weights(), "parameters": self._trained}
         return [

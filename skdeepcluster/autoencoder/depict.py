@@ -106,6 +106,15 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
     tol: float = param(1e-3, Interval(Real, 0, None, closed="left"))
 
     _constraint = "tanh"
+    _paper = {
+        "init": "linkage",
+        "target": "sqrt",
+        "hidden_weight": 1.0,
+        "learning_rate": 1e-4,
+        "batch_size": 100,
+        "pretrain_epochs": 1000,
+        "max_epochs": 1000,
+    }
 
     # -- the two pathways --------------------------------------------------------------------
 

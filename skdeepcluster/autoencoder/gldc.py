@@ -110,6 +110,17 @@ class GLDC(StudentTMixin, SelfTrainingMixin, CenteredAutoencoder):
     consistency_weight: float = param(10.0, Interval(Real, 0, None, closed="left"))
     noise_std: float = param(1.0, Interval(Real, 0, None, closed="left"))
 
+    _paper = {
+        "init": "k-means",
+        "n_components": 5,
+        "n_neighbors": 10,
+        "similarity_decay": 1.0,
+        "learning_rate": 2e-3,
+        "batch_size": 128,
+        "max_epochs": 200,
+        "tol": 0.0,
+    }
+
     def _stages(self):
         weights = {"reconstruction": self.reconstruction_weight}
         return [

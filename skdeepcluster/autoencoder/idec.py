@@ -44,6 +44,14 @@ class IDEC(DEC):
 
     reconstruction_weight: float = param(1.0, Interval(Real, 0, None, closed="left"))
 
+    _paper = {
+        "init": "k-means",
+        "encoder": (500, 500, 2000),
+        "n_components": 10,
+        "reconstruction_weight": 0.7,
+        "max_epochs": 75,
+    }
+
     def _weights(self):
         return {"reconstruction": self.reconstruction_weight}
 

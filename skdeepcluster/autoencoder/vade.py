@@ -103,6 +103,16 @@ class VaDE(ProbabilityMixin, CenteredAutoencoder):
     likelihood: str = param("gaussian", StrOptions({"gaussian", "bernoulli"}))
     reconstruction_weight: float = param(1.0, Interval(Real, 0, None, closed="neither"))
 
+    _paper = {
+        "init": "mixture",
+        "encoder": (500, 500, 2000),
+        "n_components": 10,
+        "learning_rate": 2e-3,
+        "pretrain_learning_rate": 1e-3,
+        "batch_size": 100,
+        "max_epochs": 300,
+    }
+
     @property
     def _loss(self):
         return "mse" if self.likelihood == "gaussian" else "bce"

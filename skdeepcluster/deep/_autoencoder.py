@@ -89,8 +89,9 @@ class AutoencoderMixin(EncoderMixin):
         """Parameters that the reconstruction trains."""
         return [*module.encoder.parameters(), *module.decoder.parameters()]
 
-    def _pretraining(self, epochs, **options):
+    def _pretraining(self, epochs, learning_rate=None, **options):
         """Stages of the reconstruction: each layer by itself if requested, then all together."""
+        options["learning_rate"] = learning_rate
         stages = []
         if self.layerwise_epochs:
             name, hidden = self._architecture()
@@ -99,7 +100,8 @@ class AutoencoderMixin(EncoderMixin):
                     f"layerwise_epochs={self.layerwise_epochs} needs a dense encoder, "
                     f"got encoder={self.encoder!r}"
                 )
-            stages = [self._layer_stage(i, len(hidden) + 1) for i in range(len(hidden) + 1)]
+            n_layers = len(hidden) + 1
+            stages = [self._layer_stage(i, n_layers, learning_rate) for i in range(n_layers)]
         stages.append(Stage("pretrain", self._reconstruct, epochs, **options))
         return stages
 
@@ -116,7 +118,7 @@ class AutoencoderMixin(EncoderMixin):
         """The mean loss, or that of each row."""
         return RECONSTRUCTION_LOSSES[self._loss](x, restored, rows)
 
-    def _layer_stage(self, position, n_layers):
+    def _layer_stage(self, position, n_layers, learning_rate):
         """Denoising of one layer's input: the layer, and its mirror image in the decoder."""
 
         def pair(module):
@@ -146,6 +148,7 @@ class AutoencoderMixin(EncoderMixin):
             f"layer {position + 1}",
             loss,
             self.layerwise_epochs,
+            learning_rate=learning_rate,
             parameters=lambda module: [p for m in pair(module)[1:] for p in m.parameters()],
         )
 
