@@ -86,8 +86,9 @@ class DEC(StudentTMixin, SelfTrainingMixin, CenteredAutoencoder):
         return self._terms(fit, batch, fit.state.target[batch.index])
 
     def _terms(self, fit, batch, target):
-        return {"kl": kl_divergence(target, self._log_proba(fit.module, batch.x))}
+        log_q = self._log_proba(fit.module, batch.x)
+        return {"kl": kl_divergence(target, log_q, batch.weights)}
 
     def _evaluate(self, module, samples):
         log_q = map_rows(lambda x: self._log_proba(module, x), samples)
-        return sharpening_loss(log_q), most_probable(log_q)
+        return sharpening_loss(log_q, samples.weights), most_probable(log_q)

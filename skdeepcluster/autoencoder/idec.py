@@ -9,6 +9,7 @@ from skdeepcluster.assignment import sharpening_loss
 from skdeepcluster.autoencoder.dec import DEC
 from skdeepcluster.base import param
 from skdeepcluster.deep import most_probable
+from skdeepcluster.nn import mean_over_rows
 from skdeepcluster.training import map_rows
 
 
@@ -68,5 +69,7 @@ class IDEC(DEC):
 
         found = map_rows(log_q_and_error, samples)
         log_q, errors = found[:, :-1], found[:, -1]
-        loss = sharpening_loss(log_q) + self.reconstruction_weight * errors.mean().item()
+        weights = samples.weights
+        error = mean_over_rows(errors, weights).item()
+        loss = sharpening_loss(log_q, weights) + self.reconstruction_weight * error
         return loss, most_probable(log_q)

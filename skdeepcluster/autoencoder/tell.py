@@ -15,6 +15,7 @@ from skdeepcluster.deep import (
     StreamMixin,
     mean_and_labels,
 )
+from skdeepcluster.nn import mean_over_rows
 from skdeepcluster.training import Stage, map_rows
 
 
@@ -163,8 +164,8 @@ class TELL(StreamMixin, ProbabilityMixin, CenteredAutoencoder):
 
     def _terms(self, batch, restored, cosine):
         return {
-            "reconstruction": self._reconstruction_loss(batch.x, restored),
-            "clustering": (2 - 2 * cosine).mean(),
+            "reconstruction": self._batch_loss(batch, restored),
+            "clustering": mean_over_rows(2 - 2 * cosine, batch.weights),
         }
 
     @torch.no_grad()
@@ -209,7 +210,7 @@ class TELL(StreamMixin, ProbabilityMixin, CenteredAutoencoder):
             error = self._reconstruction_loss(x, restored, rows=True)
             return torch.stack([error + self.clustering_weight * (2 - 2 * cosine), label], dim=1)
 
-        return mean_and_labels(map_rows(term_and_label, samples))
+        return mean_and_labels(map_rows(term_and_label, samples), samples.weights)
 
     def _attributes(self, fit):
         with torch.no_grad():
