@@ -9,7 +9,7 @@ there is skipped: stop the command at any time and start it again.
     python benchmarks/reproduce.py                                 all that is not yet measured
     python benchmarks/reproduce.py --data digits --estimators DEC IDEC --seeds 0 1 2
     python benchmarks/reproduce.py --quick                         digits, one seed, what is fast
-    python benchmarks/reproduce.py --settings paper                the papers' starts, too
+    python benchmarks/reproduce.py --settings paper                the papers' recipes
     python benchmarks/reproduce.py --umap PYTHON                   an interpreter with umap-learn
 
 The start of a method that places centers in an embedding are its initial labels; that of the others
@@ -47,19 +47,8 @@ CLASSICAL = (
 )  # fmt: skip
 K_MEANS, LINKAGE, UMAP = "k-means", "degree linkage of unit rows", "umap-learn, k-means"
 BASELINES = (K_MEANS, LINKAGE, UMAP)
-# Parameters beside the defaults, by the name of the setting. Others have no such setting.
-SETTINGS = {
-    "default": {},
-    "paper": {
-        "DCN": {"init": "k-means"},
-        "DEC": {"init": "k-means", "optimizer": "sgd", "learning_rate": 0.01, "max_epochs": 100},
-        "DEPICT": {"init": "linkage", "target": "sqrt", "learning_rate": 1e-4, "max_epochs": 100},
-        "GLDC": {"init": "k-means"},
-        "IDEC": {"init": "k-means", "reconstruction_weight": 0.7},
-        "TELL": {"init": "random", "pretrain_epochs": 0, "max_epochs": 1000},
-        "VaDE": {"init": "k-means", "learning_rate": 2e-3, "max_epochs": 100},
-    },
-}
+# "paper" are the `paper_params` of the methods that have them.
+SETTINGS = ("default", "paper")
 # Without these a method is its network without any training.
 EPOCHS = ("pretrain_epochs", "guide_epochs", "init_epochs", "max_epochs")
 COMMAND = "python benchmarks/reproduce.py"
@@ -104,6 +93,14 @@ def estimators():
         elif name in CLASSICAL:
             others[name] = cls
     return deep | others
+
+
+def params_of(name, setting):
+    """Parameters beside the defaults; None where a method has no such setting."""
+    if setting == "default":
+        return {}
+    recipe = getattr(estimators().get(name), "paper_params", dict)
+    return recipe() or None
 
 
 def fit_estimator(cls, X, y, seed, params):
@@ -152,7 +149,8 @@ def run_one(job):
     if job["name"] in BASELINES:
         found = fit_baseline(job["name"], X, y, job["seed"])
     else:
-        found = fit_estimator(estimators()[job["name"]], X, y, job["seed"], job["params"])
+        params = params_of(job["name"], job["setting"])
+        found = fit_estimator(estimators()[job["name"]], X, y, job["seed"], params)
     unit = 2**20 if sys.platform == "darwin" else 2**10
     found["peak MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
     libraries = [*LIBRARIES, "umap"] if job["name"] == UMAP else LIBRARIES
@@ -221,12 +219,13 @@ def jobs(options, classes):
         for data in options.data:
             for name in options.estimators:
                 for setting in options.settings:
-                    params = SETTINGS[setting].get(name, {} if setting == "default" else None)
                     fixed = name in classes and "random_state" not in classes[name]().get_params()
-                    if params is None or (fixed or name == LINKAGE) and seed != options.seeds[0]:
+                    if (fixed or name == LINKAGE) and seed != options.seeds[0]:
+                        continue
+                    if params_of(name, setting) is None:
                         continue
                     label = name if setting == "default" else f"{name}, {setting}"
-                    job = {"name": name, "data": data, "seed": seed, "params": params}
+                    job = {"name": name, "data": data, "seed": seed, "setting": setting}
                     yield label, job | {"memory": options.memory}
 
 

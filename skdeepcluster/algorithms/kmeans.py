@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy.sparse import csr_array
+from sklearn.cluster import kmeans_plusplus
 
 from skdeepcluster._kernels._distance import argmin_sqeuclidean, kmeans_runs, lloyd_step
 from skdeepcluster._sklearn import effective_n_threads
@@ -20,6 +21,7 @@ def kmeans(
     tol=1e-4,
     seed=0,
     refill=False,
+    weights=None,
     share=None,
     total=None,
     n_threads=None,
@@ -43,6 +45,8 @@ def kmeans(
     seed : int
     refill : bool, default=False
         Whether centers without rows finally move to the rows farthest from their own centers.
+    weights : array of shape (n,), optional
+        Weights of the rows in the sum. All processes then do the same, on all rows.
     share : slice, optional
         The rows of this process; by default all.
     total : callable (array) -> array, optional
@@ -58,6 +62,11 @@ def kmeans(
     random_state = np.random.RandomState(seed)
     Z = np.ascontiguousarray(Z)
     n_threads = effective_n_threads(n_threads)
+    if weights is not None:
+        best = _weighted_runs(
+            Z, weights, n_clusters, start, n_init, max_iter, tol, random_state, n_threads
+        )
+        return _labeled(Z, best, refill, n_threads)
     tol = tol * Z.var(axis=0).mean()
     rows = random_state.permutation(len(Z))[:SAMPLE_ROWS] if len(Z) > SAMPLE_ROWS else slice(None)
     sample = np.ascontiguousarray(Z[rows])
@@ -67,11 +76,36 @@ def kmeans(
     if len(sample) < len(Z) or share is not None or start is not None:
         mine = np.ascontiguousarray(Z[share or slice(None)])
         best, _ = lloyd(mine, best, max_iter, tol, n_threads, total)
-    labels = nearest_center(Z, best, n_threads)
+    return _labeled(Z, best, refill, n_threads)
+
+
+def _labeled(Z, centers, refill, n_threads):
+    """Centers and labels; those without rows move if it is asked for."""
+    labels = nearest_center(Z, centers, n_threads)
     if refill:
-        best = replace_empty(Z, best, labels)
-        labels = nearest_center(Z, best, n_threads)
-    return best, labels
+        centers = replace_empty(Z, centers, labels)
+        labels = nearest_center(Z, centers, n_threads)
+    return centers, labels
+
+
+def _weighted_runs(Z, weights, n_clusters, start, n_init, max_iter, tol, random_state, n_threads):
+    """Centers of the best of several runs for rows with weights."""
+    counted = np.flatnonzero(weights > 0)
+    X, weights = Z[counted].astype(np.float64), np.asarray(weights[counted], np.float64)
+    variance = np.average(
+        np.square(X - np.average(X, axis=0, weights=weights)).mean(axis=1), weights=weights
+    )
+    rest = (max_iter, tol * variance, n_threads)
+    if start is None:
+        rows = random_state.permutation(len(X))[:SAMPLE_ROWS]
+        some, of_some, found = X[rows], weights[rows], []
+        for _ in range(n_init):
+            first, _ = kmeans_plusplus(
+                some, n_clusters, sample_weight=of_some, random_state=random_state
+            )
+            found.append(weighted_lloyd(some, of_some, first, *rest))
+        start = min(found, key=lambda run: run[2])[0]
+    return weighted_lloyd(X, weights, start.astype(np.float64), *rest)[0].astype(Z.dtype)
 
 
 def best_runs(Z, n_clusters, n_best, n_init, max_iter, tol, random_state, n_threads):

@@ -8,12 +8,17 @@ from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skdeepcluster._sklearn import HasMethods, Interval, StrOptions
 from skdeepcluster.base import param, seeded_clone
 from skdeepcluster.deep import AutoencoderMixin, DeepClusterer, check_unit_interval
-from skdeepcluster.nn import CONSTRAINTS, RECONSTRUCTION_LOSSES, cosine_dissimilarity
+from skdeepcluster.nn import (
+    CONSTRAINTS,
+    RECONSTRUCTION_LOSSES,
+    cosine_dissimilarity,
+    mean_over_rows,
+)
 from skdeepcluster.training import ReadOut, map_rows
 
 # Constraints that are penalties and not functions of the code.
@@ -43,7 +48,8 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
         Number of clusters of the default clusterer; a given clusterer has its own.
 
     clusterer : clusterer, default=None
-        Fitted to the code, by default ``KMeans(n_clusters, n_init=20)``. Where its `random_state`,
+        Fitted to the code, by default ``KMeans(n_clusters, n_init=20)``, with the weights of the
+        rows if its `fit` takes `sample_weight`. Where its `random_state`,
         or that of an estimator within it, is None it is derived from this estimator's.
 
     max_epochs : int, default=60
@@ -183,9 +189,10 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
     def _reconstruct(self, fit, batch):
         x = self._prepared(batch.x)
         z, restored = fit.module(self._corrupt(fit, batch, x))
-        terms = {"reconstruction": self._reconstruction_loss(x, restored)}
+        weights = batch.weights
+        terms = {"reconstruction": self._reconstruction_loss(x, restored, weights=weights)}
         if self.constraint in _PENALTIES:
-            terms["penalty"] = _PENALTIES[self.constraint](z).mean()
+            terms["penalty"] = mean_over_rows(_PENALTIES[self.constraint](z), weights)
         return terms
 
     def _encode(self, module, x):
@@ -203,7 +210,8 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
 
     def _evaluate(self, module, samples):
         found = map_rows(lambda x: self._evaluate_rows(module, x), samples)
-        return found[:, 0].mean(dtype=torch.float64).item(), found[:, 1:].cpu().numpy()
+        loss = mean_over_rows(found[:, 0], samples.weights, torch.float64).item()
+        return loss, found[:, 1:].cpu().numpy()
 
     def _read_out(self, fit):
         loss, found = self._evaluate(fit.module, fit.samples)
@@ -211,26 +219,35 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
         dissimilarity, Z = found[:, 0], np.ascontiguousarray(found[:, 1:])
         # Kept in the state, so that reading out a fit again gives the same result.
         fit.state.clusterer_seed = getattr(fit.state, "clusterer_seed", None) or fit.seed()
+        weights = fit.samples.weights
+        weights = None if weights is None else weights.cpu().numpy()
+        seed = fit.state.clusterer_seed
         attributes = {
             "embedding_": Z,
             "reconstruction_error_": dissimilarity,
             "n_components_": Z.shape[1],
-            "_clusterer_seed": fit.state.clusterer_seed,
-            **self._clusters(Z, dissimilarity, self.clusterer, fit.state.clusterer_seed),
+            "_clusterer_seed": seed,
+            "_weights": weights,
+            **self._clusters(Z, dissimilarity, self.clusterer, seed, weights),
         }
         return ReadOut(loss, attributes.pop("labels_"), attributes)
 
-    def _clusters(self, Z, dissimilarity, clusterer, seed):
+    def _clusters(self, Z, dissimilarity, clusterer, seed, weights):
         """Fitted attributes of the second stage."""
         if clusterer is None:
             clusterer = KMeans(self.n_clusters, n_init=20)
         clusterer = seeded_clone(clusterer, seed)
-        labels = np.array(clusterer.fit_predict(Z))
+        known = weights is not None and has_fit_parameter(clusterer, "sample_weight")
+        labels = np.array(clusterer.fit_predict(Z, **{"sample_weight": weights} if known else {}))
         centers = getattr(clusterer, "cluster_centers_", None)
         if np.shape(centers)[1:] != Z.shape[1:]:
             centers = np.full((labels.max(initial=-1) + 1, Z.shape[1]), np.nan, dtype=Z.dtype)
             for j in np.unique(labels[labels >= 0]):
-                centers[j] = Z[labels == j].mean(axis=0)
+                rows = labels == j
+                if weights is None or not weights[rows].any():
+                    centers[j] = Z[rows].mean(axis=0)
+                else:
+                    centers[j] = np.average(Z[rows], axis=0, weights=weights[rows])
             if self.constraint == "unit_norm":
                 centers /= np.linalg.norm(centers, axis=1, keepdims=True)
         labels[self._rejected(dissimilarity)] = -1
@@ -262,7 +279,8 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
         check_is_fitted(self)
         clusterer = self.clusterer if clusterer is None else clusterer
         Z = self.embedding_.astype(np.float32)
-        found = self._clusters(Z, self.reconstruction_error_, clusterer, self._clusterer_seed)
+        known = self._clusterer_seed, getattr(self, "_weights", None)
+        found = self._clusters(Z, self.reconstruction_error_, clusterer, *known)
         for name, value in found.items():
             setattr(self, name, value)
         return self

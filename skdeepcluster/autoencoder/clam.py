@@ -13,11 +13,8 @@ from torch import nn
 from skdeepcluster._sklearn import Interval, StrOptions
 from skdeepcluster.base import param
 from skdeepcluster.deep import CenteredAutoencoder, ProbabilityMixin, mean_and_labels
-from skdeepcluster.nn import Autoencoder
+from skdeepcluster.nn import Autoencoder, mean_over_rows
 from skdeepcluster.training import Stage, cosine_decay, map_rows
-
-# Of the autoencoder, whose weights need smaller steps than the memories.
-_PRETRAIN_LEARNING_RATE = 1e-3
 
 
 class ClAM(ProbabilityMixin, CenteredAutoencoder):
@@ -73,6 +70,10 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
 
     pretrain_epochs : int, default=60
         Only with an `encoder`: epochs of the reconstruction that the clustering starts from.
+
+    pretrain_learning_rate : float, default=1e-3
+        Only with an `encoder`: learning rate of its training. None takes that of the memories,
+        whose steps are larger.
 
     init_epochs : int, default=50
         Only with an `encoder` and ``init="spectral"``: maximum number of warm-up epochs, in which
@@ -162,8 +163,11 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
         "k-means", StrOptions({"k-means", "k-means++", "spectral", "random"}), "array-like"
     )
     learning_rate: float = 0.02
+    pretrain_learning_rate: float | None = 1e-3
     max_epochs: int = 50
     batch_size: int = 64
+
+    _paper = {"init": "random", "max_epochs": 200}
 
     def _build(self, shape, plan, generator):
         if self.encoder is None:
@@ -186,12 +190,12 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
     def _stages(self):
         stages = []
         if self.encoder is not None:
-            options = {
-                "parameters": self._autoencoder_parameters,
-                "learning_rate": _PRETRAIN_LEARNING_RATE,
-            }
-            stages = self._pretrain_stages(**options)
+            stages = self._pretrain_stages()
             if self._warms_up:
+                options = {
+                    "parameters": self._autoencoder_parameters,
+                    "learning_rate": self.pretrain_learning_rate,
+                }
                 stages.append(self._start_stage(self._warm_up, **options))
         stages.append(
             Stage(
@@ -211,7 +215,8 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
             centers = 0.1 + 0.1 * drawn.numpy()
             return centers, pairwise_distances_argmin(Z, centers)
         if self._init_is("k-means++"):
-            centers = kmeans_plusplus(Z, self.n_clusters, random_state=fit.seed())[0]
+            options = {"sample_weight": self._weights_of(fit), "random_state": fit.seed()}
+            centers = kmeans_plusplus(Z, self.n_clusters, **options)[0]
             return centers, pairwise_distances_argmin(Z, centers)
         return super()._first_clusters(fit, Z)
 
@@ -220,8 +225,8 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
         z, restored = fit.module(self._corrupt(fit, batch, batch.x))
         held = fit.module.centers.detach()[fit.state.start_labels[batch.index]]
         return {
-            "reconstruction": self._reconstruction_loss(batch.x, restored),
-            "clustering": (z - held).square().sum(dim=1).mean(),
+            "reconstruction": self._batch_loss(batch, restored),
+            "clustering": mean_over_rows((z - held).square().sum(dim=1), batch.weights),
         }
 
     def _place_memories(self, fit):
@@ -230,7 +235,8 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
         module = fit.module
         Z = fit.over_all_rows(module.encode)
         with torch.no_grad():
-            module.fill.copy_(Z.mean(dim=0))
+            weights = fit.samples.weights
+            module.fill.copy_((Z if weights is None else weights[:, None] * Z).mean(dim=0))
             if self.temperature == "scale":
                 nearest = torch.cdist(Z, module.centers).amin(dim=1).square()
                 # If all distances are 0, any temperature will do.
@@ -275,7 +281,8 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
             keys = drawn.to(z.device).expand_as(z)
         hidden = torch.zeros_like(z, dtype=torch.bool)
         hidden.scatter_(1, keys.topk(n_hidden, dim=1).indices, True)
-        return {"completion": self._errors(fit.module, z, hidden).sum(dim=1).mean() / n_hidden}
+        errors = self._errors(fit.module, z, hidden).sum(dim=1)
+        return {"completion": mean_over_rows(errors, batch.weights) / n_hidden}
 
     def _evaluate(self, module, samples):
         def error_and_label(x):
@@ -292,7 +299,7 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
             label = self._log_proba(module, x).argmax(dim=1)
             return torch.stack([error / d, label], dim=1)
 
-        return mean_and_labels(map_rows(error_and_label, samples))
+        return mean_and_labels(map_rows(error_and_label, samples), samples.weights)
 
     def _log_proba(self, module, x):
         return self._logits(module, self._evolve(module, module.encode(x).float())).log_softmax(1)

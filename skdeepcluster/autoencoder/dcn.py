@@ -10,6 +10,7 @@ from skdeepcluster._sklearn import Interval
 from skdeepcluster.algorithms.kmeans import kmeans, replace_empty
 from skdeepcluster.base import param
 from skdeepcluster.deep import CenteredAutoencoder, StreamMixin, mean_and_labels
+from skdeepcluster.nn import mean_over_rows
 from skdeepcluster.training import ReadOut, Stage, map_rows
 
 
@@ -37,7 +38,8 @@ class DCN(StreamMixin, CenteredAutoencoder):
     clustering_weight : float, default=1
         Weight :math:`\lambda` of the distance to the centers. The authors sum the reconstruction
         error over features instead of averaging it: their :math:`\lambda` is :math:`d` times this
-        one for rows of unit variance.
+        one for rows of unit variance. Their 2 for pixels in [0, 1] is a :math:`\lambda` of 0.04 for
+        the standardized pixels of MNIST.
 
     count_init : int, default=100
         Number of rows that each center is taken to be the mean of at the start; the larger, the
@@ -57,7 +59,8 @@ class DCN(StreamMixin, CenteredAutoencoder):
         Number of rows that each center is the running mean of.
 
     inertia_ : float
-        Sum of the squared distances of the training rows to their centers, in the embedding.
+        Sum of the squared distances of the training rows to their centers, in the embedding, by
+        weights of mean 1 if rows have weights.
 
     See Also
     --------
@@ -83,6 +86,18 @@ class DCN(StreamMixin, CenteredAutoencoder):
     count_init: int = param(100, Interval(Integral, 0, None, closed="left"))
     update_interval: int = param(10, Interval(Integral, 1, None, closed="left"))
     tol: float = param(1e-3, Interval(Real, 0, None, closed="left"))
+
+    _paper = {
+        "init": "k-means",
+        "encoder": (500, 500, 2000),
+        "n_components": 10,
+        "clustering_weight": 0.04,
+        "learning_rate": 1e-4,
+        "pretrain_epochs": 250,
+        "max_epochs": 50,
+        "update_interval": 50,
+        "tol": 0.0,
+    }
 
     def _stages(self):
         training = self._training()
@@ -112,25 +127,27 @@ class DCN(StreamMixin, CenteredAutoencoder):
 
     def _assign(self, fit, labels):
         fit.state.assigned = torch.as_tensor(labels, dtype=torch.int64, device=fit.device)
-        fit.state.counts = torch.full((self.n_clusters,), self.count_init, device=fit.device)
+        dtype = torch.int64 if fit.samples.weights is None else torch.float32
+        counts = torch.full((self.n_clusters,), self.count_init, dtype=dtype, device=fit.device)
+        fit.state.counts = counts
 
     def _joint(self, fit, batch):
         z, restored = fit.module(self._corrupt(fit, batch, batch.x))
         held = fit.module.centers.detach()[fit.state.assigned[batch.index]]
         return {
-            "reconstruction": self._reconstruction_loss(batch.x, restored),
-            "clustering": (z - held).square().sum(dim=1).mean() / 2,
+            "reconstruction": self._batch_loss(batch, restored),
+            "clustering": mean_over_rows((z - held).square().sum(dim=1), batch.weights) / 2,
         }
 
     def _lloyd(self, fit):
         """k-means over all rows from the current centers; none is left without rows."""
         Z = fit.over_all_rows(fit.module.encode).cpu().numpy()
         centers = fit.module.centers.detach().cpu().numpy()
-        sums = fit.sums_over_rows()
-        centers, labels = kmeans(Z, self.n_clusters, start=centers, **sums)
+        options = fit.sums_over_rows() | {"weights": self._weights_of(fit)}
+        centers, labels = kmeans(Z, self.n_clusters, start=centers, **options)
         if len(np.unique(labels)) < self.n_clusters:
             centers = replace_empty(Z, centers, labels)
-            centers, labels = kmeans(Z, self.n_clusters, start=centers, **sums)
+            centers, labels = kmeans(Z, self.n_clusters, start=centers, **options)
         with torch.no_grad():
             fit.module.centers.copy_(torch.tensor(centers))
         self._assign(fit, labels)
@@ -151,9 +168,12 @@ class DCN(StreamMixin, CenteredAutoencoder):
         labels = _squared_distances(z, centers).argmin(dim=1)
         fit.state.assigned[index] = labels
         one_hot = F.one_hot(labels, self.n_clusters).to(z.dtype)
+        if fit.samples.weights is not None:
+            one_hot *= fit.samples.weights[index, None]
         sizes = one_hot.sum(dim=0)
-        counts += sizes.long()
-        centers += (one_hot.T @ z - sizes[:, None] * centers) / counts.clamp_min(1)[:, None]
+        counts += sizes.to(counts.dtype)
+        shift = one_hot.T @ z - sizes[:, None] * centers
+        centers += shift / counts.masked_fill(counts == 0, 1)[:, None]
 
     def _terms_and_labels(self, module, samples):
         """Of each row the objective, the label and the squared distance to its center."""
@@ -168,13 +188,15 @@ class DCN(StreamMixin, CenteredAutoencoder):
         return map_rows(terms_and_label, samples)
 
     def _evaluate(self, module, samples):
-        return mean_and_labels(self._terms_and_labels(module, samples))
+        return mean_and_labels(self._terms_and_labels(module, samples), samples.weights)
 
     def _read_out(self, fit):
         found = self._terms_and_labels(fit.module, fit.samples)
-        loss, labels = mean_and_labels(found)
+        weights = fit.samples.weights
+        loss, labels = mean_and_labels(found, weights)
         fit.require_finite(loss)
-        inertia = {"inertia_": found[:, 2].sum(dtype=torch.float64).item()}
+        squares = found[:, 2] if weights is None else weights * found[:, 2]
+        inertia = {"inertia_": squares.sum(dtype=torch.float64).item()}
         return ReadOut(loss, labels, self._attributes(fit) | inertia)
 
     def _attributes(self, fit):

@@ -45,6 +45,18 @@ class DEC(StudentTMixin, SelfTrainingMixin, CenteredAutoencoder):
     .. [1] Xie, Girshick, Farhadi: Unsupervised deep embedding for clustering analysis. ICML 2016.
     """
 
+    _paper = {
+        "init": "k-means",
+        "encoder": (500, 500, 2000),
+        "n_components": 10,
+        "optimizer": "sgd",
+        "learning_rate": 0.01,
+        "pretrain_learning_rate": 0.1,
+        "layerwise_epochs": 180,
+        "pretrain_epochs": 360,
+        "max_epochs": 100,
+    }
+
     def _stages(self):
         training = {"weights": self._weights(), "parameters": self._trained}
         return [
@@ -74,8 +86,9 @@ class DEC(StudentTMixin, SelfTrainingMixin, CenteredAutoencoder):
         return self._terms(fit, batch, fit.state.target[batch.index])
 
     def _terms(self, fit, batch, target):
-        return {"kl": kl_divergence(target, self._log_proba(fit.module, batch.x))}
+        log_q = self._log_proba(fit.module, batch.x)
+        return {"kl": kl_divergence(target, log_q, batch.weights)}
 
     def _evaluate(self, module, samples):
         log_q = map_rows(lambda x: self._log_proba(module, x), samples)
-        return sharpening_loss(log_q), most_probable(log_q)
+        return sharpening_loss(log_q, samples.weights), most_probable(log_q)

@@ -13,7 +13,7 @@ from skdeepcluster._sklearn import Interval, StrOptions
 from skdeepcluster.assignment import sharpen
 from skdeepcluster.base import param
 from skdeepcluster.deep import CenteredAutoencoder, ProbabilityMixin, most_probable, sharpen_target
-from skdeepcluster.nn import kl_divergence
+from skdeepcluster.nn import kl_divergence, mean_over_rows
 from skdeepcluster.training import Stage, map_rows
 
 # Powers of the probabilities in the targets.
@@ -106,6 +106,15 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
     tol: float = param(1e-3, Interval(Real, 0, None, closed="left"))
 
     _constraint = "tanh"
+    _paper = {
+        "init": "linkage",
+        "target": "sqrt",
+        "hidden_weight": 1.0,
+        "learning_rate": 1e-4,
+        "batch_size": 100,
+        "pretrain_epochs": 1000,
+        "max_epochs": 1000,
+    }
 
     # -- the two pathways --------------------------------------------------------------------
 
@@ -127,7 +136,7 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
                 hidden.append(x)
         return torch.tanh(x.float()), hidden
 
-    def _restore(self, module, x, z, hidden, rows=False):
+    def _restore(self, module, x, z, hidden, **options):
         """Reconstruction errors of rows, and of the hidden layers."""
         restored = []
         for layer in _layers(module.decoder):
@@ -137,11 +146,11 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
         pairs = zip(hidden, restored, strict=False)
         # Shapes differ only in networks of the user's.
         below = [
-            self._reconstruction_loss(h.float(), r.float(), rows)
+            self._reconstruction_loss(h.float(), r.float(), **options)
             for h, r in pairs
             if h.shape == r.shape
         ]
-        error = self._reconstruction_loss(x, z.float(), rows)
+        error = self._reconstruction_loss(x, z.float(), **options)
         return error, sum(below, start=torch.zeros_like(error))
 
     def _log_softmax(self, module, z):
@@ -160,7 +169,7 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
         with torch.no_grad():
             hidden = self._pathway(fit.module, batch.x)[1]
         z, _ = self._pathway(fit.module, batch.x, corrupt)
-        error, below = self._restore(fit.module, batch.x, z, hidden)
+        error, below = self._restore(fit.module, batch.x, z, hidden, weights=batch.weights)
         return z, {"reconstruction": error, "hidden": below}
 
     # -- training ----------------------------------------------------------------------------
@@ -196,11 +205,12 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
 
     def _terms(self, fit, batch, target):
         z, terms = self._noisy(fit, batch)
-        return {"kl": kl_divergence(target, self._log_softmax(fit.module, z))} | terms
+        log_p = self._log_softmax(fit.module, z)
+        return {"kl": kl_divergence(target, log_p, batch.weights)} | terms
 
     def _first_clusters(self, fit, Z):
         centers, labels = super()._first_clusters(fit, Z)
-        sizes = np.bincount(labels, minlength=self.n_clusters)
+        sizes = np.bincount(labels, self._weights_of(fit), minlength=self.n_clusters)
         if self.prior is not None and isinstance(self.init, str):
             number = np.empty(self.n_clusters, dtype=labels.dtype)
             number[np.argsort(-sizes, kind="stable")] = np.argsort(-self._shares(), kind="stable")
@@ -244,10 +254,13 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
 
         found = map_rows(log_p_and_error, samples)
         log_p, error = found[:, :-1], found[:, -1]
-        target = sharpen(log_p.clone(), **self._balancing(log_p.device))
-        shares = target.mean(dim=0, dtype=torch.float64).cpu().numpy()
+        weights = samples.weights
+        target = sharpen(log_p.clone(), weights=weights, **self._balancing(log_p.device))
+        counted = target if weights is None else weights[:, None] * target
+        shares = counted.mean(dim=0, dtype=torch.float64).cpu().numpy()
         balance = (shares * np.log(np.maximum(shares, 1e-300) / self._shares())).sum()
-        loss = kl_divergence(target, log_p).item() + balance + error.mean().item()
+        loss = kl_divergence(target, log_p, weights).item() + balance
+        loss += mean_over_rows(error, weights).item()
         return float(loss), most_probable(log_p)
 
     def _attributes(self, fit):

@@ -14,7 +14,7 @@ from skdeepcluster.deep import (
     most_probable,
     smoothed,
 )
-from skdeepcluster.nn import kl_divergence
+from skdeepcluster.nn import kl_divergence, mean_over_rows
 from skdeepcluster.training import Stage, map_rows
 
 # Divisor, in the exponent beside the ranks, of distances as fractions of the batch's largest.
@@ -110,6 +110,17 @@ class GLDC(StudentTMixin, SelfTrainingMixin, CenteredAutoencoder):
     consistency_weight: float = param(10.0, Interval(Real, 0, None, closed="left"))
     noise_std: float = param(1.0, Interval(Real, 0, None, closed="left"))
 
+    _paper = {
+        "init": "k-means",
+        "n_components": 5,
+        "n_neighbors": 10,
+        "similarity_decay": 1.0,
+        "learning_rate": 2e-3,
+        "batch_size": 128,
+        "max_epochs": 200,
+        "tol": 0.0,
+    }
+
     def _stages(self):
         weights = {"reconstruction": self.reconstruction_weight}
         return [
@@ -132,7 +143,7 @@ class GLDC(StudentTMixin, SelfTrainingMixin, CenteredAutoencoder):
 
     def _warm_up(self, fit, batch):
         target = smoothed(fit.state.start_labels[batch.index], self.n_clusters)
-        kl = kl_divergence(target, self._log_proba(fit.module, batch.x))
+        kl = kl_divergence(target, self._log_proba(fit.module, batch.x), batch.weights)
         return {"kl": kl} | self._reconstruct(fit, batch)
 
     def _global_local(self, fit, batch):
@@ -143,10 +154,10 @@ class GLDC(StudentTMixin, SelfTrainingMixin, CenteredAutoencoder):
         noisy = self._log_proba(fit.module, batch.x + noise).exp()
         fade = max(self.pair_decay**fit.epoch, self.pair_floor)
         return {
-            "reconstruction": self._reconstruction_loss(batch.x, restored),
-            "kl": kl_divergence(fit.state.target[batch.index], log_q),
+            "reconstruction": self._batch_loss(batch, restored),
+            "kl": kl_divergence(fit.state.target[batch.index], log_q, batch.weights),
             "pair": fade * self._pairs(fit, batch, z, q),
-            "consistency": (noisy - q).square().mean(),
+            "consistency": mean_over_rows((noisy - q).square(), batch.weights),
         }
 
     def _pairs(self, fit, batch, z, q):
@@ -173,8 +184,8 @@ class GLDC(StudentTMixin, SelfTrainingMixin, CenteredAutoencoder):
             for batch in order.split(self.batch_size)
         )
         loss = (
-            self.reconstruction_weight * error.mean().item()
-            + self.kl_weight * sharpening_loss(log_q)
+            self.reconstruction_weight * mean_over_rows(error, samples.weights).item()
+            + self.kl_weight * sharpening_loss(log_q, samples.weights)
             + self.pair_weight * self.pair_floor * pair / len(found)
         )
         return loss, most_probable(log_q)

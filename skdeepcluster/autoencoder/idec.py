@@ -9,6 +9,7 @@ from skdeepcluster.assignment import sharpening_loss
 from skdeepcluster.autoencoder.dec import DEC
 from skdeepcluster.base import param
 from skdeepcluster.deep import most_probable
+from skdeepcluster.nn import mean_over_rows
 from skdeepcluster.training import map_rows
 
 
@@ -44,6 +45,14 @@ class IDEC(DEC):
 
     reconstruction_weight: float = param(1.0, Interval(Real, 0, None, closed="left"))
 
+    _paper = {
+        "init": "k-means",
+        "encoder": (500, 500, 2000),
+        "n_components": 10,
+        "reconstruction_weight": 0.7,
+        "max_epochs": 75,
+    }
+
     def _weights(self):
         return {"reconstruction": self.reconstruction_weight}
 
@@ -60,5 +69,7 @@ class IDEC(DEC):
 
         found = map_rows(log_q_and_error, samples)
         log_q, errors = found[:, :-1], found[:, -1]
-        loss = sharpening_loss(log_q) + self.reconstruction_weight * errors.mean().item()
+        weights = samples.weights
+        error = mean_over_rows(errors, weights).item()
+        loss = sharpening_loss(log_q, weights) + self.reconstruction_weight * error
         return loss, most_probable(log_q)

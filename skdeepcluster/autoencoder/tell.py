@@ -15,6 +15,7 @@ from skdeepcluster.deep import (
     StreamMixin,
     mean_and_labels,
 )
+from skdeepcluster.nn import mean_over_rows
 from skdeepcluster.training import Stage, map_rows
 
 
@@ -78,9 +79,8 @@ class TELL(StreamMixin, ProbabilityMixin, CenteredAutoencoder):
     A center that was nearest to no row for an epoch is moved to the row that is farthest from its
     own center. Restarts (`n_init`) are compared by the objective, as in the paper.
 
-    Differences from the paper: the default start, the pre-training before it and the larger
-    `clustering_weight`. ``init="random", pretrain_epochs=0, max_epochs=3000,
-    clustering_weight=0.015`` is the authors' recipe, but for their optimizer, Adadelta.
+    Differences from the paper: the default start, the pre-training before it, the larger
+    `clustering_weight` and the optimizer. `paper_params` has the authors' recipe.
 
     References
     ----------
@@ -107,6 +107,16 @@ class TELL(StreamMixin, ProbabilityMixin, CenteredAutoencoder):
     temperature: float = param(0.1, Interval(Real, 0, None, closed="neither"))
 
     _constraint = "unit_norm"
+    _paper = {
+        "init": "random",
+        "encoder": (500, 500, 2000),
+        "n_components": 10,
+        "clustering_weight": 0.015,
+        "optimizer": torch.optim.Adadelta,
+        "learning_rate": 1.0,
+        "pretrain_epochs": 0,
+        "max_epochs": 3000,
+    }
 
     def _stages(self):
         weights = {"clustering": self.clustering_weight}
@@ -154,8 +164,8 @@ class TELL(StreamMixin, ProbabilityMixin, CenteredAutoencoder):
 
     def _terms(self, batch, restored, cosine):
         return {
-            "reconstruction": self._reconstruction_loss(batch.x, restored),
-            "clustering": (2 - 2 * cosine).mean(),
+            "reconstruction": self._batch_loss(batch, restored),
+            "clustering": mean_over_rows(2 - 2 * cosine, batch.weights),
         }
 
     @torch.no_grad()
@@ -200,7 +210,7 @@ class TELL(StreamMixin, ProbabilityMixin, CenteredAutoencoder):
             error = self._reconstruction_loss(x, restored, rows=True)
             return torch.stack([error + self.clustering_weight * (2 - 2 * cosine), label], dim=1)
 
-        return mean_and_labels(map_rows(term_and_label, samples))
+        return mean_and_labels(map_rows(term_and_label, samples), samples.weights)
 
     def _attributes(self, fit):
         with torch.no_grad():

@@ -18,6 +18,7 @@ from skdeepcluster.deep import (
     check_unit_interval,
     most_probable,
 )
+from skdeepcluster.nn import mean_over_rows
 from skdeepcluster.training import Stage, map_rows
 
 # As fractions of variances in the embedding: the initial variance of a row's code, small enough for
@@ -103,6 +104,16 @@ class VaDE(ProbabilityMixin, CenteredAutoencoder):
     likelihood: str = param("gaussian", StrOptions({"gaussian", "bernoulli"}))
     reconstruction_weight: float = param(1.0, Interval(Real, 0, None, closed="neither"))
 
+    _paper = {
+        "init": "mixture",
+        "encoder": (500, 500, 2000),
+        "n_components": 10,
+        "learning_rate": 2e-3,
+        "pretrain_learning_rate": 1e-3,
+        "batch_size": 100,
+        "max_epochs": 300,
+    }
+
     @property
     def _loss(self):
         return "mse" if self.likelihood == "gaussian" else "bce"
@@ -152,11 +163,11 @@ class VaDE(ProbabilityMixin, CenteredAutoencoder):
         terms = gamma * (0.5 * expected + log_gamma - log_prior)
         return terms.sum(dim=1) - 0.5 * (1 + log_variance).sum(dim=1)
 
-    def _negative_log_likelihood(self, x, restored, rows=False):
+    def _negative_log_likelihood(self, x, restored, **options):
         """Without the constant of the Gaussian."""
         n_features = x[0].numel()
         factor = n_features / 2 if self.likelihood == "gaussian" else n_features
-        return factor * self._reconstruction_loss(x, restored, rows)
+        return factor * self._reconstruction_loss(x, restored, **options)
 
     # -- training ----------------------------------------------------------------------------
 
@@ -188,8 +199,12 @@ class VaDE(ProbabilityMixin, CenteredAutoencoder):
             labels = torch.as_tensor(self._first_clusters(fit, Z.cpu().numpy())[1])
             gamma = F.one_hot(labels.to(fit.device, torch.int64), self.n_clusters)
         Z, gamma = Z.double(), gamma.double()
+        fit.state.start_labels = gamma.argmax(dim=1)
+        least = 1.0
+        if fit.samples.weights is not None:
+            gamma, least = fit.samples.weights[:, None] * gamma, 1e-12
         counts = gamma.sum(dim=0)
-        shares = gamma / counts.clamp_min(1)
+        shares = gamma / counts.clamp_min(least)
         centers = shares.T @ Z
         variances = shares.T @ Z.square() - centers.square()
         floor = _LEAST_SHARE * Z.var(dim=0, correction=0).mean().clamp_min(1e-12)
@@ -199,7 +214,6 @@ class VaDE(ProbabilityMixin, CenteredAutoencoder):
         module.log_variances.copy_(variances.log())
         module.logits.copy_((counts + 1).log())
         module.log_variance.bias.fill_((_FIRST_SHARE * (counts / len(Z)) @ variances).mean().log())
-        fit.state.start_labels = gamma.argmax(dim=1)
         fit.usable = True
 
     def _warm_up(self, fit, batch):
@@ -212,9 +226,11 @@ class VaDE(ProbabilityMixin, CenteredAutoencoder):
             log_gamma = F.log_softmax(self._log_joint(fit.module, z), dim=1)
         else:
             log_gamma = F.one_hot(labels, self.n_clusters).clamp_min(1e-12).log()
+        restored, weights = fit.module.decode(z), batch.weights
+        divergence = self._divergence(fit.module, mean, log_variance, log_gamma)
         return {
-            "reconstruction": self._negative_log_likelihood(batch.x, fit.module.decode(z)),
-            "divergence": self._divergence(fit.module, mean, log_variance, log_gamma).mean(),
+            "reconstruction": self._negative_log_likelihood(batch.x, restored, weights=weights),
+            "divergence": mean_over_rows(divergence, weights),
         }
 
     # -- after fit ---------------------------------------------------------------------------
@@ -230,7 +246,8 @@ class VaDE(ProbabilityMixin, CenteredAutoencoder):
 
     def _evaluate(self, module, samples):
         found = map_rows(lambda x: self._evaluate_rows(module, x), samples)
-        return found[:, 0].mean(dtype=torch.float64).item(), most_probable(found[:, 1:])
+        loss = mean_over_rows(found[:, 0], samples.weights, torch.float64).item()
+        return loss, most_probable(found[:, 1:])
 
     def _attributes(self, fit):
         covariances = fit.module.log_variances.detach().exp().cpu().numpy()

@@ -13,6 +13,7 @@ from skdeepcluster.base import param, parameters
 from skdeepcluster.deep._encoder import EncoderMixin
 from skdeepcluster.nn import RECONSTRUCTION_LOSSES, Autoencoder
 from skdeepcluster.training import Stage, Standardizer, available_threads, map_blocks
+from skdeepcluster.validation import check_weights
 
 # Fraction of the entries that are set to zero in what each layer is pre-trained to restore.
 _LAYERWISE_NOISE = 0.2
@@ -83,14 +84,53 @@ class AutoencoderMixin(EncoderMixin):
             )
         return encoder, decoder
 
+    # -- weights of rows ---------------------------------------------------------------------
+
+    def fit(self, X, y=None, sample_weight=None, **side):
+        """Train the network on rows.
+
+        Parameters
+        ----------
+        X : array-like, data frame, list of images, sparse matrix or torch.utils.data.Dataset
+            Rows of shape (n_samples, n_features) or images of shape (n_samples, C, H, W) or
+            (n_samples, H, W). Memory-mapped arrays are read batch by batch.
+        y : array-like of shape (n_samples,), default=None
+            Passed to callbacks; used only by methods that document it.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in what is a mean over rows: the scale of the rows, the losses and
+            `loss_`, targets, and the centers of the start. Only their ratios matter. Integers give
+            the objective of rows that are repeated so many times; batches have as many rows as
+            without. The graphs of ``init="neighbors"``, "spectral" and "linkage", the mixture of
+            "mixture", pairs of rows and `score` have no weights.
+        **side : dict
+            Further information on the rows, for methods that document it.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return super().fit(X, y, sample_weight=sample_weight, **side)
+
+    def _row_weights(self, n_rows, side):
+        given = side.pop("sample_weight", None)
+        if given is None:
+            return None
+        weights = check_weights(given, n_rows, max(1, self._n_clusters_sought))
+        if (weights == weights[0]).all():
+            return None
+        weights = weights / weights.max()
+        return weights / weights.mean()
+
     # -- pre-training ------------------------------------------------------------------------
 
     def _autoencoder_parameters(self, module):
         """Parameters that the reconstruction trains."""
         return [*module.encoder.parameters(), *module.decoder.parameters()]
 
-    def _pretraining(self, epochs, **options):
+    def _pretraining(self, epochs, learning_rate=None, **options):
         """Stages of the reconstruction: each layer by itself if requested, then all together."""
+        options["learning_rate"] = learning_rate
         stages = []
         if self.layerwise_epochs:
             name, hidden = self._architecture()
@@ -99,24 +139,29 @@ class AutoencoderMixin(EncoderMixin):
                     f"layerwise_epochs={self.layerwise_epochs} needs a dense encoder, "
                     f"got encoder={self.encoder!r}"
                 )
-            stages = [self._layer_stage(i, len(hidden) + 1) for i in range(len(hidden) + 1)]
+            n_layers = len(hidden) + 1
+            stages = [self._layer_stage(i, n_layers, learning_rate) for i in range(n_layers)]
         stages.append(Stage("pretrain", self._reconstruct, epochs, **options))
         return stages
 
     def _reconstruct(self, fit, batch):
         restored = fit.module(self._corrupt(fit, batch, batch.x))[1]
-        return {"reconstruction": self._reconstruction_loss(batch.x, restored)}
+        return {"reconstruction": self._batch_loss(batch, restored)}
 
     def _corrupt(self, fit, batch, x):
         if not (self.noise and fit.module.training):
             return x
         return x * (fit.uniform(batch, *x.shape[1:]) >= self.noise)
 
-    def _reconstruction_loss(self, x, restored, rows=False):
-        """The mean loss, or that of each row."""
-        return RECONSTRUCTION_LOSSES[self._loss](x, restored, rows)
+    def _reconstruction_loss(self, x, restored, rows=False, weights=None):
+        """The mean loss, by weights of the rows if they are given, or that of each row."""
+        return RECONSTRUCTION_LOSSES[self._loss](x, restored, rows, weights)
 
-    def _layer_stage(self, position, n_layers):
+    def _batch_loss(self, batch, restored):
+        """The mean loss of a batch."""
+        return self._reconstruction_loss(batch.x, restored, weights=batch.weights)
+
+    def _layer_stage(self, position, n_layers, learning_rate):
         """Denoising of one layer's input: the layer, and its mirror image in the decoder."""
 
         def pair(module):
@@ -140,12 +185,14 @@ class AutoencoderMixin(EncoderMixin):
             restored = mirror(code)
             if position:
                 restored = torch.relu(restored)
-            return {"reconstruction": torch.nn.functional.mse_loss(restored.float(), h.float())}
+            error = RECONSTRUCTION_LOSSES["mse"](h.float(), restored.float(), False, batch.weights)
+            return {"reconstruction": error}
 
         return Stage(
             f"layer {position + 1}",
             loss,
             self.layerwise_epochs,
+            learning_rate=learning_rate,
             parameters=lambda module: [p for m in pair(module)[1:] for p in m.parameters()],
         )
 

@@ -147,15 +147,19 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
         """
         rows, shape = read_rows(self, self._as_rows(X), reset=True)
         self._check_rows(rows)
+        weights = self._row_weights(rows.shape[0], side)
         if self._scales_rows:
             n_means = shape[0] if self._common_means and len(shape) == 3 else None
-            standardize = tr.Standardizer.fit(rows, n_means)
+            standardize = tr.Standardizer.fit(rows, n_means, weights)
         else:
             tr.check_finite(rows)
             standardize = tr.Standardizer.identity(rows)
-        samples = tr.Samples(rows, standardize, tr.resolve_device(self.device), shape)
+        device = tr.resolve_device(self.device)
+        samples = tr.Samples(rows, standardize, device, shape, weights=weights)
         with tr.available_threads():
             side = self._side(samples, X, y, **side)
+            if weights is not None:
+                side.rows["sample_weight"] = samples.weights
             plan = self._plan(samples, side)
         options = {"side": side, "plan": plan, "n_init": self.n_init, "path": self.checkpoint}
         fit = self._train((X, y), samples, self._build, self._stages(), **options)

@@ -2,8 +2,9 @@
 
 - `_build`: the network; `_stages`: how it is trained, in order; `_encode`: its embedding;
 - `_as_rows`: one table of rows, where `fit` and `predict` take something else;
-- `_side`: side information on the rows, as tensors; `_plan`: what has to be decided before the
-  network is built; it raises for rows for which the objective is not defined;
+- `_row_weights`: weights of the rows; `_side`: side information on them, as tensors; `_plan`: what
+  has to be decided before the network is built; it raises for rows for which the objective is not
+  defined;
 - `_evaluate`: objective and labels of any rows; `_attributes`: fitted attributes that predictions
   need; `_read_out`: the result of a fit, by default from these two;
 - `_scales_rows`, `_common_means`, `_in_side` and `_uses_user_code`: properties of rows and
@@ -37,6 +38,10 @@ class Hooks:
     def _as_rows(self, X):
         """Rows that are read, from what the user gives."""
         return X
+
+    def _row_weights(self, n_rows, side):
+        """Weights of the rows, of mean 1, taken from the further arguments of `fit`, or None."""
+        return None
 
     def _side(self, samples, X, y, **side):
         """Side information on the rows, from y and from the further arguments of `fit`."""

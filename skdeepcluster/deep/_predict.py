@@ -4,6 +4,7 @@ import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from skdeepcluster._docstrings import documented
+from skdeepcluster.nn import mean_over_rows
 
 
 class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -75,7 +76,7 @@ def most_probable(log_q):
     return log_q.argmax(dim=1).int().cpu().numpy()
 
 
-def mean_and_labels(found):
+def mean_and_labels(found, weights=None):
     """Mean and labels as arrays, from a tensor with a value and a label in each row."""
     labels = found[:, 1].int().cpu().numpy()
-    return found[:, 0].mean(dtype=torch.float64).item(), labels
+    return mean_over_rows(found[:, 0], weights, torch.float64).item(), labels

@@ -68,7 +68,7 @@ def sharpen_target(fit, log_proba, tol, **options):
     fit.state.target = None
     log_q = fit.over_all_rows(lambda x: log_proba(fit.module, x))
     changed = fit.label_change(log_q.argmax(dim=1))
-    fit.state.target = sharpen(log_q, **options)
+    fit.state.target = sharpen(log_q, weights=fit.samples.weights, **options)
     return changed < tol
 
 

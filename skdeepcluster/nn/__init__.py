@@ -29,6 +29,7 @@ from skdeepcluster.nn._losses import (
     RECONSTRUCTION_LOSSES,
     cosine_dissimilarity,
     kl_divergence,
+    mean_over_rows,
     mean_triplet_loss,
     triplet_loss,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "follow",
     "follower",
     "kl_divergence",
+    "mean_over_rows",
     "learned_classifier",
     "linear",
     "linear_cross_entropy",

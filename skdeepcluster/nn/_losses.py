@@ -4,9 +4,25 @@ import torch
 import torch.nn.functional as F
 
 
-def kl_divergence(p, log_q):
+def mean_over_rows(values, weights=None, dtype=None):
+    """The mean over rows, and over what each of them has.
+
+    Parameters
+    ----------
+    values : Tensor of shape (n, ...)
+    weights : Tensor of shape (n,), optional
+        Weights of the rows, of mean 1 over all rows of a fit.
+    dtype : torch.dtype, optional
+        Of the sum.
+    """
+    if weights is not None:
+        values = weights * values.reshape(len(values), -1).mean(dim=1)
+    return values.mean(dtype=dtype)
+
+
+def kl_divergence(p, log_q, weights=None):
     """Mean over rows of KL(p || q), where 0 log 0 = 0."""
-    return (torch.xlogy(p, p) - p * log_q).sum(dim=1).mean()
+    return mean_over_rows((torch.xlogy(p, p) - p * log_q).sum(dim=1), weights)
 
 
 def cosine_dissimilarity(x, reconstruction):
@@ -14,24 +30,25 @@ def cosine_dissimilarity(x, reconstruction):
     return 1.0 - F.cosine_similarity(x.flatten(1), reconstruction.flatten(1), eps=1e-12)
 
 
-def _cosine(x, reconstruction, rows=False):
+def _cosine(x, reconstruction, rows=False, weights=None):
     dissimilarity = cosine_dissimilarity(x, reconstruction)
-    return dissimilarity if rows else dissimilarity.mean()
+    return dissimilarity if rows else mean_over_rows(dissimilarity, weights)
 
 
 def _elementwise(loss):
     """A loss of each entry, averaged over each row's entries or over all in one pass."""
 
-    def reconstruction_loss(x, reconstruction, rows=False):
-        if rows:
-            return loss(reconstruction, x, reduction="none").flatten(1).mean(dim=1)
-        return loss(reconstruction, x)
+    def reconstruction_loss(x, reconstruction, rows=False, weights=None):
+        if not rows and weights is None:
+            return loss(reconstruction, x)
+        losses = loss(reconstruction, x, reduction="none").flatten(1).mean(dim=1)
+        return losses if rows else mean_over_rows(losses, weights)
 
     return reconstruction_loss
 
 
-#: Functions of rows and of their reconstructions: the mean over features and rows, or with
-#: ``rows=True`` a value for each row. "bce" reads the decoder's output as logits.
+#: Functions of rows and of their reconstructions: the mean over features and rows, which may have
+#: weights, or with ``rows=True`` a value for each row. "bce" reads the decoder's output as logits.
 RECONSTRUCTION_LOSSES = {
     "mse": _elementwise(F.mse_loss),
     "mae": _elementwise(F.l1_loss),

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from sklearn.metrics import normalized_mutual_info_score
 
-from skdeepcluster._sklearn import Interval
+from skdeepcluster._sklearn import Interval, StrOptions, effective_n_threads
 from skdeepcluster.algorithms.kmeans import kmeans, spherical_kmeans
+from skdeepcluster.algorithms.power_iteration import power_iteration_labels
 from skdeepcluster.base import param
 from skdeepcluster.nn import linear
 from skdeepcluster.selfsupervised._base import ProjectionMixin, SelfSupervised
@@ -20,10 +21,10 @@ STEPS_OF_HEAD = 60
 class DeepCluster(SelfSupervised):
     r"""Alternate clustering of features and learning of the clusters.
 
-    In each round k-means clusters the whitened features, and the network learns to predict these
-    pseudo-labels from views of the rows, with a new linear head and rows drawn evenly over the
-    pseudo-labels. Groups may have any size. `DeepClusterV2` keeps its head from round to round and
-    is nearly always better; this one is for comparison.
+    In each round k-means or power iteration clusters the whitened features, and the network learns
+    to predict these pseudo-labels from views of the rows, with a new linear head and rows drawn
+    evenly over the pseudo-labels. Groups may have any size. `DeepClusterV2` keeps its head from
+    round to round and is nearly always better; this one is for comparison.
 
     With features :math:`f_\theta` and a linear head :math:`g_W`, training alternates between
 
@@ -39,6 +40,12 @@ class DeepCluster(SelfSupervised):
     n_whitened : int, default=256
         Maximum number of principal components that are kept.
 
+    clustering : {"k-means", "pic"}, default="k-means"
+        How the features are clustered in each round. "pic" is power iteration clustering as in the
+        paper: rows that lead to one local maximum of a vector, which power iteration spreads over a
+        graph of 5 nearest neighbors, are a group. Their number, which `n_prototypes` then does not
+        set, follows from the rows: about a tenth of them.
+
     update_interval : int, default=None
         Epochs per round; by default one, or as many as give 60 steps, which a new head needs.
 
@@ -46,6 +53,9 @@ class DeepCluster(SelfSupervised):
     ----------
     pseudo_labels_ : ndarray of shape (n_samples,)
         Groups of the last round.
+
+    n_prototypes_ : int
+        Number of groups of the last round.
 
     See Also
     --------
@@ -60,7 +70,8 @@ class DeepCluster(SelfSupervised):
     `history_` has the normalized mutual information of the groups with those of the round before.
     The authors' script is meant to draw uniformly over groups but indexes a list that it has
     reordered; here the draws are uniform. Groups that k-means leaves empty move to the rows
-    farthest from their centers.
+    farthest from their centers. Of a graph, rows that are groups of their own and have only such
+    neighbors join the nearest one.
 
     On scikit-learn's digits training does not help: the clusters of its network without any
     training are better (accuracy 0.85 against 0.80, one seed, :ref:`user_guide_reproduction`).
@@ -69,15 +80,24 @@ class DeepCluster(SelfSupervised):
     ----------
     .. [1] Caron, Bojanowski, Joulin, Douze: Deep clustering for unsupervised learning of visual
        features. ECCV 2018. :arxiv:`1807.05520`
+    .. [2] Lin, Cohen: Power iteration clustering. ICML 2010.
     """
 
     n_whitened: int = param(256, Interval(Integral, 1, None, closed="left"))
+    clustering: str = param("k-means", StrOptions({"k-means", "pic"}))
     update_interval: int | None = param(None, Interval(Integral, 1, None, closed="left"), None)
 
     _least_every = 1
 
+    def _plan(self, samples, side):
+        plan = super()._plan(samples, side)
+        # Groups of a graph have two rows at least.
+        most = max(1, len(samples) // 2)
+        plan.n_outputs = most if self.clustering == "pic" else plan.n_prototypes
+        return plan
+
     def _add_heads(self, module, width, plan, generator):
-        module.head = linear(width, plan.n_prototypes, generator)
+        module.head = linear(width, plan.n_outputs, generator)
 
     def _training(self):
         return super()._training() | {
@@ -108,10 +128,16 @@ class DeepCluster(SelfSupervised):
             after = self._flat(fit, labels).numpy()
             fit.state.similarity = float(normalized_mutual_info_score(before, after))
         fit.state.labels = labels.to(fit.device)
+        n_found = int(labels.max()) + 1
+        fit.state.n_groups = n_found if self.clustering == "pic" else fit.plan.n_prototypes
         self._renew_heads(fit)
 
     def _group(self, fit, features):
         """Pseudo-labels of the rows, from whitened features."""
+        if self.clustering == "pic":
+            n_threads = effective_n_threads()
+            labels = power_iteration_labels(features, seed=fit.seed(), n_threads=n_threads)
+            return torch.as_tensor(labels)
         labels = kmeans(
             features, fit.plan.n_prototypes, n_init=1, max_iter=20, seed=fit.seed(), refill=True
         )[1]
@@ -129,11 +155,15 @@ class DeepCluster(SelfSupervised):
 
     def _loss_of_batch(self, fit, batch):
         (x,) = self._views(fit, batch, 1)
-        features = fit.module.encoder(x).relu()
-        return {"label": F.cross_entropy(fit.module.head(features), fit.state.labels[batch.index])}
+        features, head = fit.module.encoder(x).relu(), fit.module.head
+        logits = head(features)
+        if self.clustering == "pic":
+            logits = logits[:, : fit.state.n_groups]
+        return {"label": F.cross_entropy(logits, fit.state.labels[batch.index])}
 
     def _attributes(self, fit):
-        return {"pseudo_labels_": self._flat(fit, fit.state.labels).cpu().numpy()}
+        labels = self._flat(fit, fit.state.labels).cpu().numpy()
+        return {"pseudo_labels_": labels, "n_prototypes_": fit.state.n_groups}
 
 
 class DeepClusterV2(ProjectionMixin, SelfSupervised):

@@ -38,6 +38,9 @@ class DeeperCluster(DeepCluster):
         Whether images are rotated by 0, 90, 180 and 270 degrees, and the network predicts the
         rotation; "auto" for square images.
 
+    clustering : {"k-means"}, default="k-means"
+        Both levels are clustered by k-means.
+
     update_interval : int, default=None
         Epochs per round; by default three, or as many as give 60 steps, which new heads need.
 
@@ -65,6 +68,7 @@ class DeeperCluster(DeepCluster):
        non-curated data. ICCV 2019. :arxiv:`1905.01278`
     """
 
+    clustering: str = param("k-means", StrOptions({"k-means"}))
     n_super: int = param(4, Interval(Integral, 1, None, closed="left"))
     rotations: bool | str = param("auto", StrOptions({"auto"}), "boolean")
 

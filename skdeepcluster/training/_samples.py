@@ -133,11 +133,11 @@ class Standardizer:
         return cls(np.zeros(rows.shape[1]), 1.0)
 
     @classmethod
-    def fit(cls, rows, n_means=None):
+    def fit(cls, rows, n_means=None, weights=None):
         """Means and root mean variance, in one pass over blocks.
 
         Each feature has its own mean, or each of `n_means` blocks of equal size of a row, such as
-        the channels of images.
+        the channels of images. Weights of rows have mean 1.
         """
         n, d = rows.shape
         origin = None
@@ -150,11 +150,12 @@ class Standardizer:
                     # Exact for constant features, however large they are.
                     origin = block[0] + (block - block[0]).mean(axis=0)
                 block = block - origin
-                sums = block.sum(axis=0)
+                weighted = block if weights is None else weights[begin:end, np.newaxis] * block
+                sums = weighted.sum(axis=0)
                 if not np.isfinite(sums).all():
                     assert_all_finite(rows.block(begin, end), input_name="X")
                 total += sums
-                squares += np.einsum("ij,ij->j", block, block)
+                squares += np.einsum("ij,ij->j", weighted, block)
             shift = total / n
             mean = origin + shift
             variance = squares / n - shift**2
@@ -210,12 +211,17 @@ class Samples:
     shape : tuple, the shape of one row for the network
     load : bool, default=True
         Whether rows may be loaded at once. Data on disk are up to `MAX_LOADED_BYTES`.
+    weights : array of shape (n_samples,), optional
+        Weights of the rows, of mean 1.
     """
 
-    def __init__(self, rows, standardize, device, shape, *, load=True):
+    def __init__(self, rows, standardize, device, shape, *, load=True, weights=None):
         self.rows, self.standardize, self.device = rows, standardize, device
         self.shape = tuple(shape)
         self.n_rows, self.n_features = rows.shape
+        self.weights = None
+        if weights is not None:
+            self.weights = torch.as_tensor(weights, dtype=torch.float32, device=device)
         self.loaded = None
         if load and (not rows.lazy or self.are_few):
             shape = (self.n_rows, *self.shape)

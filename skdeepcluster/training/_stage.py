@@ -30,6 +30,11 @@ class Batch:
     def __len__(self):
         return len(self.index)
 
+    @property
+    def weights(self):
+        """Weights of the rows, of mean 1 over all rows of the fit, or None."""
+        return getattr(self.side, "sample_weight", None)
+
     def row(self, position):
         """Of each item one row, as a batch of rows, for losses of rows."""
         return Batch(self.index[:, position], self.x[:, position])

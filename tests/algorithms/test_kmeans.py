@@ -149,3 +149,33 @@ def test_centers_without_rows_go_to_the_farthest():
     np.testing.assert_array_equal(moved, [[0, 0], [0, 5], [9, 0], [9, 2]])
     assert centers[1, 0] == 50
     np.testing.assert_array_equal(replace_empty(Z, centers[:1], np.zeros(5, int)), centers[:1])
+
+
+@given(st.integers(0, 2**31 - 1), st.integers(2, 40), st.integers(1, 4), st.data())
+def test_weights_are_repeated_rows(seed, n, d, data):
+    k = data.draw(st.integers(1, min(n, 4)))
+    rng = np.random.RandomState(seed)
+    Z, weights = rng.randn(n, d), rng.randint(0, 4, n)
+    weights[:k] += 1
+    repeated = np.repeat(Z, weights, axis=0)
+    start = Z[:k].copy()
+    centers, labels = kmeans(Z, k, start=start, weights=0.3 * weights)
+    expected, _ = kmeans(repeated, k, start=start)
+    np.testing.assert_allclose(centers, expected, atol=1e-8)
+    assert (((Z[:, None] - centers) ** 2).sum(axis=2).argmin(axis=1) == labels).all()
+    # Starts of its own end where no step lowers the sum.
+    best, _ = kmeans(Z, k, weights=weights, n_init=2, seed=seed, tol=0)
+    again, _ = kmeans(Z, k, start=best, weights=weights, tol=0)
+    np.testing.assert_allclose(again, best, atol=1e-8)
+
+
+def test_weights_beyond_the_sample(monkeypatch):
+    Z = load_digits().data[:, 10:30].astype(np.float32)
+    weights = np.random.RandomState(0).randint(0, 5, len(Z))
+    reference = KMeans(10, n_init=20, random_state=0).fit(Z, sample_weight=weights)
+    for limit in (300, 10**6):
+        monkeypatch.setattr(module, "SAMPLE_ROWS", limit)
+        centers, labels = kmeans(Z, 10, weights=weights)
+        assert centers.dtype == np.float32
+        squares = ((Z - centers[labels]) ** 2).sum(axis=1)
+        assert weights @ squares <= 1.03 * reference.inertia_

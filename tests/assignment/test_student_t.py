@@ -56,6 +56,20 @@ def test_agrees_with_a_direct_computation(pair, alpha):
     assert sharpening_loss(log_q) == pytest.approx(kl, abs=1e-8)
 
 
+@given(st.integers(0, 2**31 - 1), st.integers(1, 30), st.integers(1, 5))
+def test_weights_are_repeated_rows(seed, n, k):
+    log_q = spread_log_q(n, k, seed)
+    counts = torch.randint(4, (n,), generator=torch.Generator().manual_seed(seed))
+    counts[0] += 1
+    repeated = log_q.repeat_interleave(counts, dim=0)
+    weights = counts / counts.double().mean()
+    expected = sharpen(repeated.clone())
+    found = sharpen(log_q.clone(), weights=weights)
+    torch.testing.assert_close(found.repeat_interleave(counts, dim=0), expected)
+    loss = sharpening_loss(log_q, weights)
+    assert loss == pytest.approx(sharpening_loss(repeated), abs=1e-12)
+
+
 @given(embeddings(magnitude=1e6), alphas)
 def test_rows_sum_to_one_and_stay_finite_in_float32(pair, alpha):
     z, centers = (tensor.float() for tensor in pair)

@@ -64,8 +64,9 @@ class Rows(torch.nn.Module):
 class OneBatch:
     """What a hook sees of a fit that is one batch of one process."""
 
-    def __init__(self, centers, counts):
+    def __init__(self, centers, counts, weights):
         self.module, self.precision = Rows(centers), nullcontext
+        self.samples = SimpleNamespace(weights=weights)
         self.state = SimpleNamespace(
             counts=torch.as_tensor(counts), assigned=torch.zeros(100, dtype=torch.int64)
         )
@@ -74,24 +75,28 @@ class OneBatch:
         return batch.index, part
 
 
-@given(st.integers(0, 10**6), st.integers(1, 60), st.integers(1, 6), st.integers(0, 100))
-@settings(max_examples=50)
-def test_centers_move_as_if_rows_came_one_by_one(seed, n, k, count_init):
+@given(
+    st.integers(0, 10**6), st.integers(1, 60), st.integers(1, 6), st.integers(0, 100), st.booleans()
+)
+@settings(max_examples=60)
+def test_centers_move_as_if_rows_came_one_by_one(seed, n, k, count_init, weighted):
     random = np.random.RandomState(seed)
     Z, centers = random.randn(n, 3), random.randn(k, 3)
     index = random.permutation(100)[:n]
-    fit = OneBatch(centers, np.full(k, count_init))
+    weights = random.randint(0, 5, 100) / 2 if weighted else np.ones(100)
+    first = np.full(k, count_init, dtype=np.float64 if weighted else np.int64)
+    fit = OneBatch(centers, first, torch.as_tensor(weights) if weighted else None)
     model = DCN(k)
     model._move_centers(fit, Batch(torch.as_tensor(index), torch.as_tensor(Z)))
     labels = ((Z[:, None] - centers) ** 2).sum(axis=2).argmin(axis=1)
-    slow, counts = centers.copy(), np.full(k, count_init)
-    for z, label in zip(Z, labels, strict=True):
-        counts[label] += 1
-        slow[label] += (z - slow[label]) / counts[label]
+    slow, counts = centers.copy(), np.full(k, float(count_init))
+    for z, label, weight in zip(Z, labels, weights[index], strict=True):
+        counts[label] += weight
+        slow[label] += weight * (z - slow[label]) / max(counts[label], 1e-300)
     np.testing.assert_allclose(fit.module.centers.detach(), slow, rtol=1e-10, atol=1e-10)
     np.testing.assert_array_equal(fit.state.counts, counts)
     np.testing.assert_array_equal(fit.state.assigned[index], labels)
-    if count_init == 0:
+    if count_init == 0 and not weighted:
         for j in set(labels):
             np.testing.assert_allclose(fit.module.centers[j].detach(), Z[labels == j].mean(axis=0))
 

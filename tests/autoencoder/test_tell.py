@@ -16,6 +16,7 @@ from torch import nn
 
 from skdeepcluster import TELL
 from skdeepcluster.autoencoder.tell import _cosine
+from skdeepcluster.training import Batch
 from tests.common import brief
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -157,7 +158,7 @@ def test_centers_and_network_move_in_turn(X):
 def test_in_even_epochs_the_network_does_not_see_the_clusters(X):
     model = brief(TELL, max_epochs=0).fit(X)
     rows = torch.as_tensor((X - model.mean_) * model.scale_, dtype=torch.float32)
-    batch = SimpleNamespace(x=rows)
+    batch = Batch(torch.arange(len(rows)), rows)
     module = model.module_.train()
     for epoch, moves_network in ((0, False), (1, True)):
         terms = model._alternate(SimpleNamespace(module=module, epoch=epoch), batch)

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
-from skdeepcluster import DeepCluster, DeepClusterV2
+from skdeepcluster import DeepCluster, DeepClusterV2, DeeperCluster
+from skdeepcluster.algorithms.power_iteration import power_iteration_labels
 from skdeepcluster.selfsupervised.deepcluster import balanced_rows, whitened
 from tests.common import brief, torch_generator
 
@@ -80,3 +81,32 @@ def test_prototypes_are_centers_and_labels_the_nearest(X):
     np.testing.assert_allclose(np.linalg.norm(model.prototypes_, axis=2), 1, rtol=1e-5)
     assert model.pseudo_labels_.shape == (2, 256)
     assert not np.array_equal(*model.pseudo_labels_)
+
+
+def test_groups_of_a_graph(X):
+    seen = []
+
+    class Watched(DeepCluster):
+        def _group(self, fit, features):
+            labels = super()._group(fit, features)
+            np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, rtol=1e-5)
+            np.testing.assert_array_equal(labels, power_iteration_labels(features))
+            seen.append(int(labels.max()) + 1)
+            return labels
+
+        def _loss_of_batch(self, fit, batch):
+            terms = super()._loss_of_batch(fit, batch)
+            # Outputs that are no group have no part in the softmax.
+            assert fit.module.head.out_features == len(X) // 2
+            fit.module.head.bias.data[seen[-1] :] = 1e3
+            return terms
+
+    params = {"clustering": "pic", "update_interval": 1, "max_epochs": 4}
+    model = brief(Watched, 4, **params).fit(X)
+    assert len(seen) == 4 and model.n_prototypes_ == seen[-1] != 40
+    # With these outputs it would be a thousand.
+    assert max(model.history_["train"]["label"]) < 2 * np.log(len(X))
+    assert len(np.unique(model.pseudo_labels_)) == model.n_prototypes_
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+    with pytest.raises(ValueError, match="clustering"):
+        brief(DeeperCluster, clustering="pic").fit(X)

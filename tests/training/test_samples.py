@@ -32,6 +32,17 @@ def on_disk(tmp_path, X, name="X"):
 # -- standardization -----------------------------------------------------------------------------
 
 
+@given(st.integers(0, 2**31 - 1), st.integers(1, 400), st.sampled_from([None, 2]))
+def test_weights_are_repeated_rows(seed, n, n_means):
+    rng = np.random.RandomState(seed)
+    X, counts = rng.randn(n, 6) * 3 + 1e4, rng.randint(0, 4, n)
+    counts[0] += 1
+    found = Standardizer.fit(source(X), n_means, counts / counts.mean())
+    expected = Standardizer.fit(source(np.repeat(X, counts, axis=0)), n_means)
+    np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-12)
+    assert found.scale == pytest.approx(expected.scale, rel=1e-6)
+
+
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i1", "u1", "i4", "i8", "u8", "?"])
 def test_standardizer_against_numpy(dtype):
     X = (np.random.RandomState(0).rand(500, 7) * 100 + 3).astype(dtype)
