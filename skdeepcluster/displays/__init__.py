@@ -5,6 +5,7 @@ matplotlib.
 """
 
 from skdeepcluster.displays._circle_map import CircleMapDisplay
+from skdeepcluster.displays._cluster_images import ClusterImageDisplay
 from skdeepcluster.displays._cluster_size import ClusterSizeDisplay
 from skdeepcluster.displays._community_hierarchy import CommunityHierarchyDisplay
 from skdeepcluster.displays._condensed_tree import CondensedTreeDisplay
@@ -14,10 +15,12 @@ from skdeepcluster.displays._embedding import EmbeddingDisplay
 from skdeepcluster.displays._graph import GraphDisplay
 from skdeepcluster.displays._loss_curve import LossCurveDisplay
 from skdeepcluster.displays._n_clusters import NClustersDisplay
+from skdeepcluster.displays._prototypes import PrototypeDisplay
 from skdeepcluster.displays._silhouette import SilhouetteDisplay
 
 __all__ = [
     "CircleMapDisplay",
+    "ClusterImageDisplay",
     "ClusterSizeDisplay",
     "CommunityHierarchyDisplay",
     "CondensedTreeDisplay",
@@ -27,5 +30,6 @@ __all__ = [
     "LossCurveDisplay",
     "MatchedConfusionDisplay",
     "NClustersDisplay",
+    "PrototypeDisplay",
     "SilhouetteDisplay",
 ]

@@ -10,7 +10,8 @@ from sklearn.utils import check_array
 
 from skdeepcluster._sklearn import num_samples
 from skdeepcluster.algorithms.read_outs import mixes_two_valued
-from skdeepcluster.overview._rows import is_items, is_text
+from skdeepcluster.displays._images import is_items
+from skdeepcluster.overview._rows import is_text
 from skdeepcluster.validation import as_adjacency, as_array, is_missing
 
 # Rows that are looked at.

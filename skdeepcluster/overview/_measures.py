@@ -1,4 +1,4 @@
-"""What a report measures: rows drawn, silhouettes, leads of probabilities, typical rows."""
+"""What a report measures: rows drawn, silhouettes, leads of probabilities."""
 
 import numpy as np
 from sklearn.metrics import pairwise_distances
@@ -71,21 +71,3 @@ def silhouettes_and_neighbors(X, member, n_clusters, metric):
     silhouettes[clustered] = np.where(sizes[own[0]] > 1, value, 0)
     neighbors[clustered] = means.argmin(axis=1)
     return silhouettes, neighbors
-
-
-def typical_rows(step, Z, rows, labels, clusters, n_prototypes):
-    """Of each cluster its medoid, where there is one, and the rows nearest to its mean."""
-    medoids = np.asarray(getattr(step, "medoid_indices_", []), dtype=np.intp)
-    if not (len(medoids) and np.array_equal(labels, getattr(step, "labels_", None))):
-        medoids = np.empty(0, dtype=np.intp)
-    found = []
-    for cluster in clusters:
-        own = np.flatnonzero(labels[rows] == cluster)
-        first = medoids[labels[medoids] == cluster]
-        if len(own):
-            points = Z[own].toarray() if hasattr(Z, "toarray") else Z[own].astype(np.float64)
-            order = np.argsort(np.square(points - points.mean(axis=0)).sum(axis=1), kind="stable")
-            nearest = rows[own[order]]
-            first = np.concatenate([first, nearest[~np.isin(nearest, first)]])
-        found.append(first[:n_prototypes])
-    return found

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from skdeepcluster.displays._common import label_color
-from skdeepcluster.overview._rows import formatted, shortened
+from skdeepcluster.overview._rows import formatted, image_uri, shortened
 
 TEMPLATE = "report.html.jinja"
 SHORT_TEMPLATE = "short.html.jinja"
@@ -183,7 +183,7 @@ def _mean_image(report, k):
     if images is None:
         return None
     mean = images.mean(np.flatnonzero(report.labels == report.clusters[k])[:MAX_AVERAGED])
-    return None if mean is None else images.uri(mean)
+    return None if mean is None else image_uri(images, mean)
 
 
 def _columns(report):
@@ -215,7 +215,7 @@ def _rows_shown(report, rows, columns):
                 "name": shown["names"][row],
                 "label": str(report.labels[row]),
                 "color": label_color(int(report.labels[row])),
-                "image": None if images is None else images.uri(images[row]),
+                "image": None if images is None else image_uri(images, images[row]),
                 "text": None if texts is None else shortened(texts[row]),
                 "values": shown["table"].values(row, columns),
                 "other": None if other < 0 else str(report.clusters[other]),
@@ -257,7 +257,7 @@ def _plane(report):
     }
     picture = ""
     if shown["images"] is not None:
-        data["image"] = [shown["images"].uri(shown["images"][row]) for row in report.rows]
+        data["image"] = [image_uri(shown["images"], shown["images"][row]) for row in report.rows]
         picture = '<img src="@image" style="width:64px;image-rendering:pixelated"><br>'
     source = models.ColumnDataSource(data)
     figure = bokeh.plotting.figure(

@@ -10,18 +10,17 @@ from sklearn.utils import check_array, check_random_state, get_tags
 from skdeepcluster._sklearn import Interval, num_samples, validate_params
 from skdeepcluster.displays._common import estimator_labels
 from skdeepcluster.displays._embedding import plane
+from skdeepcluster.displays._images import as_images, is_items, typical_rows
 from skdeepcluster.overview import _page
 from skdeepcluster.overview._measures import (
     drawn_rows,
     leads_and_others,
     silhouettes_and_neighbors,
-    typical_rows,
 )
 from skdeepcluster.overview._rows import (
     Table,
-    as_images,
+    check_pillow,
     effects_for,
-    is_items,
     is_text,
     names_of_rows,
     some_rows,
@@ -272,6 +271,8 @@ def report(
     if texts is not None and len(texts) != n:
         raise ValueError(f"There are {len(texts)} texts, but X has {n} rows.")
     images = None if pairwise else as_images(X, images, step)
+    if images is not None:
+        check_pillow()
     table = Table(X, feature_names, features=not pairwise)
     effects = effects_for(table, texts, images, member, len(found))
 

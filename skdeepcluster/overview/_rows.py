@@ -7,9 +7,9 @@ import numpy as np
 from scipy.sparse import issparse
 
 from skdeepcluster._sklearn import num_samples, safe_indexing
+from skdeepcluster.displays._images import is_items, item_at
 from skdeepcluster.overview._effects import effects_of_numbers, effects_of_table, effects_of_texts
 from skdeepcluster.validation import as_array, is_missing
-from skdeepcluster.validation._inputs import as_item, flat_rows
 
 # Longer texts are cut, and larger images made smaller.
 MAX_LETTERS = 300
@@ -27,110 +27,15 @@ def check_pillow():
     return Image
 
 
-class Images:
-    """Images by row, in gray or color, channels first, last or none.
-
-    Parameters
-    ----------
-    images : array-like of shape (n, H, W), (n, C, H, W) or (n, H, W, C), sequence or Dataset
-        Of a Dataset's tuples the first entry.
-    """
-
-    def __init__(self, images):
-        check_pillow()
-        self.images = as_array(images)
-        if self[0].dtype == np.uint8:
-            self.low, self.high = 0.0, 255.0
-        else:
-            # Of some: all would have to be read first.
-            some = [self[i] for i in range(min(len(images), 200))]
-            self.low = min(0.0, *(float(item.min()) for item in some), 0.0)
-            self.high = max(float(item.max()) for item in some)
-
-    def __len__(self):
-        return len(self.images)
-
-    def __getitem__(self, i):
-        """One image, of shape (H, W) or (H, W, 3)."""
-        item = _item(self.images, i)
-        shape = item.shape
-        if item.ndim == 3 and item.shape[0] in (1, 3, 4) and item.shape[2] not in (1, 3, 4):
-            item = np.moveaxis(item, 0, -1)
-        if item.ndim == 3 and item.shape[2] in (1, 3, 4):
-            item = item[..., 0] if item.shape[2] == 1 else item[..., :3]
-        if item.ndim != 2 and not (item.ndim == 3 and item.shape[2] == 3):
-            raise ValueError(
-                f"An image of shape {shape} is neither (H, W), (C, H, W) nor (H, W, C) with "
-                "1, 3 or 4 channels."
-            )
-        return item
-
-    def uri(self, item):
-        """A PNG image as the address of itself."""
-        scale = 255 / max(self.high - self.low, np.finfo(np.float32).tiny)
-        pixels = np.nan_to_num((np.asarray(item, dtype=np.float64) - self.low) * scale)
-        image = check_pillow().fromarray(np.clip(pixels + 0.5, 0, 255).astype(np.uint8))
-        image.thumbnail((MAX_PIXELS, MAX_PIXELS))
-        file = io.BytesIO()
-        image.save(file, "PNG")
-        return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
-
-    def mean(self, rows):
-        """The mean of some images, None where they differ in shape."""
-        items = [self[i] for i in rows]
-        if len({item.shape for item in items}) != 1:
-            return None
-        return np.mean(items, axis=0, dtype=np.float64)
-
-
-def _item(items, i):
-    """An item as an array; of a tuple, as (image, label), the first entry."""
-    item = items[int(i)]
-    return as_item(item[0] if isinstance(item, tuple) else item)
-
-
-def as_images(X, images, estimator):
-    """`Images` of the rows, or None.
-
-    Parameters
-    ----------
-    X : rows
-    images : as the parameter of `report`
-        A shape, images, or None: those that X are, or that the estimator takes its rows for.
-    estimator : estimator
-        The last step.
-    """
-    shape = images if _is_shape(images) else None
-    if images is None:
-        if (items := is_items(X)) and _item(X, 0).ndim > 1:
-            images = X
-        elif not items and not issparse(X) and np.ndim(X) in (3, 4):
-            images = X
-        elif (shape := getattr(estimator, "image_shape", None)) is None:
-            return None
-    if shape is not None:
-        if is_items(X):
-            raise ValueError(f"images={tuple(shape)} is for rows of an array; give the images.")
-        rows, _ = flat_rows(X)
-        if issparse(rows) or np.ndim(rows) != 2 or np.shape(rows)[1] != np.prod(shape):
-            raise ValueError(
-                f"images={tuple(shape)} does not fit X of shape {np.shape(rows)}; give the images."
-            )
-        images = np.asarray(rows).reshape(-1, *shape)
-    if len(images) != num_samples(X):
-        raise ValueError(f"There are {len(images)} images, but X has {num_samples(X)} rows.")
-    return Images(images)
-
-
-def _is_shape(images):
-    return isinstance(images, tuple) and len(images) in (2, 3) and all(
-        isinstance(side, (int, np.integer)) for side in images
-    )  # fmt: skip
-
-
-def is_items(X):
-    """Whether X is a Dataset or the like, whose items are read one by one."""
-    return not (hasattr(X, "shape") or hasattr(X, "columns") or isinstance(X, (list, tuple)))
+def image_uri(images, item):
+    """A PNG image as the address of itself, in the gray levels of all `images`."""
+    scale = 255 / max(images.high - images.low, np.finfo(np.float32).tiny)
+    pixels = np.nan_to_num((np.asarray(item, dtype=np.float64) - images.low) * scale)
+    image = check_pillow().fromarray(np.clip(pixels + 0.5, 0, 255).astype(np.uint8))
+    image.thumbnail((MAX_PIXELS, MAX_PIXELS))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
 def is_text(X):
@@ -224,4 +129,4 @@ def names_of_rows(X):
 
 def some_rows(X, rows):
     """Some of the rows of whatever X is."""
-    return [_item(X, row) for row in rows] if is_items(X) else safe_indexing(X, rows)
+    return [item_at(X, row) for row in rows] if is_items(X) else safe_indexing(X, rows)

@@ -17,10 +17,12 @@ from sklearn.exceptions import NotFittedError
 from skdeepcluster import HDBSCAN, displays
 from skdeepcluster._discovery import all_displays
 from skdeepcluster.displays import (
+    ClusterImageDisplay,
     ClusterSizeDisplay,
     EmbeddingDisplay,
     LossCurveDisplay,
     MatchedConfusionDisplay,
+    PrototypeDisplay,
     SilhouetteDisplay,
 )
 from skdeepcluster.displays._common import NOISE_COLOR, label_color, label_colors
@@ -31,11 +33,15 @@ KMEANS.history_ = {
     "pretrain": {"reconstruction": [0.9, 0.5, 0.4]},
     "refine": {"reconstruction": [0.4, 0.5], "kl": [0.2, 0.1]},
 }
+# Four features, as images of two by two pixels.
+KMEANS.image_shape = (2, 2)
 DISPLAYS = [
+    ClusterImageDisplay,
     EmbeddingDisplay,
     ClusterSizeDisplay,
     LossCurveDisplay,
     MatchedConfusionDisplay,
+    PrototypeDisplay,
     SilhouetteDisplay,
 ]
 
@@ -126,9 +132,11 @@ sys.modules["matplotlib"] = None
 from skdeepcluster.displays import *
 for display in (
     EmbeddingDisplay(coordinates=[[0, 0]], labels=[0]),
+    ClusterImageDisplay(images=[[[[0.5]]]], clusters=[0], sizes=[1]),
     ClusterSizeDisplay(clusters=[0], sizes=[1]),
     LossCurveDisplay(history={"fit": {"loss": [1.0]}}),
     MatchedConfusionDisplay(confusion_matrix=[[1]], class_names=["0"], cluster_names=["0"]),
+    PrototypeDisplay(prototypes=[[0.5]], clusters=[0]),
     SilhouetteDisplay(values=[0.5], labels=[0]),
 ):
     try:

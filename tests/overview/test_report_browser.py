@@ -11,6 +11,7 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 
 from skdeepcluster import report
+from skdeepcluster.overview._rows import image_uri
 
 pytest.importorskip("bokeh", reason="the page of a report needs skdeepcluster[report]")
 webdriver = pytest.importorskip(
@@ -142,7 +143,7 @@ def test_pointing_at_a_row_shows_it(browser, page):
     title = f"row {row}, cluster {page.labels[row]}, silhouette {page.silhouettes[row]:.2f}"
     until(lambda: title in browser.execute_script(VISIBLE_TEXT))
     shown = browser.execute_script(TOOLTIP_IMAGES)
-    assert page.shown["images"].uri(page.shown["images"][row]) in shown
+    assert image_uri(page.shown["images"], page.shown["images"][row]) in shown
 
 
 def test_a_click_keeps_a_row_in_view(browser, page):

@@ -12,12 +12,12 @@ reads them when they are needed, and any deep estimator takes it as its rows.
 import tempfile
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from skdeepcluster import DEC, report
+from skdeepcluster import DEC
+from skdeepcluster.displays import ClusterImageDisplay
 from skdeepcluster.views import ImageFolder
 
 root = Path(tempfile.mkdtemp())
@@ -33,18 +33,17 @@ dec = DEC(n_clusters=4, hidden_layer_sizes=(64,), pretrain_epochs=20, max_epochs
 labels = dec.fit_predict(folder)
 
 # %%
-# The images nearest to the mean of each cluster in the embedding, and those between two clusters,
-# are what :func:`~skdeepcluster.report` shows. Here they are drawn by hand.
-page = report(dec, folder, n_prototypes=8)
-figure, axes = plt.subplots(5, 8, figsize=(7, 5), layout="constrained")
-lines = [*page.prototypes, page.uncertain[:8]]
-names = [f"cluster {k}" for k in page.clusters] + ["uncertain"]
-for line, rows, name in zip(axes, lines, names, strict=True):
-    for ax, row in zip(line, rows, strict=True):
-        ax.imshow(folder[row][0], cmap="gray_r")
-        ax.set(xticks=[], yticks=[])
-    line[0].set_ylabel(name, rotation=0, ha="right", va="center")
-plt.show()
+# Exemplars show what each cluster is.
+ClusterImageDisplay.from_estimator(dec, folder)
+
+# %%
+# The least certain images of each cluster show where it ends.
+ClusterImageDisplay.from_estimator(dec, folder, kind="uncertain")
+
+# %%
+# The means of the clusters; a blurred one would be a mixed cluster. :func:`~skdeepcluster.report`
+# puts all this on one page.
+ClusterImageDisplay.from_estimator(dec, folder, kind="means")
 
 # %%
 # New files later: another folder, the same model.
