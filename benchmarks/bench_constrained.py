@@ -3,6 +3,8 @@
     python benchmarks/bench_constrained.py --noise    # share of wrong answers, digits
     python benchmarks/bench_constrained.py --usps     # 100 pairs and 5 labels per class, USPS
     python benchmarks/bench_constrained.py --seconds  # pairs and bounds of sizes
+    python benchmarks/bench_constrained.py --deep     # VolMaxDCC, wrong answers
+    python benchmarks/bench_constrained.py --semi     # DEC and IDEC with labels and pairs
 
 Every method stands beside k-means without what is known, and every seed is reported. Shares are of
 20,000 true pairs that the fit did not see.
@@ -15,8 +17,16 @@ import numpy as np
 from _common import Table, load, scores
 from sklearn.datasets import make_blobs
 
-from skdeepcluster import ConstrainedKMeans, LaplacianPrototypeClustering, SemiSupervisedKMeans
+from skdeepcluster import (
+    DEC,
+    IDEC,
+    ConstrainedKMeans,
+    LaplacianPrototypeClustering,
+    SemiSupervisedKMeans,
+    VolMaxDCC,
+)
 from skdeepcluster.constraints import PairwiseConstraints
+from skdeepcluster.metrics import clustering_accuracy
 
 ALGORITHMS = ("pck", "mpck")
 
@@ -83,10 +93,53 @@ def seconds(seeds):
             table.row(f"sizes {low} to {high}", "pck", seed, time.process_time() - start)
 
 
+def deep(seeds):
+    """VolMaxDCC and its plain loss with right and wrong answers, on rows of the fit and others."""
+    X, y = load("digits")
+    table = Table(
+        data="", method="", seed="d", flipped=".2f", accuracy=".3f", unseen=".3f", loss=".3f"
+    )
+    plain = {"link_matrix": "identity", "volume_weight": 0.0}
+    for seed in range(seeds):
+        order = np.random.default_rng(seed).permutation(len(X))
+        rows, others = order[:1200], order[1200:]
+        for flip in (0.0, 0.1, 0.2):
+            known = PairwiseConstraints.from_labels(y[rows], 3000, flip=flip, random_state=seed)
+            for name, options in {"VolMaxDCC": {}, "plain loss": plain}.items():
+                model = VolMaxDCC(10, random_state=seed, **options)
+                model.fit(X[rows], constraints=known)
+                found = (clustering_accuracy(y[at], model.predict(X[at])) for at in (rows, others))
+                table.row("digits", name, seed, flip, *found, model.pair_log_loss_)
+
+
+def semi(seeds):
+    """DEC and IDEC without, with 5 labels per class and with 2,000 pairs, by their start."""
+    X, y = load("digits")
+    table = Table(data="", method="", seed="d", accuracy=".3f", NMI=".3f", ARI=".3f")
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        partial = np.full(len(y), -1)
+        for c in range(10):
+            partial[rng.choice(np.flatnonzero(y == c), 5, replace=False)] = c
+        rest = partial < 0
+        known = PairwiseConstraints.from_labels(y, 2000, random_state=seed)
+        for Estimator in (DEC, IDEC):
+            for init in ("neighbors", "k-means"):
+                model = Estimator(10, init=init, random_state=seed)
+                found = {
+                    "nothing": model.fit(X).labels_,
+                    "50 labels": model.fit(X, partial).labels_,
+                    "2,000 pairs": model.fit(X, constraints=known).labels_,
+                }
+                for name, labels in found.items():
+                    method = f"{Estimator.__name__}, {init}"
+                    table.row(f"digits, {name}", method, seed, *scores(y[rest], labels[rest]))
+
+
 def main():
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    tasks = {"noise": noise, "usps": usps, "seconds": seconds}
+    tasks = {"noise": noise, "usps": usps, "seconds": seconds, "deep": deep, "semi": semi}
     for name, task in tasks.items():
         parser.add_argument(f"--{name}", action="store_true", help=task.__doc__)
     parser.add_argument("--seeds", type=int, default=5)

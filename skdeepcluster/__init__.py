@@ -34,6 +34,7 @@ _METHODS = {
     "constrained": {
         "constrained_kmeans": ["ConstrainedKMeans"],
         "laplacian_prototypes": ["LaplacianPrototypeClustering"],
+        "volmax_dcc": ["VolMaxDCC"],
     },
     "density": {
         "hdbscan": ["HDBSCAN"],

@@ -17,6 +17,7 @@ from skdeepcluster.constrained.constrained_kmeans import ConstrainedKMeans as Co
 from skdeepcluster.constrained.laplacian_prototypes import (
     LaplacianPrototypeClustering as LaplacianPrototypeClustering,
 )
+from skdeepcluster.constrained.volmax_dcc import VolMaxDCC as VolMaxDCC
 from skdeepcluster.density.hdbscan import HDBSCAN as HDBSCAN
 from skdeepcluster.density.rare_cluster_search import RareClusterSearch as RareClusterSearch
 from skdeepcluster.discovery.balanced_kmeans import BalancedKMeans as BalancedKMeans

@@ -1,6 +1,7 @@
 """Deep embedded clustering."""
 
 from skdeepcluster.assignment import sharpening_loss
+from skdeepcluster.autoencoder._semi_supervised import SemiSupervisedMixin
 from skdeepcluster.deep import (
     CenteredAutoencoder,
     SelfTrainingMixin,
@@ -12,7 +13,7 @@ from skdeepcluster.nn import kl_divergence
 from skdeepcluster.training import Stage, map_rows
 
 
-class DEC(StudentTMixin, SelfTrainingMixin, CenteredAutoencoder):
+class DEC(SemiSupervisedMixin, StudentTMixin, SelfTrainingMixin, CenteredAutoencoder):
     r"""Deep embedded clustering.
 
     An autoencoder learns an embedding, in which centers are placed; then encoder and centers are
@@ -28,7 +29,16 @@ class DEC(StudentTMixin, SelfTrainingMixin, CenteredAutoencoder):
         ^{-(\alpha + 1) / 2}, \quad p_{ij} \propto q_{ij}^2 / \textstyle\sum_i q_{ij},
 
     where :math:`z_i = f_\theta(x_i)`. Rows are first centered and scaled by one number for all
-    features.
+    features. For rows :math:`L` of known class and the rows :math:`R` of pairs, of which row
+    :math:`i` is paired with :math:`P_i`, there is added
+
+    .. math:: - \frac{\lambda}{|L|} \sum_{i \in L} \log q_{i y_i}
+        - \frac{\gamma}{|R|} \sum_{i \in R} \frac{1}{|P_i|} \sum_{j \in P_i} w_{ij} \log s_{ij}
+
+    with :math:`s_{ij} = q_i^\top q_j` for must-links and 1 minus that for cannot-links, weights
+    :math:`w_{ij}` of pairs that are 1 in the mean, `label_weight` :math:`\lambda` and `pair_weight`
+    :math:`\gamma` [2]_. The clusters of the start are then numbered as the classes, which labeled
+    rows keep; for ``init="k-means"`` violated pairs have a price too.
 
     See Also
     --------
@@ -37,12 +47,17 @@ class DEC(StudentTMixin, SelfTrainingMixin, CenteredAutoencoder):
 
     Notes
     -----
-    The objective also falls when an embedding merely shrinks: `score` compares fits of one model,
-    not models of different sizes.
+    `loss_` and `score` are the divergence alone. It also falls when an embedding merely shrinks:
+    `score` compares fits of one model, not models of different sizes.
+
+    Differences from [2]_: rows and pairs are trained in the same steps instead of in epochs that
+    alternate, with one random partner for each row.
 
     References
     ----------
     .. [1] Xie, Girshick, Farhadi: Unsupervised deep embedding for clustering analysis. ICML 2016.
+    .. [2] Zhang, Basu, Davidson: A framework for deep constrained clustering - algorithms and
+       advances. ECML PKDD 2019.
     """
 
     _paper = {
@@ -58,7 +73,11 @@ class DEC(StudentTMixin, SelfTrainingMixin, CenteredAutoencoder):
     }
 
     def _stages(self):
-        training = {"weights": self._weights(), "parameters": self._trained}
+        training = {
+            "weights": self._weights(),
+            "parameters": self._trained,
+            "batches": self._rows_with_partners,
+        }
         return [
             *self._pretrain_stages(),
             self._start_stage(self._warm_up, **training),
@@ -72,18 +91,18 @@ class DEC(StudentTMixin, SelfTrainingMixin, CenteredAutoencoder):
             ),
         ]
 
-    def _weights(self):
-        return {}
-
     def _trained(self, module):
         return [*module.encoder.parameters(), module.centers]
 
     def _warm_up(self, fit, batch):
-        labels = fit.state.start_labels[batch.index]
-        return self._terms(fit, batch, smoothed(labels, self.n_clusters))
+        rows = batch.rows()
+        target = smoothed(fit.state.start_labels[rows.index], self.n_clusters)
+        return self._terms(fit, rows, target) | self._known_terms(fit, batch)
 
     def _self_training(self, fit, batch):
-        return self._terms(fit, batch, fit.state.target[batch.index])
+        rows = batch.rows()
+        target = fit.state.target[rows.index]
+        return self._terms(fit, rows, target) | self._known_terms(fit, batch)
 
     def _terms(self, fit, batch, target):
         log_q = self._log_proba(fit.module, batch.x)

@@ -23,8 +23,8 @@ class IDEC(DEC):
     .. math:: \min_{\theta, \vartheta, \mu} \mathrm{KL}(P \| Q) + w \, \frac{1}{n d} \sum_i
         \|x_i - g_\vartheta(f_\theta(x_i))\|^2
 
-    with :math:`P` and :math:`Q` as in `DEC`, for standardized rows :math:`x_i` of :math:`d`
-    features.
+    with :math:`P`, :math:`Q` and the terms of known labels and pairs as in `DEC`, for standardized
+    rows :math:`x_i` of :math:`d` features.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class IDEC(DEC):
     }
 
     def _weights(self):
-        return {"reconstruction": self.reconstruction_weight}
+        return super()._weights() | {"reconstruction": self.reconstruction_weight}
 
     def _trained(self, module):
         return module.parameters()

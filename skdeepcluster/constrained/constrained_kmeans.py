@@ -7,6 +7,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_random_state
 
 from skdeepcluster._sklearn import Interval, StrOptions, fit_context
+from skdeepcluster.algorithms.constrained_kmeans import Hard, Metric, Sized, Soft
 from skdeepcluster.algorithms.kmeans import nearest_center
 from skdeepcluster.base import (
     CentersMixin,
@@ -15,7 +16,6 @@ from skdeepcluster.base import (
     RandomStateMixin,
     param,
 )
-from skdeepcluster.constrained._descent import Hard, Metric, Sized, Soft
 from skdeepcluster.constraints import ConstraintMixin
 from skdeepcluster.validation import check_n_samples
 

@@ -48,6 +48,14 @@ class ConstraintMixin(PartialLabelMixin):
 
     def _judge(self, pairs):
         """Set what `labels_` makes of the pairs."""
-        apart, together = pairs.violated(self.labels_)
-        self.n_violations_ = int(apart.sum() + together.sum())
-        self.constraint_satisfaction_ = pairs.satisfaction(self.labels_)
+        for name, value in self._judged(pairs, self.labels_).items():
+            setattr(self, name, value)
+
+    @staticmethod
+    def _judged(pairs, labels):
+        """The fitted attributes on what labels make of pairs."""
+        apart, together = pairs.violated(labels)
+        return {
+            "n_violations_": int(apart.sum() + together.sum()),
+            "constraint_satisfaction_": pairs.satisfaction(labels),
+        }

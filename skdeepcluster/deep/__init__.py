@@ -5,6 +5,7 @@ from skdeepcluster.deep._centers import CenteredAutoencoder
 from skdeepcluster.deep._clusterer import DeepClusterer
 from skdeepcluster.deep._encoder import EncoderMixin, NormalizedEncoderMixin
 from skdeepcluster.deep._estimator import DeepEstimator
+from skdeepcluster.deep._known import KnownMixin, row_pairs
 from skdeepcluster.deep._predict import (
     EmbeddingMixin,
     LabelMixin,
@@ -29,6 +30,7 @@ __all__ = [
     "DeepEstimator",
     "EmbeddingMixin",
     "EncoderMixin",
+    "KnownMixin",
     "LabelMixin",
     "NormalizedEncoderMixin",
     "ProbabilityMixin",
@@ -39,6 +41,7 @@ __all__ = [
     "check_unit_interval",
     "mean_and_labels",
     "most_probable",
+    "row_pairs",
     "seeded",
     "sharpen_target",
     "smoothed",

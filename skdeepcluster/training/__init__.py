@@ -12,6 +12,7 @@ from skdeepcluster.training._batches import (
     pairs_of,
     rows_with_neighbors,
     sets_of,
+    shuffled,
 )
 from skdeepcluster.training._checkpoint import Checkpoint, fingerprint
 from skdeepcluster.training._device import Precision, exact_convolutions, resolve_device
@@ -67,5 +68,6 @@ __all__ = [
     "resolve_device",
     "rows_with_neighbors",
     "sets_of",
+    "shuffled",
     "source",
 ]

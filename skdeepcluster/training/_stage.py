@@ -39,6 +39,10 @@ class Batch:
         """Of each item one row, as a batch of rows, for losses of rows."""
         return Batch(self.index[:, position], self.x[:, position])
 
+    def rows(self):
+        """The batch of the first rows of its items, or itself where items are rows."""
+        return self if self.index.ndim == 1 else self.row(0)
+
 
 @dataclass
 class Step:

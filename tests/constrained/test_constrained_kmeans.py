@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdeepcluster import ConstrainedKMeans
-from skdeepcluster.constrained import _descent
+from skdeepcluster.algorithms import constrained_kmeans as _descent
 from skdeepcluster.constraints import (
     IgnoredLabelsWarning,
     PairwiseConstraints,

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from sklearn.datasets import make_blobs
 from sklearn.neighbors import kneighbors_graph
 
-from skdeepcluster import DEC
+from skdeepcluster import DCN, DEC
 from skdeepcluster._sklearn import Interval
 from skdeepcluster.base import param
 from skdeepcluster.deep import DeepEstimator, EmbeddingMixin, EncoderMixin
@@ -33,28 +33,32 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 BRIEF = {"hidden_layer_sizes": (16,), "n_components": 2, "random_state": 0}
 
 
-class SemiSupervisedDEC(DEC):
-    """DEC with partial labels (-1: unknown) and pairs of rows that share a cluster, or do not.
+class GuidedDEC(DEC):
+    """DEC with groups of rows (-1: none) and a stage of pairs that share a cluster, or do not.
 
     Parameters
     ----------
-    label_weight : float, default=1
-        Weight of the labels.
+    group_weight : float, default=1
+        Weight of the groups.
     """
 
-    label_weight: float = param(1.0, Interval(Real, 0, None, closed="left"))
+    group_weight: float = param(1.0, Interval(Real, 0, None, closed="left"))
+
+    def fit(self, X, y=None, *, pairs=None, together=None):
+        """Train the network on rows, their groups and pairs."""
+        return DeepEstimator.fit(self, X, y, pairs=pairs, together=together)
 
     def _side(self, samples, X, y, *, pairs=None, together=None, **side):
-        known = super()._side(samples, X, y, **side)
-        labels = np.full(len(samples), -1) if y is None else np.asarray(y)
-        known.rows["label"] = torch.as_tensor(labels, dtype=torch.int64)
-        known.arrays["pairs"] = pairs_tensor(pairs, len(samples))
+        known = super()._side(samples, X, None, **side)
+        groups = np.full(len(samples), -1) if y is None else np.asarray(y)
+        known.rows["group"] = torch.as_tensor(groups, dtype=torch.int64)
+        known.arrays["links"] = pairs_tensor(pairs, len(samples))
         known.arrays["together"] = torch.tensor(() if pairs is None else together).float()
         return known
 
     def _stages(self):
         *first, refine = super()._stages()
-        batches = pairs_of("pairs", "together")
+        batches = pairs_of("links", "together")
         pairs = Stage("pairs", self._pair_loss, self.max_epochs, batches=batches)
         return [*first, pairs, refine]
 
@@ -64,15 +68,15 @@ class SemiSupervisedDEC(DEC):
         return F.binary_cross_entropy(same, batch.side.together)
 
     def _weights(self):
-        return {"label": self.label_weight}
+        return super()._weights() | {"group": self.group_weight}
 
     def _terms(self, fit, batch, target):
         log_q = self._log_proba(fit.module, batch.x)
-        known = batch.side.label >= 0
+        known = batch.side.group >= 0
         error = 0 * log_q.sum()
         if known.any():
-            error = F.nll_loss(log_q[known], batch.side.label[known])
-        return super()._terms(fit, batch, target) | {"label": error}
+            error = F.nll_loss(log_q[known], batch.side.group[known])
+        return super()._terms(fit, batch, target) | {"group": error}
 
 
 class NeighborEmbedding(EmbeddingMixin, EncoderMixin, DeepEstimator):
@@ -124,14 +128,14 @@ def blobs():
 
 def semi(**params):
     known = {"pretrain_epochs": 2, "max_epochs": 20, "learning_rate": 5e-3, "batch_size": 32}
-    return SemiSupervisedDEC(3, **known, **BRIEF, **params)
+    return GuidedDEC(3, **known, **BRIEF, **params)
 
 
 def test_partial_labels_name_and_move_the_clusters(blobs):
     X, y = blobs
     partial = np.where(np.arange(len(y)) % 3 == 0, y, -1)
     without = np.mean(semi().fit_predict(X) == y)
-    labels = semi(label_weight=5.0, tol=0.0).fit_predict(X, partial)
+    labels = semi(group_weight=5.0, tol=0.0).fit_predict(X, partial)
     unknown = partial < 0
     assert np.mean(labels[unknown] == y[unknown]) > 0.75 > without
 
@@ -139,7 +143,7 @@ def test_partial_labels_name_and_move_the_clusters(blobs):
 def test_labels_count_by_their_weight_only(blobs):
     X, y = blobs
     np.testing.assert_array_equal(
-        semi(label_weight=0.0).fit_predict(X, y), semi(label_weight=0.0).fit_predict(X)
+        semi(group_weight=0.0).fit_predict(X, y), semi(group_weight=0.0).fit_predict(X)
     )
 
 
@@ -190,8 +194,8 @@ def test_a_graph_without_edges_has_no_batches(blobs):
 
 
 def test_a_name_that_a_method_does_not_take(blobs):
-    with pytest.raises(TypeError, match=r"DEC.fit\(\) got an unexpected keyword argument 'pairs'"):
-        DEC().fit(blobs[0], pairs=[[0, 1]])
+    with pytest.raises(TypeError, match=r"DCN.fit\(\) got an unexpected keyword argument 'pairs'"):
+        DCN().fit(blobs[0], pairs=[[0, 1]])
 
 
 def test_other_side_information_is_another_fit(blobs, tmp_path):
@@ -229,7 +233,7 @@ def test_another_graph_is_another_fit(blobs, tmp_path):
             NeighborEmbedding(max_epochs=1, checkpoint=file, **BRIEF).fit(X, adjacency=changed)
 
 
-class TwoHeads(SemiSupervisedDEC):
+class TwoHeads(GuidedDEC):
     """Two steps a batch, groups with their own rates, a ramp and a teacher that follows."""
 
     def _build(self, shape, plan, generator):
@@ -252,10 +256,10 @@ class TwoHeads(SemiSupervisedDEC):
 
         def head_loss(fit, batch):
             z = fit.module.teacher(batch.x).detach()
-            return {"head": F.cross_entropy(fit.module.head(z), batch.side.label.clamp_min(0))}
+            return {"head": F.cross_entropy(fit.module.head(z), batch.side.group.clamp_min(0))}
 
         refine.parameters = groups
-        refine.weights = {"label": ramp(0.0, 1.0, until=0.5)}
+        refine.weights = {"group": ramp(0.0, 1.0, until=0.5)}
         refine.further = [Step(head_loss, lambda module: module.head.parameters())]
         refine.after_step = lambda fit, batch: follow(fit.module.teacher, fit.module.encoder, 0.9)
         return [*first, refine]
@@ -265,7 +269,7 @@ def test_two_steps_in_each_batch_and_a_teacher(blobs):
     X, y = blobs
     model = TwoHeads(3, pretrain_epochs=1, max_epochs=6, tol=0.0, **BRIEF).fit(X, y)
     history = model.history_["refine"]
-    assert set(history) == {"kl", "label", "head"}
+    assert set(history) == {"kl", "group", "head"}
     assert history["head"][-1] < history["head"][0]
     for teacher, student in zip(
         model.module_.teacher.parameters(), model.module_.encoder.parameters(), strict=True

@@ -7,6 +7,7 @@ from scipy.sparse import csr_array
 
 from skdeepcluster._kernels._pair_sweeps import sweep
 from skdeepcluster._kernels._sizes import bounded_assignment
+from skdeepcluster.algorithms.feasible_labels import feasible_labels
 from skdeepcluster.algorithms.known_kmeans import (
     best_start,
     drawn_centers,
@@ -16,8 +17,7 @@ from skdeepcluster.algorithms.known_kmeans import (
     squared_norms,
     variance_of,
 )
-from skdeepcluster.constrained._feasible import feasible_labels
-from skdeepcluster.constrained._metrics import PRIOR, LearnedMetric
+from skdeepcluster.algorithms.learned_metric import PRIOR, LearnedMetric
 
 # Sweeps of rows in a pass; the next pass goes on where they end.
 _SWEEPS = 20
