@@ -105,6 +105,7 @@ _METHODS = {
     },
     "semantic": {
         "contrastive_clustering": ["ContrastiveClustering"],
+        "divclust": ["DivClust"],
         "iic": ["IIC"],
         "p2ot": ["P2OT"],
         "scan": ["SCAN"],

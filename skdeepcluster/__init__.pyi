@@ -83,6 +83,7 @@ from skdeepcluster.selfsupervised.swav import SwAV as SwAV
 from skdeepcluster.semantic.contrastive_clustering import (
     ContrastiveClustering as ContrastiveClustering,
 )
+from skdeepcluster.semantic.divclust import DivClust as DivClust
 from skdeepcluster.semantic.iic import IIC as IIC
 from skdeepcluster.semantic.p2ot import P2OT as P2OT
 from skdeepcluster.semantic.scan import SCAN as SCAN

@@ -101,11 +101,15 @@ class ContrastiveClustering(ViewPairsMixin, HeadedEncoderMixin, SemanticClustere
         index, pairs = fit.whole_batch_to_train(batch, torch.stack(z.chunk(2), dim=1))
         row = torch.arange(len(index), device=z.device).repeat_interleave(2)
         p = self._probabilities(fit, batch, features)
+        instance = contrast(pairs.flatten(0, 1), row, self.instance_temperature)
+        return {"instance": instance} | self._cluster_terms(fit, p)
+
+    def _cluster_terms(self, fit, p):
+        """Terms of the loss of probabilities of shape (n_heads, 2, n, n_clusters)."""
         means = entropy(p.mean(dim=2))
-        log_k = torch.tensor(float(self.n_clusters), device=z.device).log()
+        log_k = torch.tensor(float(self.n_clusters), device=p.device).log()
         clusters = [contrast_of_clusters(*views, self.cluster_temperature) for views in p]
         return {
-            "instance": contrast(pairs.flatten(0, 1), row, self.instance_temperature),
             "cluster": torch.stack(clusters).mean(),
             "entropy": (log_k - means).sum(dim=1).mean(),
         }

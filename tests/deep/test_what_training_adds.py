@@ -312,6 +312,7 @@ CASES = [
     Case("SimCLR", objective, -0.25, views_of_others, VIEWS),
     Case("SwAV", between_classes, 0.49, codes_of_others, VIEWS),
     Case("ContrastiveClustering", information, 0.6, views_of_others, VIEWS),
+    Case("DivClust", information, 0.6, views_of_others, VIEWS | {"n_heads": 2}),
     Case("IIC", information, 0.5, without_marginals, VIEWS | {"n_repeats": 1, "n_heads": 2}),
     Case("P2OT", information, 0.6, pairs_of_others, VIEWS),
     Case("SP2OT", information, 0.5, pairs_of_others, VIEWS | {"max_epochs": 8}),
