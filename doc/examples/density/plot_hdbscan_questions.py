@@ -60,7 +60,7 @@ panels = {f"n_clusters={k}": model.reselect(n_clusters=k).labels for k in (2, 3,
 draw(panels)
 
 # %%
-# Some labeled rows choose the level of the tree too: here the two groups that touch are two classes.
+# Some labeled rows choose the level too: here the two groups that touch are two classes.
 known = np.full(len(X), -1)
 known[:40] = y[:40]
 labeled = HDBSCAN(min_cluster_size=15, min_samples=15).fit(X, known)
