@@ -10,6 +10,7 @@ from skdeepcluster._kernels._trees import Dendrogram, single_linkage
 from skdeepcluster._sklearn import Interval, StrOptions, fit_context
 from skdeepcluster.algorithms.density_layers import MIN_SAMPLES
 from skdeepcluster.base import Clusterer, ThreadsMixin, param
+from skdeepcluster.density._branches import BranchMixin
 from skdeepcluster.density._centers import CentersMixin
 from skdeepcluster.density._hierarchy import HierarchyMixin
 from skdeepcluster.density._metrics import degree
@@ -27,7 +28,9 @@ from skdeepcluster.validation import (
 )
 
 
-class HDBSCAN(SelectionMixin, HierarchyMixin, NoiseMixin, CentersMixin, ThreadsMixin, Clusterer):
+class HDBSCAN(
+    SelectionMixin, HierarchyMixin, BranchMixin, NoiseMixin, CentersMixin, ThreadsMixin, Clusterer
+):
     r"""Hierarchical density-based clustering, exact and accelerated by space trees.
 
     Clusters are regions of high density; their number, shapes and densities need not be known, and
@@ -155,8 +158,7 @@ class HDBSCAN(SelectionMixin, HierarchyMixin, NoiseMixin, CentersMixin, ThreadsM
         Weighted medoids of the clusters; only with `store_centers`.
 
     classes_ : ndarray of shape (n_classes,)
-        The known classes, sorted, which say nothing of the numbers of clusters. Empty without
-        partial labels.
+        The known classes, sorted; their order is not that of the clusters.
 
     See Also
     --------
