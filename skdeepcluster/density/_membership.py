@@ -179,16 +179,36 @@ def _parting(tree, cluster, lam, others):
     others : array of shape (n_points, n_others)
         Clusters of the tree.
     """
-    depth = np.zeros(len(tree.parent), np.int64)
-    for node in range(1, len(depth)):
-        depth[node] = depth[tree.parent[node]] + 1
-    a = np.broadcast_to(cluster[:, np.newaxis], others.shape).copy()
-    b, height = others.copy(), np.empty(others.shape)
-    while (apart := a != b).any():
-        # Upwards to the first cluster that has both; whichever is deeper moves.
-        up, down = apart & (depth[a] >= depth[b]), apart & (depth[b] >= depth[a])
-        height[up] = tree.birth[a[up]]
-        a[up], b[down] = tree.parent[a[up]], tree.parent[b[down]]
+    a = np.broadcast_to(cluster[:, np.newaxis], others.shape)
+    both, last = meeting(tree.parent, a, others)
     # Where one lies in the other, they never part.
-    nested = (a == cluster[:, np.newaxis]) | (a == others)
-    return np.where(nested, lam[:, np.newaxis], height)
+    nested = (both == a) | (both == others)
+    return np.where(nested, lam[:, np.newaxis], tree.birth[last])
+
+
+def meeting(parent, a, b):
+    """The least clusters of a tree that have both of two, and the last ones on the way from `a`.
+
+    Parameters
+    ----------
+    parent : array of shape (n_nodes,)
+        Of the root, which comes first, -1; all others stand after their parents.
+    a, b : arrays of one shape
+        Clusters.
+
+    Returns
+    -------
+    both, last : arrays of this shape
+        `last` is below `both`, or `a` itself where this is `both`.
+    """
+    depth = np.zeros(len(parent), np.int64)
+    for node in range(1, len(depth)):
+        depth[node] = depth[parent[node]] + 1
+    a, b = np.array(a, dtype=np.int64), np.array(b, dtype=np.int64)
+    last = a.copy()
+    while (apart := a != b).any():
+        # Upwards; whichever is deeper moves.
+        up, down = apart & (depth[a] >= depth[b]), apart & (depth[b] >= depth[a])
+        last[up] = a[up]
+        a[up], b[down] = parent[a[up]], parent[b[down]]
+    return a, last

@@ -9,6 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._sklearn import Interval, validate_parameter_constraints
 from skdeepcluster.algorithms.density_layers import MIN_SAMPLES, least_sizes, longest_ranges
+from skdeepcluster.constraints import ConstraintMixin, check_partial_labels
+from skdeepcluster.density._known import Known
 from skdeepcluster.density._rows import scaled
 from skdeepcluster.trees import (
     condensed_tree,
@@ -20,8 +22,25 @@ from skdeepcluster.trees import (
 from skdeepcluster.validation import check_labels
 
 
-class SelectionMixin:
+class SelectionMixin(ConstraintMixin):
     """Selections of clusters from a fitted hierarchy, which does not change."""
+
+    # Partial labels and pairs, if there are any.
+    _known = None
+
+    def _learn(self, y, constraints, sample_ids, n):
+        """Take what is known of samples; returns the pairs by position."""
+        labels, self.classes_ = check_partial_labels(y, n, stacklevel=5)
+        pairs = self._pairs(constraints, sample_ids, n)
+        self._known = None
+        if labels is not None or pairs.n_pairs:
+            self._known = Known(labels, pairs)
+            if self.cluster_selection_method != "eom" or self.cluster_selection_epsilon > 0:
+                raise ValueError(
+                    "Labels and pairs choose clusters with cluster_selection_method='eom' and "
+                    "cluster_selection_epsilon=0 only."
+                )
+        return pairs
 
     def reselect(self, **params):
         """Select clusters from the fitted hierarchy by other parameters.
@@ -38,7 +57,8 @@ class SelectionMixin:
             default. `min_samples` stays that of
             the fit, even where it was taken from `min_cluster_size`. By `n_clusters` so many
             clusters of greatest total stability are selected; None, the default, leaves their
-            number open.
+            number open. Partial labels and pairs of the fit choose clusters with "eom" and without
+            `n_clusters`, and `cluster_selection_epsilon` is not used then.
 
         Returns
         -------
@@ -103,6 +123,7 @@ class SelectionMixin:
                 float(params["cluster_selection_epsilon_max"] or np.inf), -self._exponent
             ),
             n_clusters=params["n_clusters"],
+            satisfied=self._known and self._known.satisfied,
             persistence=scaled(float(params["cluster_selection_persistence"]), self._exponent),
         )
 

@@ -8,7 +8,9 @@ from skdeepcluster._kernels._kdtree import KDTree
 from skdeepcluster._kernels._trees import Dendrogram, single_linkage, spanning_forest
 from skdeepcluster.algorithms.groups import components
 from skdeepcluster.density._core import core_by_weight
-from skdeepcluster.density._metrics import zero_rows
+
+# Models stored by version 0.1.0.dev0 look for the metric here.
+from skdeepcluster.density._metrics import TreeMetric, zero_rows  # noqa: F401
 
 # Entries of a block of distances, and rows that are filtered by one state of the forest.
 BLOCK_ENTRIES = 2**22

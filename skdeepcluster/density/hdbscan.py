@@ -10,6 +10,7 @@ from skdeepcluster._kernels._trees import Dendrogram, single_linkage
 from skdeepcluster._sklearn import Interval, StrOptions, fit_context
 from skdeepcluster.algorithms.density_layers import MIN_SAMPLES
 from skdeepcluster.base import Clusterer, ThreadsMixin, param
+from skdeepcluster.density._branches import BranchMixin
 from skdeepcluster.density._centers import CentersMixin
 from skdeepcluster.density._hierarchy import HierarchyMixin
 from skdeepcluster.density._metrics import degree
@@ -27,7 +28,9 @@ from skdeepcluster.validation import (
 )
 
 
-class HDBSCAN(SelectionMixin, HierarchyMixin, NoiseMixin, CentersMixin, ThreadsMixin, Clusterer):
+class HDBSCAN(
+    SelectionMixin, HierarchyMixin, BranchMixin, NoiseMixin, CentersMixin, ThreadsMixin, Clusterer
+):
     r"""Hierarchical density-based clustering, exact and accelerated by space trees.
 
     Clusters are regions of high density; their number, shapes and densities need not be known, and
@@ -154,6 +157,9 @@ class HDBSCAN(SelectionMixin, HierarchyMixin, NoiseMixin, CentersMixin, ThreadsM
     medoids_ : ndarray of shape (n_clusters, n_features)
         Weighted medoids of the clusters; only with `store_centers`.
 
+    classes_ : ndarray of shape (n_classes,)
+        The known classes, sorted; their order is not that of the clusters.
+
     See Also
     --------
     sklearn.cluster.HDBSCAN : The same clustering through all pairs of distances.
@@ -187,6 +193,10 @@ class HDBSCAN(SelectionMixin, HierarchyMixin, NoiseMixin, CentersMixin, ThreadsM
     may change with the order of the samples, but not from one fit to the next. `predict` searches
     all fitted samples.
 
+    Partial labels and pairs choose clusters from the hierarchy, which they do not change [6]_: of
+    all sets of disjoint clusters one that satisfies most links, of these the most stable. All pairs
+    of labeled samples are links. Noise satisfies its cannot-links and no must-link.
+
     The infinite :math:`\lambda` of duplicates is replaced by twice the largest finite one.
 
     References
@@ -200,6 +210,8 @@ class HDBSCAN(SelectionMixin, HierarchyMixin, NoiseMixin, CentersMixin, ThreadsM
     .. [4] R. J. G. B. Campello, D. Moulavi and J. Sander, "Density-based clustering based on
        hierarchical density estimates", PAKDD, 2013.
     .. [5] K. Chaudhuri and S. Dasgupta, "Rates of convergence for the cluster tree", NIPS, 2010.
+    .. [6] R. J. G. B. Campello et al., "A framework for semi-supervised and unsupervised optimal
+       extraction of clusters from hierarchies", DMKD 27(3), 2013.
 
     Examples
     --------
@@ -251,7 +263,7 @@ class HDBSCAN(SelectionMixin, HierarchyMixin, NoiseMixin, CentersMixin, ThreadsM
         return tags
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X, y=None, sample_weight=None, *, constraints=None, sample_ids=None):
         """Cluster samples.
 
         Parameters
@@ -260,13 +272,20 @@ class HDBSCAN(SelectionMixin, HierarchyMixin, NoiseMixin, CentersMixin, ThreadsM
                 (n_samples, n_samples)
             Samples, or their distances with `metric="precomputed"`.
 
-        y : None
-            Ignored.
+        y : array-like of shape (n_samples,), default=None
+            Partial labels, -1 where unknown. The clusters chosen are those that satisfy most pairs
+            of labels, see Notes. Without any -1 they are ignored.
 
         sample_weight : array-like of shape (n_samples,), default=None
             How many equal samples each stands for; need not be whole numbers. `min_samples`,
             `min_cluster_size` and `max_cluster_size` are then sums of weights. Samples of weight 0
             have no influence and are labeled as by `predict`.
+
+        constraints : PairwiseConstraints, default=None
+            Must-links and cannot-links, which choose clusters likewise.
+
+        sample_ids : array-like of shape (n_samples,), default=None
+            The id of each sample, by which pairs find theirs where some are left out.
 
         Returns
         -------
@@ -274,6 +293,7 @@ class HDBSCAN(SelectionMixin, HierarchyMixin, NoiseMixin, CentersMixin, ThreadsM
             The fitted estimator.
         """
         X = self._check(X, reset=True, ensure_min_samples=2)
+        pairs = self._learn(y, constraints, sample_ids, X.shape[0])
         weight = None
         if sample_weight is not None:
             weight = check_weights(sample_weight, X.shape[0], 2, "2, the least number")
@@ -360,6 +380,7 @@ class HDBSCAN(SelectionMixin, HierarchyMixin, NoiseMixin, CentersMixin, ThreadsM
         scores = outlier_scores(self._tree, *self._points(self._tree))
         self.outlier_scores_ = scores.astype(self._dtype, copy=False)
         self._store_centers(X)
+        self._judge(pairs)
         return self
 
     def _check(self, X, **kwargs):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skdeepcluster._kernels._trees import Dendrogram, assign, select, subtree_death
-from skdeepcluster.trees._number import best_of_number
+from skdeepcluster.trees._number import best_of_gains, best_of_number
 from skdeepcluster.trees._simplify import without_short_lived
 from skdeepcluster.trees._trees import CondensedTree
 
@@ -19,6 +19,7 @@ def condensed_tree(
     epsilon_max=np.inf,
     n_clusters=None,
     persistence=0.0,
+    satisfied=None,
 ):
     """Condense a hierarchy to the clusters of at least some size, and select flat ones.
 
@@ -46,6 +47,10 @@ def condensed_tree(
     persistence : float, default=0.0
         Clusters whose densest points leave them by less than this after their birth, as lambda, are
         no clusters.
+    satisfied : callable (parent, cluster) -> two arrays of shape (n_nodes,), default=None
+        By the last cluster of each point, what a cluster satisfies, and what the points do that
+        fall out of it as noise. "eom" then selects the clusters that satisfy most, and stability
+        decides between equal ones. Not used with `n_clusters`.
 
     Returns
     -------
@@ -60,24 +65,30 @@ def condensed_tree(
         )
     size = clusters["size"].astype(np.float64)
     largest = np.inf if max_cluster_size is None else max_cluster_size
-    stability, method = clusters["stability"], method == "leaf"
-    if n_clusters is not None:
+    stability = clusters["stability"]
+    if n_clusters is not None or (satisfied is not None and method == "eom"):
         with np.errstate(invalid="ignore"):
             allowed = (size <= largest) & ~(clusters["birth"] * epsilon_max < 1)
         allowed[0] &= allow_single_cluster
-        chosen = best_of_number(clusters["parent"], stability, allowed, n_clusters)
+        if n_clusters is not None:
+            chosen = best_of_number(clusters["parent"], stability, allowed, n_clusters)
+        else:
+            cluster = np.empty_like(member)
+            cluster[dendrogram.order] = member
+            gains = satisfied(clusters["parent"], cluster)
+            chosen = best_of_gains(clusters["parent"], *gains, stability, allowed)
         # Nothing else is worth anything.
-        stability, epsilon, method = np.where(chosen, 1.0, -1.0), 0.0, False
+        stability, epsilon, method = np.where(chosen, 1.0, -1.0), 0.0, "eom"
     elif at is not None:
         alive = (clusters["birth"] < at) & (at <= clusters["death"])
         stability, epsilon, largest = np.where(alive, 1.0, -1.0), 0.0, np.inf
-        method, allow_single_cluster, epsilon_max = False, True, np.inf
+        allow_single_cluster, epsilon_max = True, np.inf
     selected, flat_label = select(
         clusters["parent"],
         clusters["birth"],
         size,
         stability,
-        method,
+        method == "leaf",
         epsilon,
         largest,
         allow_single_cluster,

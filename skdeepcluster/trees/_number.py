@@ -1,4 +1,4 @@
-"""Disjoint clusters of a tree, a wanted number of them."""
+"""Disjoint clusters of a tree: a wanted number of them, or those that satisfy most."""
 
 import numpy as np
 
@@ -70,6 +70,47 @@ def best_of_number(parent, value, allowed, n_clusters):
                 waiting.append((child, k - before))
             k = before
     return chosen
+
+
+def best_of_gains(parent, gain, noise, value, allowed):
+    r"""Disjoint nodes of greatest total gain, of these those of greatest total value.
+
+    Where no node above it is taken, a leaf is. With the gain :math:`J(v)` of a node, and
+    :math:`N(v)` of what is in it but in none of its children :math:`v_i`,
+
+    .. math:: f(v) = \max\left(J(v), N(v) + \sum_i f(v_i)\right).
+
+    Parameters
+    ----------
+    parent : array of shape (n_nodes,)
+        Of the root, which comes first, -1; all others stand after their parents.
+    gain, noise, value : arrays of shape (n_nodes,)
+    allowed : array of shape (n_nodes,), bool
+        Which nodes may be taken.
+
+    Returns
+    -------
+    chosen : array of shape (n_nodes,), bool
+    """
+    n = len(parent)
+    best, below = noise.astype(np.float64), np.zeros(n)
+    leaf, chosen = np.ones(n, bool), np.zeros(n, bool)
+    leaf[parent[1:]] = False
+    for node in range(n - 1, -1, -1):
+        if allowed[node]:
+            # Sums of weights are rounded.
+            same = np.isclose(gain[node], best[node], rtol=1e-9, atol=1e-12)
+            more = gain[node] > best[node] and not same
+            if leaf[node] or more or (same and value[node] >= below[node]):
+                chosen[node] = True
+                best[node], below[node] = gain[node], value[node]
+        if node:
+            best[parent[node]] += best[node]
+            below[parent[node]] += below[node]
+    covered = np.zeros(n, bool)
+    for node in range(1, n):
+        covered[node] = covered[parent[node]] or chosen[parent[node]]
+    return chosen & ~covered
 
 
 def _joined(left, right, most):
