@@ -17,6 +17,7 @@ from skdeepcluster.nn import (
     CONSTRAINTS,
     RECONSTRUCTION_LOSSES,
     cosine_dissimilarity,
+    directions,
     mean_over_rows,
 )
 from skdeepcluster.training import ReadOut, map_rows
@@ -169,10 +170,7 @@ class AutoencoderClusterer(AutoencoderMixin, DeepClusterer):
         rows = x.flatten(1)
         if self.center_samples:
             rows = rows - rows.mean(dim=1, keepdim=True)
-        # The squares of very large and very small entries do not fit float32.
-        largest = rows.abs().amax(dim=1, keepdim=True)
-        rows = rows / torch.where(largest > 0, largest, 1.0)
-        return torch.nn.functional.normalize(rows, dim=1).view_as(x)
+        return directions(rows).view_as(x)
 
     def _plan(self, samples, side):
         if self.loss == "bce":

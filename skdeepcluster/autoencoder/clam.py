@@ -35,8 +35,10 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
         \frac{\|m \odot (x - x^T(\mu, m))\|^2}{\|m\|_1} .
 
     The cluster of a row is the memory nearest to the state that the dynamics reach from the whole
-    row. Pick it instead of k-means for rows whose features predict each other, where gradients
-    through the clustering are of use; expect clusters as good as those of k-means, rarely better
+    row. Missing entries (NaN) are masked throughout: the memories complete them before a row is
+    assigned, and `impute` gives the result; with an `encoder` there may be none. Pick it instead of
+    k-means for rows whose features predict each other, where gradients through the clustering are
+    of use, or where cells are missing; expect clusters as good as those of k-means, rarely better
     ones. Independent features cannot be completed, and training then learns nothing.
 
     By default the rows themselves are clustered. `decoder`, `hidden_layer_sizes`, `n_components`,
@@ -82,7 +84,7 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
     temperature : float or "scale", default="scale"
         :math:`1 / \beta`, for standardized rows. If it is large the memories merge; if it is small
         only the nearest one moves. "scale" is the median squared distance of rows to their nearest
-        center at the start.
+        center at the start, or the mean where most rows are at their centers.
 
     inner_iter : int, default=10
         Steps :math:`T` of the dynamics.
@@ -172,7 +174,7 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
     def _build(self, shape, plan, generator):
         if self.encoder is None:
             n_features = math.prod(shape)
-            module = Autoencoder(nn.Flatten(), nn.Unflatten(1, tuple(shape)), "none")
+            module = Autoencoder(_Rows(), nn.Unflatten(1, tuple(shape)), "none")
             module.centers = nn.Parameter(torch.zeros(self.n_clusters, n_features))
         else:
             module = super()._build(shape, plan, generator)
@@ -239,8 +241,9 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
             module.fill.copy_((Z if weights is None else weights[:, None] * Z).mean(dim=0))
             if self.temperature == "scale":
                 nearest = torch.cdist(Z, module.centers).amin(dim=1).square()
-                # If all distances are 0, any temperature will do.
-                beta = 1 / nearest.median().clamp_min(torch.finfo(torch.float32).eps)
+                # Most rows may be centers. If all are, any temperature will do.
+                usual = nearest.median() or nearest.mean()
+                beta = 1 / usual.clamp_min(torch.finfo(torch.float32).eps)
             else:
                 beta = torch.tensor(1 / float(self.temperature))
             module.beta.copy_(beta)
@@ -265,10 +268,26 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
                 v = torch.lerp(v, weights @ module.centers, rate)
         return v
 
-    def _errors(self, module, z, hidden):
-        """Squared errors of masked entries, 0 at the others."""
-        completed = self._evolve(module, torch.where(hidden, module.fill, z), hidden)
-        return torch.where(hidden, z - completed, 0.0).square()
+    def _errors(self, module, z, hidden, missing=None):
+        """Squared errors of masked entries that are known, 0 at the others."""
+        unknown = hidden if missing is None else hidden | missing
+        completed = self._evolve(module, torch.where(unknown, module.fill, z), unknown)
+        asked = hidden if missing is None else hidden & ~missing
+        return torch.where(asked, z - completed, 0.0).square()
+
+    def _missing(self, x):
+        """Where entries are missing, or None if all are known."""
+        if self.encoder is not None:
+            return None
+        missing = x.flatten(1).isnan()
+        return missing if missing.any() else None
+
+    def _encode(self, module, x):
+        """The embedding, of rows that the memories have completed."""
+        z, missing = module.encode(x).float(), self._missing(x)
+        if missing is None:
+            return z
+        return self._evolve(module, torch.where(missing, module.fill, z), missing)
 
     def _completion(self, fit, batch):
         with torch.no_grad():
@@ -279,30 +298,60 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
             # From the generator itself: all processes draw the same.
             drawn = torch.rand(1, z.shape[1], generator=fit.generator)
             keys = drawn.to(z.device).expand_as(z)
+        missing = self._missing(batch.x)
+        if missing is not None:
+            # Known entries first; a row may have fewer of them.
+            keys = keys.masked_fill(missing, -1)
         hidden = torch.zeros_like(z, dtype=torch.bool)
         hidden.scatter_(1, keys.topk(n_hidden, dim=1).indices, True)
-        errors = self._errors(fit.module, z, hidden).sum(dim=1)
+        errors = self._errors(fit.module, z, hidden, missing).sum(dim=1)
+        if missing is not None:
+            errors = n_hidden * errors / (hidden & ~missing).sum(dim=1).clamp_min(1)
         return {"completion": mean_over_rows(errors, batch.weights) / n_hidden}
 
     def _evaluate(self, module, samples):
         def error_and_label(x):
-            z = module.encode(x).float()
+            z, missing = module.encode(x).float(), self._missing(x)
             d = z.shape[1]
             # Each entry is masked once, together with those whose position differs by a multiple
             # of the number of masks.
             n_masks = min(d, round(1 / self.mask_ratio))
             place = torch.arange(d, device=z.device) % n_masks
             error = sum(
-                self._errors(module, z, (place == k).expand_as(z)).sum(dim=1)
+                self._errors(module, z, (place == k).expand_as(z), missing).sum(dim=1)
                 for k in range(n_masks)
             )
             label = self._log_proba(module, x).argmax(dim=1)
-            return torch.stack([error / d, label], dim=1)
+            n_known = d if missing is None else (~missing).sum(dim=1).clamp_min(1)
+            return torch.stack([error / n_known, label], dim=1)
 
         return mean_and_labels(map_rows(error_and_label, samples), samples.weights)
 
     def _log_proba(self, module, x):
-        return self._logits(module, self._evolve(module, module.encode(x).float())).log_softmax(1)
+        return self._logits(module, self._evolve(module, self._encode(module, x))).log_softmax(1)
+
+    def impute(self, X):
+        """Rows whose missing entries, NaN, are completed by the memories.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features), or images
+            New rows.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            In the units of the data, images flattened. Known entries stay what they are.
+        """
+        completed = self.inverse_transform(self.transform(X))
+        samples = self._new_samples(X)
+        rows = samples.rows.block(0, len(samples))
+        return np.where(np.isnan(rows), completed, rows).astype(completed.dtype)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.encoder is None
+        return tags
 
     def _attributes(self, fit):
         with torch.no_grad():
@@ -311,3 +360,10 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
             "decoded_centers_": fit.samples.standardize.inverse(decoded),
             "temperature_": 1 / fit.module.beta.item(),
         }
+
+
+class _Rows(nn.Module):
+    """Rows themselves, with missing entries at their mean."""
+
+    def forward(self, x):
+        return x.flatten(1).nan_to_num(0.0)

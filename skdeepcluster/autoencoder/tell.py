@@ -1,10 +1,13 @@
 """TELL: k-means as a layer of a network, whose weights are interpretable centers."""
 
+import math
+from collections.abc import Sequence
 from numbers import Real
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from skdeepcluster._sklearn import Interval, StrOptions
 from skdeepcluster.algorithms.kmeans import replace_empty
@@ -15,7 +18,7 @@ from skdeepcluster.deep import (
     StreamMixin,
     mean_and_labels,
 )
-from skdeepcluster.nn import mean_over_rows
+from skdeepcluster.nn import Autoencoder, directions, mean_over_rows
 from skdeepcluster.training import Stage, map_rows
 
 
@@ -38,8 +41,17 @@ class TELL(StreamMixin, ProbabilityMixin, CenteredAutoencoder):
     term moves only the centers, in odd ones only the network. A step moves each center against its
     gradient by the same length, whatever the norm of the gradient, and back to the sphere.
 
+    ``encoder=None`` is the layer alone, of the rows themselves: :math:`h_i = x_i / \|x_i\|`, and
+    only the second term, of which every epoch moves the centers. It is spherical k-means that takes
+    streams; parameters of the autoencoder then do nothing.
+
     Parameters
     ----------
+    encoder : {"mlp", "conv"}, sequence of int, torch.nn.Module or None, default="mlp"
+        Network from rows to the embedding. A sequence gives the widths of an mlp's hidden layers. A
+        module is copied with its weights and needs a `decoder`. None: the directions of the rows,
+        which are neither centered nor scaled, and none of which may be 0.
+
     clustering_weight : float, default=0.5
         Weight :math:`\lambda` of the distance to the nearest center. The authors' code averages the
         distance over clusters, too, and pixels are in [0, 1] there: for the standardized pixels of
@@ -102,6 +114,9 @@ class TELL(StreamMixin, ProbabilityMixin, CenteredAutoencoder):
         StrOptions({"neighbors", "spectral", "linkage", "k-means", "random"}),
         "array-like",
     )
+    encoder: str | Sequence[int] | nn.Module | None = param(
+        "mlp", StrOptions({"mlp", "conv"}), "array-like", nn.Module, None
+    )
     clustering_weight: float = param(0.5, Interval(Real, 0, None, closed="left"))
     center_step: float = param(0.1, Interval(Real, 0, None, closed="neither"))
     temperature: float = param(0.1, Interval(Real, 0, None, closed="neither"))
@@ -118,10 +133,35 @@ class TELL(StreamMixin, ProbabilityMixin, CenteredAutoencoder):
         "max_epochs": 3000,
     }
 
+    @property
+    def _scales_rows(self):
+        return self.encoder is not None
+
+    @property
+    def _warms_up(self):
+        return self.encoder is not None and super()._warms_up
+
+    def _plan(self, samples, side):
+        if self.encoder is None:
+            zero = map_rows(lambda x: (x.flatten(1) == 0).all(dim=1), samples)
+            if zero.any():
+                raise ValueError(
+                    f"row {int(zero.int().argmax())} of X is zero and has no direction, which "
+                    "encoder=None compares; remove such rows or give an encoder"
+                )
+        return super()._plan(samples, side)
+
+    def _build(self, shape, plan, generator):
+        if self.encoder is not None:
+            return super()._build(shape, plan, generator)
+        module = Autoencoder(_Directions(), nn.Unflatten(1, tuple(shape)))
+        module.centers = nn.Parameter(torch.zeros(self.n_clusters, math.prod(shape)))
+        return module
+
     def _stages(self):
         weights = {"clustering": self.clustering_weight}
         return [
-            *self._pretrain_stages(),
+            *(self._pretrain_stages() if self.encoder is not None else ()),
             self._start_stage(self._warm_up, weights=weights),
             self._refinement(self.max_epochs),
         ]
@@ -154,6 +194,9 @@ class TELL(StreamMixin, ProbabilityMixin, CenteredAutoencoder):
         return self._terms(batch, restored, (h * held).sum(dim=1))
 
     def _alternate(self, fit, batch):
+        if self.encoder is None:
+            cosine = _cosine(fit.module.encode(batch.x), fit.module.centers)
+            return {"clustering": mean_over_rows(2 - 2 * cosine.amax(dim=1), batch.weights)}
         h, restored = fit.module(self._corrupt(fit, batch, batch.x))
         centers = fit.module.centers
         if fit.epoch % 2:
@@ -185,7 +228,8 @@ class TELL(StreamMixin, ProbabilityMixin, CenteredAutoencoder):
 
     def _replace_unused(self, fit):
         """Move centers that were nearest to no row in an epoch of theirs to far-away rows."""
-        if fit.epoch % 2 or not self.clustering_weight:
+        rests = fit.epoch % 2 and self.encoder is not None
+        if rests or not self.clustering_weight:
             return
         if not fit.state.used.all():
             H = fit.over_all_rows(fit.module.encode)
@@ -207,8 +251,10 @@ class TELL(StreamMixin, ProbabilityMixin, CenteredAutoencoder):
         def term_and_label(x):
             h, restored = module(x)
             cosine, label = _cosine(h, module.centers).max(dim=1)
-            error = self._reconstruction_loss(x, restored, rows=True)
-            return torch.stack([error + self.clustering_weight * (2 - 2 * cosine), label], dim=1)
+            loss = self.clustering_weight * (2 - 2 * cosine)
+            if self.encoder is not None:
+                loss = self._reconstruction_loss(x, restored, rows=True) + loss
+            return torch.stack([loss, label], dim=1)
 
         return mean_and_labels(map_rows(term_and_label, samples), samples.weights)
 
@@ -227,6 +273,13 @@ class TELL(StreamMixin, ProbabilityMixin, CenteredAutoencoder):
         stage = self._refinement(epochs=1)
         stage.begin, stage.end_epoch = begin, None
         return stage
+
+
+class _Directions(nn.Module):
+    """Rows themselves, of length one."""
+
+    def forward(self, x):
+        return directions(x.flatten(1))
 
 
 def _cosine(h, centers):

@@ -132,7 +132,8 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
         """Centers and labels that `init` gives for an embedding."""
         options = fit.sums_over_rows() | {"seed": fit.seed, "weights": self._weights_of(fit)}
         rows = Z
-        if self._init_is("neighbors") and fit.samples.are_few:
+        embedded = self.encoder is not None
+        if embedded and self._init_is("neighbors") and fit.samples.are_few:
             rows = fit.samples.loaded.flatten(1).cpu().numpy()
         return first_clusters(self.init, Z, self.n_clusters, rows=rows, **options)
 

@@ -148,7 +148,10 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
         rows, shape = read_rows(self, self._as_rows(X), reset=True)
         self._check_rows(rows)
         weights = self._row_weights(rows.shape[0], side)
-        if self._scales_rows:
+        missing = self.__sklearn_tags__().input_tags.allow_nan
+        if missing and self._scales_rows and tr.has_missing(rows):
+            standardize = tr.Standardizer.fit_known(rows, weights)
+        elif self._scales_rows:
             n_means = shape[0] if self._common_means and len(shape) == 3 else None
             standardize = tr.Standardizer.fit(rows, n_means, weights)
         else:
@@ -303,7 +306,8 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
     def _samples_as_fitted(self, X, device, **options):
         """Other rows in the standardization of the fit."""
         rows, shape = read_rows(self, self._as_rows(X), reset=False)
-        standardize = tr.Standardizer(self.mean_, self.scale_)
+        missing = self.__sklearn_tags__().input_tags.allow_nan
+        standardize = tr.Standardizer(self.mean_, self.scale_, missing)
         return tr.Samples(rows, standardize, device, shape, **options)
 
     def _stream(self, X, function):

@@ -28,6 +28,7 @@ from skdeepcluster.nn._label_maps import (
 from skdeepcluster.nn._losses import (
     RECONSTRUCTION_LOSSES,
     cosine_dissimilarity,
+    directions,
     kl_divergence,
     mean_over_rows,
     mean_triplet_loss,
@@ -52,6 +53,7 @@ __all__ = [
     "first_weights",
     "follow",
     "follower",
+    "directions",
     "kl_divergence",
     "mean_over_rows",
     "learned_classifier",

@@ -20,6 +20,13 @@ def mean_over_rows(values, weights=None, dtype=None):
     return values.mean(dtype=dtype)
 
 
+def directions(rows):
+    """Rows of length one, however long they are; rows of zeros stay."""
+    # The squares of very large and very small entries do not fit float32.
+    largest = rows.abs().amax(dim=1, keepdim=True)
+    return F.normalize(rows / torch.where(largest > 0, largest, 1.0), dim=1)
+
+
 def kl_divergence(p, log_q, weights=None):
     """Mean over rows of KL(p || q), where 0 log 0 = 0."""
     return mean_over_rows((torch.xlogy(p, p) - p * log_q).sum(dim=1), weights)

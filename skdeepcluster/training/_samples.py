@@ -127,10 +127,37 @@ class Standardizer:
 
     mean: np.ndarray
     scale: float
+    allow_nan: bool = False
 
     @classmethod
     def identity(cls, rows):
         return cls(np.zeros(rows.shape[1]), 1.0)
+
+    @classmethod
+    def fit_known(cls, rows, weights=None):
+        """Means and root mean variance of the entries that are not NaN, in two passes."""
+        n, d = rows.shape
+        size = _statistics_rows(d)
+
+        def total(function):
+            found = np.zeros(d)
+            for begin, end in _ranges(0, n, size):
+                block = rows.block(begin, end).astype(np.float64)
+                known = ~np.isnan(block)
+                assert_all_finite(block, allow_nan=True, input_name="X")
+                w = known if weights is None else weights[begin:end, np.newaxis] * known
+                found += function(w, np.where(known, block, 0))
+            return found
+
+        counts = total(lambda w, block: w.sum(axis=0))
+        if not counts.all():
+            raise ValueError(
+                f"feature {int(counts.argmin())} of X has no known value, all are NaN; leave it out"
+            )
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = total(lambda w, block: (w * block).sum(axis=0)) / counts
+            squares = total(lambda w, block: (w * (block - mean) ** 2).sum(axis=0))
+        return cls._checked(mean, squares / counts, allow_nan=True)
 
     @classmethod
     def fit(cls, rows, n_means=None, weights=None):
@@ -163,12 +190,16 @@ class Standardizer:
                 common = mean.reshape(n_means, -1).mean(axis=1).repeat(d // n_means)
                 variance = variance + (mean - common) ** 2
                 mean = common
+        return cls._checked(mean, variance)
+
+    @classmethod
+    def _checked(cls, mean, variance, **options):
         if not (np.isfinite(variance).all() and np.abs(mean).max(initial=0.0) < 1e150):
             raise ValueError("Input X contains values too large for float32; rescale the features.")
         # A variance below the rounding error of a feature's values is 0.
         varies = variance > (np.finfo(np.float64).eps * mean) ** 2
         variance = np.where(varies, variance, 0.0).mean()
-        return cls(mean, 1.0 / np.sqrt(variance) if variance > 0 else 1.0)
+        return cls(mean, 1.0 / np.sqrt(variance) if variance > 0 else 1.0, **options)
 
     def __call__(self, raw):
         with np.errstate(over="ignore", invalid="ignore"):
@@ -177,8 +208,9 @@ class Standardizer:
             # C order: random numbers of the rows' shape are drawn in memory order.
             standardized = standardized.astype(np.float32, order="C")
             if not np.isfinite(standardized.sum(dtype=np.float64)):
-                assert_all_finite(raw, input_name="X")
-                raise ValueError("Input X contains values too large for float32.")
+                assert_all_finite(raw, allow_nan=self.allow_nan, input_name="X")
+                if not self.allow_nan or np.isinf(standardized).any():
+                    raise ValueError("Input X contains values too large for float32.")
         return torch.from_numpy(standardized)
 
     def inverse(self, X):
@@ -188,6 +220,12 @@ class Standardizer:
 def _statistics_rows(n_features):
     """Rows of about 8 MiB of float64."""
     return max(1, 2**20 // max(1, n_features))
+
+
+def has_missing(rows):
+    """Whether an entry is NaN."""
+    blocks = _ranges(0, rows.shape[0], _statistics_rows(rows.shape[1]))
+    return any(np.isnan(rows.block(*block)).any() for block in blocks)
 
 
 def check_finite(rows):

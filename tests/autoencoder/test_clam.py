@@ -131,10 +131,10 @@ def test_hidden_entries():
     seen = []
 
     class Spy(ClAM):
-        def _errors(self, module, z, hidden):
+        def _errors(self, module, z, hidden, missing=None):
             if z.requires_grad or torch.is_grad_enabled():
                 seen.append(hidden.clone())
-            return super()._errors(module, z, hidden)
+            return super()._errors(module, z, hidden, missing)
 
     Spy(4, max_epochs=6, mask_ratio=0.4, batch_size=300, random_state=0).fit(X)
     steps = [hidden for hidden in seen if len(hidden) == len(X)][:6]
@@ -144,6 +144,13 @@ def test_hidden_entries():
         assert (hidden == hidden[0]).all() == (epoch % 3 == 2)
     share = torch.cat([steps[i] for i in (0, 1, 3, 4)]).float().mean(dim=0)
     assert_allclose(share, 0.4, atol=0.06)
+
+
+def test_most_rows_at_their_centers():
+    rows = np.repeat([[1, 3], [2, 1], [3, 3], [4, 1]], 4, axis=0)
+    model = ClAM(3, max_epochs=2, random_state=0).fit(rows)
+    assert 0.01 < model.temperature_ < 1
+    assert_array_equal(model.labels_.reshape(4, 4), model.labels_[::4, None].repeat(4, axis=1))
 
 
 def test_with_an_encoder():

@@ -266,11 +266,12 @@ def test_feature_names_and_pandas_output(blobs):
 
 
 def test_inside_a_pipeline(blobs):
-    pipeline = make_pipeline(FunctionTransformer(np.cbrt), brief(DEC), AutoencoderClusterer(
-        3, hidden_layer_sizes=(8,), max_epochs=2, random_state=0
-    ))  # fmt: skip
-    assert pipeline.fit_predict(blobs[0]).shape == (260,)
-    assert pipeline[:-1].transform(blobs[0]).shape == (260, 10)
+    last = AutoencoderClusterer(3, hidden_layer_sizes=(8,), max_epochs=2, random_state=0)
+    pipeline = make_pipeline(FunctionTransformer(np.cbrt), brief(DEC), clone(last))
+    labels = pipeline.fit_predict(blobs[0])
+    Z = brief(DEC).fit(np.cbrt(blobs[0])).transform(np.cbrt(blobs[0]))
+    np.testing.assert_array_equal(pipeline[:-1].transform(blobs[0]), Z)
+    np.testing.assert_array_equal(labels, last.fit_predict(Z))
 
 
 def test_verbose_prints_a_line_for_each_stage(blobs, capsys):

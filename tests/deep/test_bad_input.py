@@ -85,6 +85,7 @@ BAD_PARAMETERS = {
     "update_interval": [0, -5, 2.5],
     "tol": [-1e-3, np.nan, "x", None],
     "pretrain_epochs": [-1, 1.5, None],
+    "pretrain_learning_rate": [0, -1, np.nan, np.inf, "x"],
     "max_epochs": [-1, 1.5, None],
     "batch_size": [0, -1, 1.5, None],
     "learning_rate": [0, -1, np.nan, np.inf, None, "x"],

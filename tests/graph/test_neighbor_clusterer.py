@@ -159,7 +159,10 @@ def test_rows_far_away_get_an_answer(digits, fitted):
     X = digits[0]
     for size in (1e10, 1e30, 1e300):
         proba = fitted.predict_proba(X[:20] * size)
-        assert np.isfinite(proba).all()
+        np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-6)
+        # All are as far from the rows: the nearest are those in their direction.
+        nearest = (X[:20] @ X.T).argmax(axis=1)
+        assert (proba[np.arange(20), fitted.labels_[nearest]] > 0).all()
 
 
 def test_sure_rows_are_right_more_often(digits, fitted):

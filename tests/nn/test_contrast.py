@@ -67,7 +67,16 @@ def generator(seed=0):
 @pytest.mark.parametrize("shape", [(7,), (1, 3, 3), (3, 8, 5)])
 def test_dense(shape):
     encoder = dense_encoder(shape, (6, 5), 4, generator())
-    assert encoder(torch.randn(9, *shape)).shape == (9, 4)
+    x = torch.randn(9, *shape, generator=generator(1))
+    h = x.flatten(1).double().numpy()
+    linear = [layer for layer in encoder if isinstance(layer, torch.nn.Linear)]
+    assert [layer.out_features for layer in linear] == [6, 5, 4]
+    for position, layer in enumerate(linear):
+        h = h @ layer.weight.detach().numpy().T + layer.bias.detach().numpy()
+        if position < 2:
+            h = (h - h.mean(axis=1, keepdims=True)) / np.sqrt(h.var(axis=1, keepdims=True) + 1e-5)
+            h = np.maximum(h, 0)
+    np.testing.assert_allclose(encoder(x).detach().numpy(), h, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(1, 2, 2), (1, 8, 8), (3, 15, 9), (1, 28, 28)])

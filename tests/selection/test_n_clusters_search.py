@@ -240,7 +240,17 @@ def test_large_data_are_measured_on_a_sample():
 def test_noise_is_left_out():
     X, _ = blobs()
     grid = search("silhouette", estimator=HDBSCAN(), param="min_cluster_size").fit(X)
-    assert np.isfinite(grid.cv_results_["mean_test_score"][1:]).any()
+    found, results = 0, grid.cv_results_
+    sizes = results["param_min_cluster_size"]
+    for size, score in zip(sizes, results["mean_test_score"], strict=True):
+        if size < 2:  # which HDBSCAN does not take
+            continue
+        labels = HDBSCAN(min_cluster_size=int(size)).fit_predict(X)
+        kept = labels >= 0
+        if len(set(labels[kept])) > 1:
+            assert score == pytest.approx(silhouette_score(X[kept], labels[kept]), rel=1e-6)
+            found += not kept.all()
+    assert found
 
 
 def test_numbers_are_limited_by_the_rows():
