@@ -67,10 +67,9 @@ def complete_docstring(cls, names):
         page = f"user_guide_{file.rpartition('.')[2]}"
         first = [f"`{name}`" for name in FIRST if name in names]
         if len(names) > MANY and len(first) > 2:
-            text = (
-                f"Of the {len(names)} parameters, {', '.join(first[:-1])} and {first[-1]} matter "
-            )
-            text += "first; the others have defaults for most data."
+            listed = f"{', '.join(first[:-1])} and {first[-1]}"
+            text = f"Of the {len(names)} parameters, {listed} matter first; the others have "
+            text += "defaults for most data."
             sections[""] += "\n\n" + textwrap.fill(text, 96)
         sections[""] += f"\n\nRead more in the :ref:`User Guide <{page}>`."
         if "Examples" not in sections and hasattr(cls, "_example"):
