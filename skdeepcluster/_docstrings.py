@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import textwrap
 from functools import cache
 
 import skdeepcluster
@@ -19,6 +20,12 @@ _SECTIONS = (
     "References",
     "Examples",
 )
+# Of more parameters than this, those that matter first are named.
+MANY = 15
+FIRST = (
+    "n_clusters", "n_prototypes", "views", "encoder", "n_components", "pretrain_epochs",
+    "max_epochs", "random_state",
+)  # fmt: skip
 # Parameters and results of methods that nothing else describes.
 _PARAMETERS = {
     "y": "y : Ignored\n    Not used, present for API consistency by convention.",
@@ -58,6 +65,12 @@ def complete_docstring(cls, names):
     file = cls.__module__.removeprefix("skdeepcluster.")
     if cls.__name__ in skdeepcluster._FILES.get(file, ()):
         page = f"user_guide_{file.rpartition('.')[2]}"
+        first = [f"`{name}`" for name in FIRST if name in names]
+        if len(names) > MANY and len(first) > 2:
+            listed = f"{', '.join(first[:-1])} and {first[-1]}"
+            text = f"Of the {len(names)} parameters, {listed} matter first; the others have "
+            text += "defaults for most data."
+            sections[""] += "\n\n" + textwrap.fill(text, 96)
         sections[""] += f"\n\nRead more in the :ref:`User Guide <{page}>`."
         if "Examples" not in sections and hasattr(cls, "_example"):
             sections["Examples"] = inspect.cleandoc(cls._example.format(name=cls.__name__))

@@ -76,7 +76,8 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
         Determines weights and the order of the rows. An int makes results reproducible.
 
     verbose : int, default=0
-        1 prints a line for each stage.
+        1 prints a line for each stage, and how long training may take if that is more than a
+        minute.
 
     Attributes
     ----------
@@ -210,7 +211,7 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
             compile=self.compile,
             max_time=self.max_time,
             checkpoint=checkpoint,
-            log=self._log if processes.rank == 0 else None,
+            log=self._log if self.verbose and processes.rank == 0 else None,
         )
         dtype = output_dtype(samples.rows.dtype)
 
@@ -293,8 +294,7 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
         return global_generators(device) if self._uses_user_code() else []
 
     def _log(self, line):
-        if self.verbose:
-            print(f"[{type(self).__name__}] {line}")
+        print(f"[{type(self).__name__}] {line}")
 
     # -- after fit ---------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import torch
 
 from skdeepcluster.training._fit import Fit
+from skdeepcluster.training._forecast import Forecast
 from skdeepcluster.training._side import Side
 from skdeepcluster.training._stage_run import StageRun
 
@@ -51,6 +52,8 @@ class Training:
         self.optimizer, self.weight_decay, self.compile = optimizer, weight_decay, compile
         self.deadline = None if max_time is None else time.monotonic() + max_time
         self.checkpoint, self.log = checkpoint, log or (lambda line: None)
+        self.forecast = Forecast(log, samples.device, self.deadline)
+        self.n_init = 1
 
     def best_of(self, n_init, build, stages, read_out, tasks):
         """The best of several fits by the lowest loss, read out.
@@ -71,6 +74,7 @@ class Training:
         fit : Fit
             With its `read_out`.
         """
+        self.n_init = n_init
         saved = self.checkpoint.load() if self.checkpoint else None
         self.processes.wait()
         first, best = (saved["restart"], saved["best"]) if saved else (0, None)
@@ -133,6 +137,12 @@ class _Run:
             self.position = number
             with tasks.sub(stage.name, stage.epochs) as task:
                 StageRun(self, stage).go(task)
+
+    def epochs_after(self):
+        """Epochs after those of the present stage, at most: its fit's and further restarts'."""
+        every = sum(stage.epochs for stage in self.stages)
+        own = sum(stage.epochs for stage in self.stages[self.position + 1 :])
+        return own + (self.training.n_init - self.restart - 1) * every
 
     def result(self):
         fit = self.fit

@@ -113,6 +113,8 @@ class StageRun:
             fit.step += 1
             if stage.after_step:
                 stage.after_step(fit, batch)
+            n_epochs = stage.epochs - fit.epoch + self.run.epochs_after()
+            training.forecast.note(n_epochs * len(indices) - position - 1)
         if fit.device.type == "cpu":
             self.pace.note(seconds, n_rows)
         if sums:

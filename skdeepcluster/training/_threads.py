@@ -3,11 +3,15 @@
 import contextlib
 import math
 import os
+import threading
 import warnings
 
 import torch
 from joblib import cpu_count
+from joblib.parallel import get_active_backend
 from sklearn.exceptions import EfficiencyWarning
+
+from skdeepcluster._sklearn import threadpool_controller
 
 # An epoch this many times as slow as the fastest one of its stage, and longer than this many
 # seconds, exceeds the usual variation.
@@ -16,21 +20,33 @@ SLOWER, SECONDS = 5, 10
 
 @contextlib.contextmanager
 def available_threads():
-    """A context in which torch has no more threads than the process has processors.
+    """A context in which torch has no more threads than the process, or joblib's worker, may use.
 
     torch counts the processors of the machine. The process may have fewer, by its affinity or by
-    the quota of its container: threads beyond these wait for each other.
+    the quota of its container: threads beyond these wait for each other. So do the threads of
+    workers beside each other. A worker that is a process has its share from joblib, which sets it
+    in the environment (`inner_max_num_threads`); one that is a thread has none from anyone, and
+    uses itself alone, for torch and for kernels. What is set is restored.
     """
+    alone = _is_worker_thread()
     before = torch.get_num_threads()
-    allowed = min(before, cpu_count())
-    if allowed == before:
+    allowed = 1 if alone else min(before, cpu_count())
+    with contextlib.ExitStack() as stack:
+        if alone:
+            # OpenMP's limit belongs to the calling thread. BLAS's may be that of the process, and
+            # is left to those who set it there.
+            stack.enter_context(threadpool_controller().limit(limits=1, user_api="openmp"))
+        if allowed != before:
+            torch.set_num_threads(allowed)
+            stack.callback(torch.set_num_threads, before)
         yield
-        return
-    torch.set_num_threads(allowed)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+
+
+def _is_worker_thread():
+    """Whether the caller is one of several threads in which joblib runs tasks."""
+    if threading.current_thread() is threading.main_thread():
+        return False
+    return bool(get_active_backend()[0].nesting_level)
 
 
 class Pace:

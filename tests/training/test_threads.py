@@ -4,15 +4,19 @@ import os
 import subprocess
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from joblib import Parallel, delayed
 from sklearn.exceptions import EfficiencyWarning
+from threadpoolctl import threadpool_limits
 from torch import nn
 
 from skdeepcluster import DEC, ClusterFit, SwAV
+from skdeepcluster._sklearn import effective_n_threads
 from skdeepcluster.training import _stage_run, _threads, available_threads
 from skdeepcluster.training._threads import Pace
 from tests.common import brief
@@ -157,3 +161,81 @@ def test_a_fit_whose_steps_get_slow_says_so(monkeypatch):
     monkeypatch.setattr(_stage_run, "time", fake)
     with pytest.warns(EfficiencyWarning, match="took 60 s, 30 times"):
         brief(DEC, 2, batch_size=32).fit(X)
+
+
+# -- workers of joblib ---------------------------------------------------------------------------
+
+
+def seen_in_a_worker(Module):
+    """Numbers of threads of torch and of kernels in a fit, and those around it."""
+    around = torch.get_num_threads(), effective_n_threads(None)
+    model = brief(SwAV, 2, encoder=Module(4, 3), hidden_layer_sizes=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X)
+    after = torch.get_num_threads(), effective_n_threads(None)
+    return Module.seen, around, after
+
+
+class Both(nn.Linear):
+    """Notes the numbers of threads that torch and kernels would use."""
+
+    seen = set()
+
+    def forward(self, x):
+        type(self).seen.add((torch.get_num_threads(), effective_n_threads(None)))
+        return super().forward(x)
+
+
+def test_threads_of_joblib_use_one_each_and_leave_the_settings(two_threads):
+    with threadpool_limits(limits=2, user_api="openmp"):
+        before = torch.get_num_threads(), effective_n_threads(None)
+        found = Parallel(2, backend="threading")(delayed(seen_in_a_worker)(Both) for _ in range(2))
+        assert (torch.get_num_threads(), effective_n_threads(None)) == before
+    for seen, around, after in found:
+        assert seen == {(1, 1)}
+        assert after == around
+
+
+def test_the_main_thread_and_a_thread_of_the_user_keep_theirs(two_threads, monkeypatch):
+    monkeypatch.setattr(_threads, "cpu_count", lambda: 2)
+    with available_threads():
+        assert torch.get_num_threads() == 2
+
+    def program():
+        torch.set_num_threads(2)
+        with available_threads():
+            return torch.get_num_threads()
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(program).result() == 2
+
+
+@pytest.mark.slow
+def test_processes_of_joblib_keep_to_their_share():
+    """Also where the parent has more threads, and every worker may see all processors."""
+    program = """
+import warnings
+import numpy as np
+from joblib import Parallel, delayed, parallel_config
+
+def threads_in_a_fit():
+    import torch
+    from skdeepcluster import SwAV
+    from tests.training.test_threads import Counting
+    from tests.common import brief
+    warnings.simplefilter("ignore")
+    rows = np.random.RandomState(0).randn(60, 4)
+    brief(SwAV, 2, encoder=Counting(4, 3), hidden_layer_sizes=None).fit(rows)
+    return max(Counting.seen), torch.get_num_threads()
+
+with parallel_config("loky", inner_max_num_threads=1):
+    print(*Parallel(2)(delayed(threads_in_a_fit)() for _ in range(2)))
+"""
+    environment = {k: v for k, v in os.environ.items() if "NUM_THREADS" not in k}
+    environment |= {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "2"}
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, text=True,
+        env=environment,
+    )  # fmt: skip
+    assert found.stdout.strip() == "(1, 1) (1, 1)"
