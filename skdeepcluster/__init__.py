@@ -45,6 +45,7 @@ _METHODS = {
         "latent_label_shift": ["LatentLabelShiftClustering"],
         "ncd_kmeans": ["NCDKMeans"],
         "ncd_spectral": ["NCDSpectralClustering"],
+        "pbn": ["PBN"],
         "semi_supervised_kmeans": ["SemiSupervisedKMeans"],
         "split_merge_mixture": ["SplitMergeGaussianMixture"],
         "subclass_clustering": ["SubclassClustering"],
