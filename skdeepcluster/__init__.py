@@ -34,6 +34,8 @@ _METHODS = {
     "constrained": {
         "constrained_kmeans": ["ConstrainedKMeans"],
         "laplacian_prototypes": ["LaplacianPrototypeClustering"],
+        "rgca": ["RGCA"],
+        "saca": ["SACA"],
         "volmax_dcc": ["VolMaxDCC"],
     },
     "density": {

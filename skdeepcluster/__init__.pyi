@@ -17,6 +17,8 @@ from skdeepcluster.constrained.constrained_kmeans import ConstrainedKMeans as Co
 from skdeepcluster.constrained.laplacian_prototypes import (
     LaplacianPrototypeClustering as LaplacianPrototypeClustering,
 )
+from skdeepcluster.constrained.rgca import RGCA as RGCA
+from skdeepcluster.constrained.saca import SACA as SACA
 from skdeepcluster.constrained.volmax_dcc import VolMaxDCC as VolMaxDCC
 from skdeepcluster.density.hdbscan import HDBSCAN as HDBSCAN
 from skdeepcluster.density.rare_cluster_search import RareClusterSearch as RareClusterSearch
