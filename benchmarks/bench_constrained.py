@@ -1,9 +1,10 @@
-"""Constrained k-means: right and wrong answers, few labels, seconds.
+"""Constrained methods: right and wrong answers, few labels, seconds.
 
     python benchmarks/bench_constrained.py --noise    # share of wrong answers, digits
     python benchmarks/bench_constrained.py --usps     # 100 pairs and 5 labels per class, USPS
     python benchmarks/bench_constrained.py --seconds  # pairs and bounds of sizes
     python benchmarks/bench_constrained.py --deep     # VolMaxDCC, wrong answers
+    python benchmarks/bench_constrained.py --moons    # RGCA and SACA
     python benchmarks/bench_constrained.py --semi     # DEC and IDEC with labels and pairs
 
 Every method stands beside k-means without what is known, and every seed is reported. Shares are of
@@ -15,11 +16,13 @@ import time
 
 import numpy as np
 from _common import Table, load, scores
-from sklearn.datasets import make_blobs
+from sklearn.datasets import make_blobs, make_moons
 
 from skdeepcluster import (
     DEC,
     IDEC,
+    RGCA,
+    SACA,
     ConstrainedKMeans,
     LaplacianPrototypeClustering,
     SemiSupervisedKMeans,
@@ -40,11 +43,29 @@ def noise(seeds):
             truth = PairwiseConstraints.from_labels(y, 20_000, random_state=1000 + seed)
             known = PairwiseConstraints.from_labels(y, 3000, flip=flip, random_state=seed)
             models = {a: ConstrainedKMeans(10, algorithm=a, random_state=seed) for a in ALGORITHMS}
-            labels = {f"{a}": m.fit(X, constraints=known).labels_ for a, m in models.items()}
+            models["VolMaxDCC"] = VolMaxDCC(10, random_state=seed)
+            models["DEC"] = DEC(10, random_state=seed)
+            models["RGCA"] = RGCA(random_state=seed)
+            models["SACA"] = SACA(on_conflict="ignore")
+            labels = {a: m.fit(X, constraints=known).labels_ for a, m in models.items()}
             labels["without pairs"] = ConstrainedKMeans(10, random_state=seed).fit(X).labels_
             for name, found in labels.items():
                 share = truth.satisfaction(found)["balanced"]
                 table.row("digits", name, seed, flip, share, scores(y, found)[2])
+
+
+def moons(seeds):
+    """Shares of wrong rows by answers alone and by answers with rows."""
+    table = Table(data="", method="", seed="d", pairs="d", clusters="d", error=".3f")
+    for n_pairs in (20, 50, 200):
+        for seed in range(seeds):
+            X, y = make_moons(500, noise=0.08, random_state=seed)
+            known = PairwiseConstraints.from_labels(y, n_pairs, random_state=seed)
+            for model in (RGCA(random_state=seed), SACA()):
+                labels = model.fit(X, constraints=known).labels_
+                error = 1 - clustering_accuracy(y, labels)
+                name = type(model).__name__
+                table.row("moons", name, seed, n_pairs, model.n_clusters_, error)
 
 
 def usps(seeds):
@@ -139,7 +160,14 @@ def semi(seeds):
 def main():
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    tasks = {"noise": noise, "usps": usps, "seconds": seconds, "deep": deep, "semi": semi}
+    tasks = {
+        "noise": noise,
+        "usps": usps,
+        "seconds": seconds,
+        "deep": deep,
+        "moons": moons,
+        "semi": semi,
+    }
     for name, task in tasks.items():
         parser.add_argument(f"--{name}", action="store_true", help=task.__doc__)
     parser.add_argument("--seeds", type=int, default=5)

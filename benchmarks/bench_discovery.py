@@ -15,6 +15,7 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 
 from skdeepcluster import (
+    PBN,
     BalancedKMeans,
     NCDKMeans,
     NCDSpectralClustering,
@@ -29,9 +30,14 @@ def novel(X, y, seeds):
     rows = partial < 0
     table = Table(data="", method="", seed="d", accuracy=".3f")
     for seed in range(seeds):
-        for Estimator in (NCDKMeans, NCDSpectralClustering):
-            labels = Estimator(5, random_state=seed).fit_predict(X, partial)[rows]
-            name = Estimator.__name__
+        models = {
+            "NCDKMeans": NCDKMeans(5),
+            "NCDSpectralClustering": NCDSpectralClustering(5),
+            "PBN": PBN(5),
+            "PBN, reconstruction only": PBN(5, label_weight=0.0),
+        }
+        for name, model in models.items():
+            labels = model.set_params(random_state=seed).fit_predict(X, partial)[rows]
             table.row("digits", name, seed, clustering_accuracy(y[rows], labels))
         labels = KMeans(5, n_init=10, random_state=seed).fit_predict(X[rows])
         table.row("digits", "k-means", seed, clustering_accuracy(y[rows], labels))

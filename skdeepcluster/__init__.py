@@ -34,6 +34,8 @@ _METHODS = {
     "constrained": {
         "constrained_kmeans": ["ConstrainedKMeans"],
         "laplacian_prototypes": ["LaplacianPrototypeClustering"],
+        "rgca": ["RGCA"],
+        "saca": ["SACA"],
         "volmax_dcc": ["VolMaxDCC"],
     },
     "density": {
@@ -45,6 +47,7 @@ _METHODS = {
         "latent_label_shift": ["LatentLabelShiftClustering"],
         "ncd_kmeans": ["NCDKMeans"],
         "ncd_spectral": ["NCDSpectralClustering"],
+        "pbn": ["PBN"],
         "semi_supervised_kmeans": ["SemiSupervisedKMeans"],
         "split_merge_mixture": ["SplitMergeGaussianMixture"],
         "subclass_clustering": ["SubclassClustering"],

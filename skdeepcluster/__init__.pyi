@@ -17,6 +17,8 @@ from skdeepcluster.constrained.constrained_kmeans import ConstrainedKMeans as Co
 from skdeepcluster.constrained.laplacian_prototypes import (
     LaplacianPrototypeClustering as LaplacianPrototypeClustering,
 )
+from skdeepcluster.constrained.rgca import RGCA as RGCA
+from skdeepcluster.constrained.saca import SACA as SACA
 from skdeepcluster.constrained.volmax_dcc import VolMaxDCC as VolMaxDCC
 from skdeepcluster.density.hdbscan import HDBSCAN as HDBSCAN
 from skdeepcluster.density.rare_cluster_search import RareClusterSearch as RareClusterSearch
@@ -26,6 +28,7 @@ from skdeepcluster.discovery.latent_label_shift import (
 )
 from skdeepcluster.discovery.ncd_kmeans import NCDKMeans as NCDKMeans
 from skdeepcluster.discovery.ncd_spectral import NCDSpectralClustering as NCDSpectralClustering
+from skdeepcluster.discovery.pbn import PBN as PBN
 from skdeepcluster.discovery.semi_supervised_kmeans import (
     SemiSupervisedKMeans as SemiSupervisedKMeans,
 )

@@ -1,7 +1,7 @@
 """What users know beside the rows: pairs of rows, partial labels, and how to validate with them."""
 
 from skdeepcluster.constraints._labels import IgnoredLabelsWarning, check_partial_labels
-from skdeepcluster.constraints._mixin import ConstraintMixin, PartialLabelMixin
+from skdeepcluster.constraints._mixin import ConstraintMixin, PairsMixin, PartialLabelMixin
 from skdeepcluster.constraints._pairs import PairwiseConstraints
 from skdeepcluster.constraints._queries import query_pairs
 from skdeepcluster.constraints._rows import RowPairs
@@ -26,4 +26,4 @@ __all__ = [
     "query_pairs",
 ]
 
-_INTERNAL = (ConstraintMixin, PartialLabelMixin, RowPairs, check_partial_labels)
+_INTERNAL = (ConstraintMixin, PairsMixin, PartialLabelMixin, RowPairs, check_partial_labels)

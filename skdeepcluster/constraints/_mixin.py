@@ -21,8 +21,8 @@ class PartialLabelMixin:
         return labels if len(self.classes_) else None
 
 
-class ConstraintMixin(PartialLabelMixin):
-    """A clusterer that learns from pairs too.
+class PairsMixin:
+    """A clusterer that learns from pairs.
 
     Attributes
     ----------
@@ -59,3 +59,7 @@ class ConstraintMixin(PartialLabelMixin):
             "n_violations_": int(apart.sum() + together.sum()),
             "constraint_satisfaction_": pairs.satisfaction(labels),
         }
+
+
+class ConstraintMixin(PartialLabelMixin, PairsMixin):
+    """A clusterer that learns from partial labels and pairs."""

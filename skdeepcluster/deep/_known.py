@@ -15,7 +15,7 @@ class KnownMixin(ConstraintMixin):
         The known classes, sorted; the i-th is cluster i. Empty without partial labels.
     """
 
-    def fit(self, X, y=None, *, constraints=None, sample_ids=None):
+    def fit(self, X, y=None, *, constraints=None, sample_ids=None, **side):
         """Train the network on rows and what is known of them.
 
         Parameters
@@ -30,13 +30,15 @@ class KnownMixin(ConstraintMixin):
             Must-links and cannot-links, which may contradict each other.
         sample_ids : array-like of shape (n_samples,), default=None
             The id of each row, by which pairs find their rows where some are left out.
+        **side : dict
+            Further information on the rows, for methods that document it.
 
         Returns
         -------
         self : object
             The fitted estimator.
         """
-        return super().fit(X, y, constraints=constraints, sample_ids=sample_ids)
+        return super().fit(X, y, constraints=constraints, sample_ids=sample_ids, **side)
 
     def _side(self, samples, X, y, *, constraints=None, sample_ids=None, **side):
         """With ``rows["label"]`` and ``arrays["pairs"]`` where labels and pairs are known.
