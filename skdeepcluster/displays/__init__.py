@@ -14,6 +14,7 @@ from skdeepcluster.displays._embedding import EmbeddingDisplay
 from skdeepcluster.displays._graph import GraphDisplay
 from skdeepcluster.displays._loss_curve import LossCurveDisplay
 from skdeepcluster.displays._n_clusters import NClustersDisplay
+from skdeepcluster.displays._reliability import ReliabilityDisplay
 from skdeepcluster.displays._silhouette import SilhouetteDisplay
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "LossCurveDisplay",
     "MatchedConfusionDisplay",
     "NClustersDisplay",
+    "ReliabilityDisplay",
     "SilhouetteDisplay",
 ]

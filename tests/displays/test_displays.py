@@ -48,6 +48,7 @@ OTHERS = [
     "DendrogramDisplay",
     "GraphDisplay",
     "NClustersDisplay",
+    "ReliabilityDisplay",
 ]
 
 
