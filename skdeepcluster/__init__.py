@@ -107,6 +107,7 @@ _METHODS = {
         "swav": ["SwAV"],
     },
     "semantic": {
+        "cdc": ["CDC"],
         "contrastive_clustering": ["ContrastiveClustering"],
         "divclust": ["DivClust"],
         "iic": ["IIC"],

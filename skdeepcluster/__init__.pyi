@@ -83,6 +83,7 @@ from skdeepcluster.selfsupervised.odc import ODC as ODC
 from skdeepcluster.selfsupervised.sela import SeLa as SeLa
 from skdeepcluster.selfsupervised.simclr import SimCLR as SimCLR
 from skdeepcluster.selfsupervised.swav import SwAV as SwAV
+from skdeepcluster.semantic.cdc import CDC as CDC
 from skdeepcluster.semantic.contrastive_clustering import (
     ContrastiveClustering as ContrastiveClustering,
 )

@@ -37,6 +37,36 @@ class SemiSupervisedMixin(KnownMixin):
     label_weight: float = param(1.0, Interval(Real, 0, None, closed="left"))
     pair_weight: float = param(1.0, Interval(Real, 0, None, closed="left"))
 
+    def fit(self, X, y=None, sample_weight=None, *, constraints=None, sample_ids=None):
+        """Train the network on rows and what is known of them.
+
+        Parameters
+        ----------
+        X : array-like, data frame, list of images, sparse matrix or torch.utils.data.Dataset
+            Rows of shape (n_samples, n_features) or images of shape (n_samples, C, H, W) or
+            (n_samples, H, W). Memory-mapped arrays are read batch by batch.
+        y : array-like of shape (n_samples,), default=None
+            Partial labels, -1 where unknown: the i-th known class is cluster i. Without any -1 they
+            are ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in what is a mean over rows: the scale of the rows, the losses and
+            `loss_`, targets, and the centers of the start. Only their ratios matter. Integers give
+            the objective of rows that are repeated so many times; batches have as many rows as
+            without. The graphs of ``init="neighbors"``, "spectral" and "linkage", the mixture of
+            "mixture", known labels, pairs and `score` have no weights.
+        constraints : PairwiseConstraints, default=None
+            Must-links and cannot-links, which may contradict each other.
+        sample_ids : array-like of shape (n_samples,), default=None
+            The id of each row, by which pairs find their rows where some are left out.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        known = {"constraints": constraints, "sample_ids": sample_ids}
+        return super().fit(X, y, sample_weight=sample_weight, **known)
+
     def _side(self, samples, X, y, **side):
         found = super()._side(samples, X, y, **side)
         if "label" in found.rows:

@@ -16,6 +16,7 @@ from skdeepcluster.displays._graph import GraphDisplay
 from skdeepcluster.displays._loss_curve import LossCurveDisplay
 from skdeepcluster.displays._n_clusters import NClustersDisplay
 from skdeepcluster.displays._prototypes import PrototypeDisplay
+from skdeepcluster.displays._reliability import ReliabilityDisplay
 from skdeepcluster.displays._silhouette import SilhouetteDisplay
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "MatchedConfusionDisplay",
     "NClustersDisplay",
     "PrototypeDisplay",
+    "ReliabilityDisplay",
     "SilhouetteDisplay",
 ]

@@ -8,6 +8,7 @@ from skdeepcluster.metrics._calibration import (
     expected_calibration_error,
     reliability_curve,
 )
+from skdeepcluster.metrics._coding import coding_length, coding_rate, rate_reduction
 from skdeepcluster.metrics._density import density_validity
 from skdeepcluster.metrics._diversity import clustering_diversity
 from skdeepcluster.metrics._graphs import (
@@ -34,6 +35,8 @@ __all__ = [
     "clustering_accuracy",
     "clustering_accuracy_scorer",
     "clustering_diversity",
+    "coding_length",
+    "coding_rate",
     "conductance",
     "connectedness",
     "coverage",
@@ -46,6 +49,7 @@ __all__ = [
     "modularity",
     "normalized_cut",
     "purity",
+    "rate_reduction",
     "reliability_curve",
     "silhouette_scorer",
 ]

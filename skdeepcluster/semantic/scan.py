@@ -8,18 +8,14 @@ import torch.nn.functional as F
 
 from skdeepcluster._sklearn import Interval
 from skdeepcluster.base import param
-from skdeepcluster.deep import ViewsMixin
-from skdeepcluster.nn import contrast, dense_encoder
 from skdeepcluster.semantic._base import SemanticClusterer, entropy, log_agreement
 from skdeepcluster.semantic._encoder import HeadedEncoderMixin
 from skdeepcluster.semantic._neighbors import NeighborsMixin
-from skdeepcluster.training import Stage, cosine_decay
-
-# Of the contrast of the pretext, and the width of its projection.
-TEMPERATURE, PROJECTED = 0.1, 64
+from skdeepcluster.semantic._pretext import PretextMixin
+from skdeepcluster.training import Stage
 
 
-class SCAN(NeighborsMixin, ViewsMixin, HeadedEncoderMixin, SemanticClusterer):
+class SCAN(NeighborsMixin, PretextMixin, HeadedEncoderMixin, SemanticClusterer):
     r"""Semantic clustering by adopting nearest neighbors.
 
     Neighbors of each row are found once, in the rows, in features of a given encoder or in those
@@ -105,26 +101,14 @@ class SCAN(NeighborsMixin, ViewsMixin, HeadedEncoderMixin, SemanticClusterer):
 
     def _build(self, shape, plan, generator):
         module = super()._build(shape, plan, generator)
-        if self.pretrain_epochs:
-            width = module.heads.weights[0].shape[1]
-            module.projection = dense_encoder((width,), (width,), PROJECTED, generator)
+        self._add_projection(module, module.heads.weights[0].shape[1], generator)
         return module
 
     # -- training ----------------------------------------------------------------------------
 
     def _stages(self):
-        stages = [Stage("train", self._agree, self.max_epochs, **self._training())]
-        if self.pretrain_epochs:
-            stages.insert(
-                0,
-                Stage(
-                    "pretext",
-                    self._contrast,
-                    self.pretrain_epochs,
-                    parameters=lambda m: [*m.encoder.parameters(), *m.projection.parameters()],
-                    schedule=cosine_decay,
-                ),
-            )
+        train = Stage("train", self._agree, self.max_epochs, **self._training())
+        stages = [*self._pretext(), train]
         if self.self_label_epochs:
             stages.append(
                 Stage(
@@ -150,14 +134,6 @@ class SCAN(NeighborsMixin, ViewsMixin, HeadedEncoderMixin, SemanticClusterer):
     def _groups(self, module):
         parameters = [*module.encoder.parameters(), *module.heads.parameters()]
         return [{"params": parameters, "weight_decay": self.weight_decay}]
-
-    def _contrast(self, fit, batch):
-        views = self._views(fit, batch)
-        z = fit.module.projection(fit.module.encode(torch.cat(views))).float()
-        pairs = torch.stack(F.normalize(z, dim=1).chunk(2), dim=1)
-        index, pairs = fit.whole_batch_to_train(batch, pairs)
-        row = torch.arange(len(index), device=pairs.device).repeat_interleave(2)
-        return {"contrast": contrast(pairs.flatten(0, 1), row, TEMPERATURE)}
 
     def _agree(self, fit, batch):
         rows = [batch.row(position) for position in range(2)]

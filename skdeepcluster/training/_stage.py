@@ -37,7 +37,10 @@ class Batch:
 
     def row(self, position):
         """Of each item one row, as a batch of rows, for losses of rows."""
-        return Batch(self.index[:, position], self.x[:, position])
+        side = SimpleNamespace()
+        if self.weights is not None:
+            side.sample_weight = self.weights[:, position]
+        return Batch(self.index[:, position], self.x[:, position], side)
 
     def rows(self):
         """The batch of the first rows of its items, or itself where items are rows."""

@@ -230,6 +230,20 @@ def pairs_of_the_start(Estimator):
     return Changed
 
 
+def pseudo_labels_of_others(Estimator):
+    """Both heads learn from the predictions for other rows."""
+
+    class Changed(Estimator):
+        def _pseudo_labels(self, fit, batch):
+            labels, *others = super()._pseudo_labels(fit, batch)
+            return labels.roll(1), *others
+
+        def _targets(self, features, p, seed):
+            return super()._targets(features, p, seed).roll(1, 0)
+
+    return Changed
+
+
 def untrained_classifiers(Estimator):
     """Labels are compared with the classifiers that inner training would begin with."""
 
@@ -312,6 +326,8 @@ CASES = [
     Case("SimCLR", objective, -0.25, views_of_others, VIEWS),
     Case("SwAV", between_classes, 0.49, codes_of_others, VIEWS),
     Case("ContrastiveClustering", information, 0.6, views_of_others, VIEWS),
+    Case("CDC", certainty, 0.86, pseudo_labels_of_others,
+         VIEWS | {"pretrain_epochs": 10, "max_epochs": 30, "learning_rate": 1e-3}),
     Case("DivClust", information, 0.6, views_of_others, VIEWS | {"n_heads": 2}),
     Case("IIC", information, 0.5, without_marginals, VIEWS | {"n_repeats": 1, "n_heads": 2}),
     Case("P2OT", information, 0.6, pairs_of_others, VIEWS),

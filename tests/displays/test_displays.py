@@ -54,6 +54,7 @@ OTHERS = [
     "DendrogramDisplay",
     "GraphDisplay",
     "NClustersDisplay",
+    "ReliabilityDisplay",
 ]
 
 
