@@ -51,6 +51,7 @@ _METHODS = {
     "ensemble": {"voting_clustering": ["VotingClustering"]},
     "explain": {"hamiltonian_cycle": ["HamiltonianCycleMap"]},
     "graph": {
+        "deepwalk": ["DeepWalk"],
         "degree_linkage": ["GraphDegreeLinkage"],
         "graphhash": ["GraphHash"],
         "landmark_spectral": ["LandmarkSpectral"],

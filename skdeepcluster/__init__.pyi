@@ -35,6 +35,7 @@ from skdeepcluster.discovery.subclass_clustering import SubclassClustering as Su
 from skdeepcluster.ensemble.voting_clustering import VotingClustering as VotingClustering
 from skdeepcluster.explain.hamiltonian_cycle import HamiltonianCycleMap as HamiltonianCycleMap
 from skdeepcluster.graph._subgraphs import Graph as Graph
+from skdeepcluster.graph.deepwalk import DeepWalk as DeepWalk
 from skdeepcluster.graph.degree_linkage import GraphDegreeLinkage as GraphDegreeLinkage
 from skdeepcluster.graph.graphhash import GraphHash as GraphHash
 from skdeepcluster.graph.landmark_spectral import LandmarkSpectral as LandmarkSpectral
