@@ -59,6 +59,7 @@ _METHODS = {
         "multicut": ["MulticutClustering"],
         "neighbor_clusterer": ["NeighborClusterer"],
         "neighbor_layout": ["NeighborLayout"],
+        "private": ["PrivateGraphClustering"],
         "smoothed": ["SmoothedGraphClustering"],
         "_subgraphs": ["Graph"],
         "weighted_flow_diffusion": ["WeightedFlowDiffusion"],
