@@ -98,9 +98,9 @@ class PrivateGraphClustering(NumberOfClustersMixin, RandomStateMixin, ThreadsMix
     for which its constants are not public; flipped edges with an unbiased estimate, as in [2]_,
     need none, and the guarantee follows from the flips alone. Nothing else of the graph is stored:
     neither its edges nor degrees, quality, neighbors or numbers of iterations. Weights are not
-    used, an edge is one or none; edges in one direction count, and loops do not. Flips are drawn by a
-    generator that is fast but not a cryptographic one. There is no `predict`, as a new node's edges
-    were not flipped.
+    used, an edge is one or none; edges in one direction count, and loops do not. Flips are drawn by
+    a generator that is fast but not a cryptographic one. There is no `predict`, as a new node's
+    edges were not flipped.
 
     References
     ----------
