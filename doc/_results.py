@@ -21,6 +21,7 @@ LAYOUTS = {
     "degree_linkage": (("method",), ("data", "metric")),
     "epoch": (("method",), ("metric",)),
     "neighbors": (("data", "method"), ("metric",)),
+    "mnist_nd": (("data", "method"), ("metric",)),
     "gldc": (("method",), ("metric",)),
     "reproduce": (("method",), ("metric",)),
     "selfsupervised": (("method",), ("metric",)),

@@ -55,6 +55,7 @@ _METHODS = {
     "ensemble": {"voting_clustering": ["VotingClustering"]},
     "explain": {"hamiltonian_cycle": ["HamiltonianCycleMap"]},
     "graph": {
+        "deepwalk": ["DeepWalk"],
         "degree_linkage": ["GraphDegreeLinkage"],
         "graphhash": ["GraphHash"],
         "landmark_spectral": ["LandmarkSpectral"],
@@ -62,6 +63,7 @@ _METHODS = {
         "multicut": ["MulticutClustering"],
         "neighbor_clusterer": ["NeighborClusterer"],
         "neighbor_layout": ["NeighborLayout"],
+        "private": ["PrivateGraphClustering"],
         "smoothed": ["SmoothedGraphClustering"],
         "_subgraphs": ["Graph"],
         "weighted_flow_diffusion": ["WeightedFlowDiffusion"],

@@ -39,6 +39,7 @@ from skdeepcluster.discovery.subclass_clustering import SubclassClustering as Su
 from skdeepcluster.ensemble.voting_clustering import VotingClustering as VotingClustering
 from skdeepcluster.explain.hamiltonian_cycle import HamiltonianCycleMap as HamiltonianCycleMap
 from skdeepcluster.graph._subgraphs import Graph as Graph
+from skdeepcluster.graph.deepwalk import DeepWalk as DeepWalk
 from skdeepcluster.graph.degree_linkage import GraphDegreeLinkage as GraphDegreeLinkage
 from skdeepcluster.graph.graphhash import GraphHash as GraphHash
 from skdeepcluster.graph.landmark_spectral import LandmarkSpectral as LandmarkSpectral
@@ -46,6 +47,7 @@ from skdeepcluster.graph.leiden import Leiden as Leiden
 from skdeepcluster.graph.multicut import MulticutClustering as MulticutClustering
 from skdeepcluster.graph.neighbor_clusterer import NeighborClusterer as NeighborClusterer
 from skdeepcluster.graph.neighbor_layout import NeighborLayout as NeighborLayout
+from skdeepcluster.graph.private import PrivateGraphClustering as PrivateGraphClustering
 from skdeepcluster.graph.smoothed import SmoothedGraphClustering as SmoothedGraphClustering
 from skdeepcluster.graph.weighted_flow_diffusion import (
     WeightedFlowDiffusion as WeightedFlowDiffusion,

@@ -25,8 +25,15 @@ from skdeepcluster.graph._edges import (
     edges_by_weights,
     votes_along,
 )
+from skdeepcluster.graph._given import unpacked
 from skdeepcluster.graph._merges import Merges
-from skdeepcluster.validation import METRICS, check_distances, check_n_samples, check_rows
+from skdeepcluster.validation import (
+    METRICS,
+    check_adjacency,
+    check_distances,
+    check_n_samples,
+    check_rows,
+)
 
 
 class GraphDegreeLinkage(RandomStateMixin, ThreadsMixin, Clusterer):
@@ -229,15 +236,25 @@ class GraphDegreeLinkage(RandomStateMixin, ThreadsMixin, Clusterer):
         return tags
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, *, adjacency=None):
         """Merge samples into clusters.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features) or \
+        X : {array-like, sparse matrix, Graph} of shape (n_samples, n_features) or \
                 (n_samples, n_samples)
-            Samples, or distances or weights of edges if `affinity` says so.
+            Samples, or distances or weights of edges if `affinity` says so; or samples and edges, a
+            :class:`~skdeepcluster.Graph`.
+
+        adjacency : array-like, sparse matrix or graph, default=None
+            Weights of the edges from rows to columns, of shape (n_samples, n_samples), none
+            negative. `X` then has no effect, and there is no `predict`. None: as `affinity` says.
         """
+        X, adjacency = unpacked(X, adjacency)
+        if adjacency is not None and self.affinity != "nearest_neighbors":
+            raise ValueError(
+                f"With affinity={self.affinity!r} X is the graph; do not pass an adjacency."
+            )
         if (self.n_clusters is None) == (self.affinity_threshold is None):
             raise ValueError(
                 f"Exactly one of n_clusters={self.n_clusters} and affinity_threshold="
@@ -245,11 +262,13 @@ class GraphDegreeLinkage(RandomStateMixin, ThreadsMixin, Clusterer):
             )
         X = self._checked(X, reset=True, ensure_min_samples=2)
         n, self._dtype = X.shape[0], X.dtype
+        if adjacency is not None:
+            adjacency = check_adjacency(adjacency, n, directed=True)
         if self.n_clusters is not None:
             check_n_samples(n, self.n_clusters)
         self._n_neighbors = min(self.n_neighbors or usual_n_neighbors(n), n - 1)
         with self._limited_threads():
-            edges, weights, sigma, distances = self._graph(X)
+            edges, weights, sigma, distances = self._graph(X, adjacency)
         rows, columns, lengths = edges
         self.affinity_matrix_ = W = csr_array((weights, (rows, columns)), shape=(n, n))
 
@@ -262,7 +281,8 @@ class GraphDegreeLinkage(RandomStateMixin, ThreadsMixin, Clusterer):
             merges.add(joining, nearest[joining], np.nan, length[joining])
         self.n_initial_clusters_ = merges.n_clusters
         # Affinities above that of two samples at distance 0 have height 0.
-        top = 2 * weights.max(initial=0) ** 2 if self.affinity == "precomputed" else 2.0
+        given = adjacency is not None or self.affinity == "precomputed"
+        top = 2 * weights.max(initial=0) ** 2 if given else 2.0
         criterion = self.n_neighbor_clusters, self.local_weight
         # Of a given graph only the heaviest edges are counted, as of others.
         near = np.arange(len(rows)) - np.searchsorted(rows, rows) < self._n_neighbors
@@ -346,13 +366,13 @@ class GraphDegreeLinkage(RandomStateMixin, ThreadsMixin, Clusterer):
             check_distances(X, f"Precomputed {what}")
         return X
 
-    def _graph(self, X):
+    def _graph(self, X, adjacency):
         """Edges, their weights, the scale of distances, and a function that computes distances
         between samples, or None."""
         n, n_threads = X.shape[0], self._n_threads()
         self._rows = None
-        if self.affinity == "precomputed":
-            *edges, weights = edges_by_weights(X)
+        if adjacency is not None or self.affinity == "precomputed":
+            *edges, weights = edges_by_weights(X if adjacency is None else adjacency)
             return edges, weights, 1.0, None
         if self.affinity == "nearest_neighbors":
             self._rows = found = RowEdges(
@@ -374,6 +394,11 @@ class GraphDegreeLinkage(RandomStateMixin, ThreadsMixin, Clusterer):
             if self.affinity == "precomputed":
                 return csr_array(X)
             edges = edges_by_distances(X, self._n_neighbors, new=True)
+        elif self._rows is None:
+            raise ValueError(
+                "GraphDegreeLinkage was fitted to a given graph, in which new rows have no edges. "
+                'Fit it to rows alone, or with affinity="precomputed".'
+            )
         else:
             X = self._checked(X, reset=False, dtype=self._rows.X.dtype)
             with self._limited_threads():

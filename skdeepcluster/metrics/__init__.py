@@ -1,4 +1,4 @@
-"""Measures of clusters against classes, on a graph, by density, of embeddings, and scorers.
+"""Measures of clusters: against classes, on graphs, of probabilities, embeddings and blocks; scorers.
 
 What :mod:`sklearn.metrics` has (mutual information, Rand index, silhouette) is used from there.
 """
@@ -8,6 +8,7 @@ from skdeepcluster.metrics._calibration import (
     expected_calibration_error,
     reliability_curve,
 )
+from skdeepcluster.metrics._clusterability import clusterability_score
 from skdeepcluster.metrics._coding import coding_length, coding_rate, rate_reduction
 from skdeepcluster.metrics._density import density_validity
 from skdeepcluster.metrics._diversity import clustering_diversity
@@ -32,6 +33,7 @@ __all__ = [
     "best_match",
     "calinski_harabasz_scorer",
     "cluster_calibration_errors",
+    "clusterability_score",
     "clustering_accuracy",
     "clustering_accuracy_scorer",
     "clustering_diversity",

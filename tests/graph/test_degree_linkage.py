@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, pairwise_distances
 from sklearn.neighbors import NearestNeighbors
 
-from skdeepcluster import GraphDegreeLinkage
+from skdeepcluster import Graph, GraphDegreeLinkage
 from skdeepcluster.displays import DendrogramDisplay
 from skdeepcluster.metrics import clustering_accuracy
 from tests.graph._samples import TOUCHING, X, quiet
@@ -281,3 +281,32 @@ def test_dendrogram():
     assert_array_equal(display.linkage[:, :2], model.children_)
     assert_array_equal(display.linkage[:, 2], model.distances_)
     plt.close(display.figure_)
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=8, deadline=None)
+def test_a_graph_beside_rows_is_the_graph_alone(seed):
+    rng = np.random.default_rng(seed)
+    W = csr_array(rng.random((30, 30)) * (rng.random((30, 30)) < 0.4))
+    X = rng.normal(size=(30, 2))
+    alone = GraphDegreeLinkage(3, affinity="precomputed").fit(W)
+    for model in (
+        GraphDegreeLinkage(3).fit(X, adjacency=W),
+        GraphDegreeLinkage(3).fit(Graph(X, W)),
+        GraphDegreeLinkage(3).fit(X, adjacency=W.toarray()),
+    ):
+        np.testing.assert_array_equal(model.labels_, alone.labels_)
+        np.testing.assert_array_equal(model.affinities_, alone.affinities_)
+        assert model.n_features_in_ == 2
+
+
+def test_a_given_graph_is_checked_and_predicts_no_rows():
+    X, W = np.zeros((6, 2)), np.ones((6, 6))
+    with pytest.raises(ValueError, match="new rows have no edges"):
+        GraphDegreeLinkage(2).fit(X, adjacency=W).predict(X)
+    with pytest.raises(ValueError, match="do not pass an adjacency"):
+        GraphDegreeLinkage(2, affinity="precomputed").fit(W, adjacency=W)
+    with pytest.raises(ValueError, match="negative weights"):
+        GraphDegreeLinkage(2).fit(X, adjacency=-W)
+    with pytest.raises(ValueError, match=r"shape \(6, 6\)"):
+        GraphDegreeLinkage(2).fit(X[:5], adjacency=W)

@@ -19,6 +19,7 @@ from skdeepcluster._kernels import (
     _products,
     _transport,
     _trees,
+    _walks,
 )
 
 N, D, K = 40, 3, 4
@@ -123,6 +124,34 @@ CALLS = {
             "neighbors": NEIGHBORS,
         },
         {"neighbors": {1}},
+    ),
+    "walks": (
+        _walks.walks,
+        {
+            **GRAPH,
+            "weighted": True,
+            "starts": np.arange(3, dtype=np.int32),
+            "length": 9,
+            "p": 0.5,
+            "q": 2.0,
+            "seed": 1,
+        },
+        {"starts": {0}},
+    ),
+    "train": (
+        _walks.train,
+        {
+            "walks": (np.arange(20, dtype=np.int32) * 7 % N).reshape(4, 5),
+            "Z": np.zeros((N, 8), np.float32),
+            "C": np.zeros((N, 8), np.float32),
+            "window": 2,
+            "n_negatives": 2,
+            "noise": np.arange(1.0, N + 1),
+            "first_rate": 0.1,
+            "last_rate": 0.01,
+            "seed": 1,
+        },
+        {"walks": {0, 1}},
     ),
     "diffuse": (
         _flow_diffusion.diffuse,

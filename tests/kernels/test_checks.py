@@ -23,6 +23,7 @@ OPTIONAL = {("argmin", "distances")} | {
     ("transport", name) for name in ("potentials", "masses", "labels", "plan")
 }
 WITHOUT_THREADS = {
+    "train",
     "contract_all",
     "contract_neighbors",
     "move_rows",
