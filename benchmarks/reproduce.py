@@ -11,6 +11,7 @@ there is skipped: stop the command at any time and start it again.
     python benchmarks/reproduce.py --quick                         digits, one seed, what is fast
     python benchmarks/reproduce.py --settings paper                the papers' recipes
     python benchmarks/reproduce.py --umap PYTHON                   an interpreter with umap-learn
+    python benchmarks/reproduce.py --busy                          no seconds: other work is running
 
 The start of a method that places centers in an embedding are its initial labels; that of the others
 is their network without any training, read out in the same way. To measure again,
@@ -245,6 +246,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="digits, seed 0, three minutes a run")
     parser.add_argument("--limit", type=float, default=3600, help="seconds of a run")
     parser.add_argument("--memory", type=int, default=8000, help="megabytes of a run")
+    parser.add_argument("--busy", action="store_true", help="seconds are not stored")
     parser.add_argument("--umap", metavar="PYTHON", default=sys.executable)
     parser.add_argument(
         "--results", type=Path, default=ROOT / "benchmarks" / "results" / "reproduce.csv"
@@ -266,6 +268,8 @@ def main():
         if result is None:
             failed.append(f"{job['data']}, {label}, seed {job['seed']}")
             continue
+        if options.busy:
+            result[0].pop("seconds", None)
         store(options.results, label, job, *result)
         print("    " + ", ".join(f"{k} {v:.3g}" for k, v in result[0].items()), flush=True)
     if failed:

@@ -1,9 +1,9 @@
 """Tables of benchmark results, rendered from the data files in benchmarks/results.
 
-A page has a table between two comments, the first of which names the file. A data file has a line
-for each measured value: the command that measures it, processor, number of cores, versions, seed,
-data set, method, metric and value. A field that is empty was not recorded. A seed such as "0-4"
-marks a mean over these seeds.
+A page has a table between two comments, the first of which names the file, or a selection of one.
+A data file has a line for each measured value: the command that measures it, processor, number of
+cores, versions, seed, data set, method, metric and value. A field that is empty was not recorded. A
+seed such as "0-4" marks a mean over these seeds.
 """
 
 import csv
@@ -17,15 +17,26 @@ FIELDS = ["command", "cpu", "cores", "versions", "seed", "data", "method", "metr
 LAYOUTS = {
     "autoencoder": (("method",), ("data", "metric")),
     "classical": (("data", "method"), ("metric",)),
-    "defaults": (("data", "method"), ("metric",)),
     "degree_linkage": (("method",), ("data", "metric")),
     "epoch": (("method",), ("metric",)),
     "neighbors": (("data", "method"), ("metric",)),
     "mnist_nd": (("data", "method"), ("metric",)),
+    "overview": (("data", "method"), ("metric",)),
     "gldc": (("method",), ("metric",)),
     "reproduce": (("method",), ("metric",)),
     "selfsupervised": (("method",), ("metric",)),
     "starts": (("method",), ("metric",)),
+}
+# Tables of some lines of another file: its name, and the values that fields have.
+SELECTIONS = {
+    "overview": (
+        "reproduce",
+        {
+            "data": ("digits", "usps", "mnist", "customers"),
+            "method": ("k-means", "umap-learn, k-means", "NeighborClusterer", "DEC", "IDEC"),
+            "metric": ("accuracy", "NMI", "seconds"),
+        },
+    )
 }
 # Files with a table for each data set, and the metrics that these show, in this order.
 PER_DATA = {
@@ -114,7 +125,12 @@ def _reported(data):
 
 def table(name):
     """A data file as a table, or one for each data set, followed by how it was measured."""
-    lines = read_results(name)
+    source, chosen = SELECTIONS.get(name, (name, {}))
+    lines = [
+        line
+        for line in read_results(source)
+        if all(line[field] in values for field, values in chosen.items())
+    ]
     rows, columns = LAYOUTS[name]
     if name not in PER_DATA:
         text = _table(lines, rows, columns)

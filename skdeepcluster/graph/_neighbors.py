@@ -12,6 +12,7 @@ from skdeepcluster.algorithms.neighbor_search import NeighborSearch
 from skdeepcluster.algorithms.read_outs import N_COMPONENTS, N_NEIGHBORS
 from skdeepcluster.base import RandomStateMixin, ThreadsMixin, param, parameters
 from skdeepcluster.validation import (
+    FLOATS,
     check_rows,
     largest_value,
     scaled_to_range,
@@ -55,7 +56,10 @@ class NeighborSearchMixin(RandomStateMixin, ThreadsMixin):
         distances : (n_samples, n_neighbors) array
             In units in which squares fit.
         """
-        X = check_rows(self, X, reset=True, accept_sparse=False, ensure_min_samples=2)
+        # Small integers, such as pixels, are exact in half of the memory.
+        narrow = isinstance(X, np.ndarray) and X.dtype.kind in "biu" and X.dtype.itemsize <= 2
+        dtype = np.float32 if narrow else FLOATS
+        X = check_rows(self, X, reset=True, dtype=dtype, accept_sparse=False, ensure_min_samples=2)
         rng = self._generator()
         X, self._unit = (unit_rows(X), 1.0) if self.metric == "cosine" else scaled_to_range(X)
         n_neighbors = min(self.n_neighbors, len(X) - 1)

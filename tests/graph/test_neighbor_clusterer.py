@@ -186,6 +186,17 @@ def test_units_are_of_no_matter(digits, scale):
     np.testing.assert_allclose(other.distances_, one.distances_ * power, rtol=1e-6)
 
 
+def test_pixels_are_searched_in_half_of_the_memory(digits):
+    X, _ = digits
+    X = np.rint(X[:300] * 16).astype(np.uint8)
+    found = {dtype: NeighborLayout(random_state=0, n_epochs=1).fit(X.astype(dtype)) for dtype in
+             (np.uint8, np.float32, np.float64, np.int64)}  # fmt: skip
+    assert found[np.uint8].distances_.dtype == np.float32
+    np.testing.assert_array_equal(found[np.uint8].distances_, found[np.float32].distances_)
+    assert found[np.int64].distances_.dtype == np.float64
+    np.testing.assert_allclose(found[np.uint8].distances_, found[np.float64].distances_, rtol=1e-6)
+
+
 def test_cosine_is_the_distance_of_directions(digits):
     X = digits[0][:300] + 1
     lengths = np.random.default_rng(0).uniform(0.1, 10, (300, 1))
