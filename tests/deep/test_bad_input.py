@@ -80,6 +80,8 @@ BAD_PARAMETERS = {
     "layerwise_epochs": [-1, 1.5, None],
     "noise": [-0.1, 1, 1.5, np.nan, "x"],
     "alpha": [0, -1, np.nan, np.inf, "x", None],
+    "label_weight": [-1, np.nan, "x", None],
+    "pair_weight": [-1, np.nan, "x", None],
     "init": ["random", 3, np.zeros((2, 2)), np.full((3, 6), np.nan), [["a"] * 6] * 3, [[1], []]],
     "init_epochs": [-1, 2.5],
     "update_interval": [0, -5, 2.5],
