@@ -1,4 +1,4 @@
-"""Measures of clusters: against classes, on graphs, of probabilities, embeddings and blocks; scorers.
+"""Measures of clusters: against classes, on graphs, of probabilities, embeddings, blocks; scorers.
 
 What :mod:`sklearn.metrics` has (mutual information, Rand index, silhouette) is used from there.
 """
