@@ -265,7 +265,7 @@ class PBN(PartialLabelMixin, AutoencoderMixin, DeepClusterer):
 
         def nearest(x):
             z = self.module_.encode(x)
-            centers = torch.as_tensor(self.cluster_centers_, dtype=z.dtype, device=z.device)
+            centers = torch.tensor(self.cluster_centers_, dtype=z.dtype, device=z.device)
             return (z[:, None] - centers).square().sum(dim=2).argmin(dim=1).int()
 
         return self._stream(X, nearest)

@@ -151,7 +151,7 @@ DEEP.append(AutoencoderClusterer(clusterer=GaussianMixture(2)))
 
 @pytest.mark.parametrize("estimator", DEEP, ids=lambda estimator: type(estimator).__name__)
 def test_everything_that_needs_a_fit_says_so(estimator, X):
-    free = r"_|fit|partial_fit|set_|get_params|get_metadata_routing"
+    free = r"_|fit|partial_fit|set_|get_params|get_metadata_routing|paper_params"
     names = [
         name
         for name in dir(estimator)

@@ -164,7 +164,7 @@ def entries_of_others(Estimator):
     """Masked entries are to be those of other rows."""
 
     class Changed(Estimator):
-        def _errors(self, module, z, hidden):
+        def _errors(self, module, z, hidden, missing=None):
             completed = self._evolve(module, torch.where(hidden, module.fill, z), hidden)
             return torch.where(hidden, z.roll(1, 0) - completed, 0.0).square()
 
