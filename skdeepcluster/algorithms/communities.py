@@ -216,8 +216,8 @@ def _seed(rng):
 
 
 def by_size(labels):
-    """Labels numbered by decreasing size, of equal sizes in the order of first nodes."""
-    labels, k = renumbered(labels)
+    """Labels numbered by decreasing size, of equal sizes in the order of their first ones."""
+    labels, k = renumbered(np.ascontiguousarray(labels, dtype=np.int32))
     order = np.argsort(-np.bincount(labels, minlength=k), kind="stable")
     number = np.empty(k, np.int32)
     number[order] = np.arange(k, dtype=np.int32)

@@ -8,9 +8,9 @@ from scipy.sparse import coo_array
 from sklearn.utils import check_random_state
 
 from skdeepcluster._sklearn import Interval, StrOptions, fit_context
+from skdeepcluster.algorithms.communities import by_size
 from skdeepcluster.algorithms.neighbors import nearest_neighbors
 from skdeepcluster.base import Clusterer, RandomStateMixin, param
-from skdeepcluster.constrained.saca import by_size
 from skdeepcluster.constraints import PairsMixin
 from skdeepcluster.validation import check_rows, scaled_to_range
 

@@ -6,6 +6,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from skdeepcluster._sklearn import Interval, StrOptions, fit_context
+from skdeepcluster.algorithms.communities import by_size
 from skdeepcluster.base import Clusterer, param
 from skdeepcluster.constraints import PairsMixin
 from skdeepcluster.validation import check_rows
@@ -143,14 +144,3 @@ class SACA(PairsMixin, Clusterer):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def by_size(labels):
-    """Labels from 0 on, of the largest cluster first, then of the one that begins first."""
-    _, first, inverse, counts = np.unique(
-        labels, return_index=True, return_inverse=True, return_counts=True
-    )
-    order = np.lexsort((first, -counts))
-    rank = np.empty(len(order), dtype=np.int32)
-    rank[order] = np.arange(len(order))
-    return rank[inverse]
