@@ -19,7 +19,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from skdeepcluster import CLARA, GowerEncoder, KMedoids
+from skdeepcluster import CLARA, GowerEncoder, KMedoids, KPrototypesEncoder
 
 NUMBERS, KINDS = [f"n{j}" for j in range(10)], [f"c{j}" for j in range(5)]
 
@@ -62,6 +62,9 @@ def main():
         methods = {
             f"GowerEncoder, {Medoids.__name__}": make_pipeline(
                 GowerEncoder(), Medoids(4, metric="manhattan", random_state=seed)
+            ),
+            "KPrototypesEncoder, KMeans": make_pipeline(
+                KPrototypesEncoder(), KMeans(4, n_init=10, random_state=seed)
             ),
             "one-hot, scaled, KMeans": make_pipeline(
                 one_hot, KMeans(4, n_init=10, random_state=seed)

@@ -79,6 +79,7 @@ _METHODS = {
         "clarans": ["CLARANS"],
         "gower_encoder": ["GowerEncoder"],
         "kmedoids": ["KMedoids"],
+        "kprototypes_encoder": ["KPrototypesEncoder"],
         "medoid_silhouette": ["DynMSC", "FasterMSC"],
     },
     "overview": {

@@ -61,6 +61,7 @@ from skdeepcluster.medoids.clara import CLARA as CLARA
 from skdeepcluster.medoids.clarans import CLARANS as CLARANS
 from skdeepcluster.medoids.gower_encoder import GowerEncoder as GowerEncoder
 from skdeepcluster.medoids.kmedoids import KMedoids as KMedoids
+from skdeepcluster.medoids.kprototypes_encoder import KPrototypesEncoder as KPrototypesEncoder
 from skdeepcluster.medoids.medoid_silhouette import DynMSC as DynMSC
 from skdeepcluster.medoids.medoid_silhouette import FasterMSC as FasterMSC
 from skdeepcluster.overview._report import report as report

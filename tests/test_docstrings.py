@@ -243,8 +243,13 @@ OF_AN_ENCODER = [
 ]
 
 
-# Whose parameter is another one: `n_jobs` of fits of other estimators, epochs of another pretext.
-OTHERWISE = {"n_jobs": {"NClustersSearch", "VotingClustering"}, "pretrain_epochs": {"SCAN"}}
+# Whose parameter is another one, or has another default: `n_jobs` of fits of other estimators, epochs
+# of another pretext.
+OTHERWISE = {
+    "n_jobs": {"NClustersSearch", "VotingClustering"},
+    "optimizer": {"PBN"},
+    "pretrain_epochs": {"CDC", "SCAN"},
+}
 
 
 @pytest.mark.parametrize("name", SHARED)
