@@ -243,8 +243,8 @@ OF_AN_ENCODER = [
 ]
 
 
-# Whose parameter is another one, or has another default: `n_jobs` of fits of other estimators, epochs
-# of another pretext.
+# Whose parameter is another one, or has another default: `n_jobs` of fits of other estimators,
+# epochs of another pretext.
 OTHERWISE = {
     "n_jobs": {"NClustersSearch", "VotingClustering"},
     "optimizer": {"PBN"},
