@@ -58,7 +58,8 @@ def condensed_tree(
     """
     dendrogram = linkage if isinstance(linkage, Dendrogram) else Dendrogram(linkage)
     clusters, member, leave = dendrogram.condense(min_cluster_size)
-    at = 1 / epsilon if method == "cut" else None
+    # Merges at distance 0 have the largest lambda of the tree.
+    at = min(1 / epsilon, dendrogram.max_lambda) if method == "cut" else None
     if persistence > 0:
         clusters, member, leave = without_short_lived(
             clusters, member, leave, dendrogram.order, dendrogram.weight, persistence

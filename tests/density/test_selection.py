@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import make_blobs
@@ -101,6 +101,8 @@ def test_persistence_removes_bumps():
     assert_array_equal(scaled.labels, smooth.labels)
 
 
+# Copies of a row are together below half of the least distance of others.
+@example(np.array([[0.0], [1.0], [1.0], [1.5], [2.5], [3.0], [3.5], [4.0]]), 2, 0.3, True)
 @given(samples(min_size=8), st.integers(2, 8), st.floats(0.3, 2), st.booleans())
 def test_cut(X, size, factor, weighted):
     weight = 1 + np.arange(len(X)) % 2 if weighted else None
