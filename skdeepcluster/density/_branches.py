@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._kernels._trees import single_linkage, spanning_forest
 from skdeepcluster._sklearn import Interval, StrOptions, validate_parameter_constraints
+from skdeepcluster.algorithms.groups import components
 from skdeepcluster.algorithms.neighbors import nearest_neighbors
 from skdeepcluster.trees import condensed_tree, flat_clusters
 
@@ -56,7 +57,8 @@ class BranchMixin:
         angular metric.
 
         Differences from the paper: neighbors are the `min_samples` - 1 nearest within the cluster,
-        not those of the whole set that happen to be in it.
+        not those of the whole set that happen to be in it; parts of a cluster that noise separates
+        are joined at their rows nearest to the mean.
 
         References
         ----------
@@ -122,6 +124,15 @@ class BranchMixin:
         ends = ends[:, (ends >= 0).all(axis=0)]
         source = np.concatenate([ends[0], np.repeat(np.arange(n), k)]).astype(np.int32)
         target = np.concatenate([ends[1], near]).astype(np.int32)
+        group = components(n, source, target)
+        if group.max():
+            # Noise lies between parts of the cluster: they meet at their innermost rows.
+            outward = np.lexsort((lens, group))
+            inner = outward[np.cumsum(np.bincount(group)) - 1].astype(np.int32)
+            center = inner[lens[inner].argmax()]
+            inner = inner[inner != center]
+            source = np.concatenate([source, inner])
+            target = np.concatenate([target, np.full_like(inner, center)])
         length = np.maximum(lens[source], lens[target])
         order = np.argsort(length, kind="stable")
         kept = spanning_forest(n, source, target, order)

@@ -87,10 +87,9 @@ class HierarchyMixin:
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features) or \
-                (n_samples, n_samples_fit), default=None
-            New samples, or their distances to the fitted ones with `metric="precomputed"`; by
-            default the fitted ones.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+            New samples, or with `metric="precomputed"` their distances to the fitted ones, of shape
+            (n_samples, n_samples_fit); by default the fitted ones.
 
         noise : bool, default=False
             Whether to append a column, the share of noise, with which rows sum to 1.
@@ -103,9 +102,9 @@ class HierarchyMixin:
 
         Returns
         -------
-        probabilities : {ndarray, csr_array} of shape (n_samples, n_clusters) or \
-                (n_samples, n_clusters + 1)
-            Nonnegative; without `noise` the rows sum to at most 1, the rest being noise.
+        probabilities : {ndarray, csr_array} of shape (n_samples, n_clusters)
+            Nonnegative, with a column more for `noise`; without it the rows sum to at most 1, the
+            rest being noise.
         """
         check_is_fitted(self)
         validate_parameter_constraints(
@@ -192,9 +191,9 @@ class HierarchyMixin:
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features) or \
-                (n_samples, n_samples_fit)
-            Samples, or their distances to the fitted ones with `metric="precomputed"`.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples, or with `metric="precomputed"` their distances to the fitted ones, of shape
+            (n_samples, n_samples_fit).
 
         Returns
         -------

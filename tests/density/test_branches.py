@@ -69,6 +69,21 @@ def test_labels_refine_the_clusters(X, params):
         assert set(found.n_branches) <= {0, *range(3 - sides, len(X))}
 
 
+def test_parts_of_a_cluster_between_which_noise_lies():
+    # Merged by epsilon, with a bridge of noise: neither neighbors nor the tree connect them.
+    X = np.r_[np.linspace(0, 0.2, 5), 0.9, np.linspace(1.6, 1.8, 5)][:, np.newaxis]
+    model = HDBSCAN(3, min_samples=2, cluster_selection_epsilon=0.8).fit(X)
+    model.labels_ = np.where(np.arange(11) == 5, -1, 0)
+    model.n_clusters_ = 1
+    model.probabilities_ = np.ones(11)
+    found = model.branches(sides=True)
+    assert_array_equal(found.n_branches, [2])
+    # Of each part the outer samples; the center has the label 0.
+    assert found.labels[0] != found.labels[-1]
+    assert set(found.labels[:5]) <= {0, found.labels[0]}
+    assert set(found.labels[6:]) <= {0, found.labels[-1]}
+
+
 def test_weights_and_left_out_samples():
     X, _, _ = star(3)
     weight = np.ones(len(X))
