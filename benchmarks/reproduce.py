@@ -152,11 +152,22 @@ def run_one(job):
     else:
         params = params_of(job["name"], job["setting"])
         found = fit_estimator(estimators()[job["name"]], X, y, job["seed"], params)
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    found["peak MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    found["peak MB"] = peak_memory()
     libraries = [*LIBRARIES, "umap"] if job["name"] == UMAP else LIBRARIES
     versions = {name: getattr(sys.modules.get(name), "__version__", None) for name in libraries}
     print(json.dumps({"found": found, "versions": {k: v for k, v in versions.items() if v}}))
+
+
+def peak_memory():
+    """The largest memory of this process in MB.
+
+    On Linux `getrusage` would count the memory of the process that started this one, too.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text().partition("VmHWM:")[2].split()[0]) / 2**10
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def measure(job, python, limit):

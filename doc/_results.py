@@ -71,6 +71,7 @@ def read_results(name):
 
 def _cell(values):
     """A value as it was written down; of several seeds, the mean and the range."""
+    values = list(filter(None, values))
     if len(values) < 2:
         return "".join(values)
     numbers = [float(value) for value in values]
