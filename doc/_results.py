@@ -32,7 +32,7 @@ SELECTIONS = {
     "overview": (
         "reproduce",
         {
-            "data": ("digits", "usps", "mnist", "customers"),
+            "data": ("digits", "usps", "mnist"),
             "method": ("k-means", "umap-learn, k-means", "NeighborClusterer", "DEC", "IDEC"),
             "metric": ("accuracy", "NMI", "seconds"),
         },
@@ -132,6 +132,8 @@ def table(name):
         for line in read_results(source)
         if all(line[field] in values for field, values in chosen.items())
     ]
+    # In the order of the selection; otherwise in that of the file.
+    lines.sort(key=lambda line: [values.index(line[field]) for field, values in chosen.items()])
     rows, columns = LAYOUTS[name]
     if name not in PER_DATA:
         text = _table(lines, rows, columns)
