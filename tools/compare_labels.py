@@ -15,6 +15,7 @@ import warnings
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn.base import is_clusterer
 from sklearn.datasets import load_digits, make_blobs
 
@@ -49,7 +50,9 @@ def results():
                 yield f"{name} {data} labels", estimator.labels_
             for attribute in ("loss_", "inertia_", "embedding_", "probabilities_"):
                 if hasattr(estimator, attribute):
-                    yield f"{name} {data} {attribute}", np.asarray(getattr(estimator, attribute))
+                    value = getattr(estimator, attribute)
+                    value = value.toarray() if issparse(value) else np.asarray(value)
+                    yield f"{name} {data} {attribute}", value
             for method in ("predict", "predict_proba", "transform"):
                 if hasattr(estimator, method):
                     yield f"{name} {data} {method}", getattr(estimator, method)(X)
