@@ -35,6 +35,7 @@ cdef extern from "_random.h" nogil:
     #endif
     """
     uint64_t hash_bits(uint64_t x)
+    double share_of(uint64_t bits)
     void SOON(const void *place)
 
 cdef enum:
@@ -52,7 +53,7 @@ cdef enum:
 
 cdef inline double uniform(uint64_t seed, uint64_t i) noexcept nogil:
     """From 0 up to, but without, 1."""
-    return (hash_bits(seed ^ hash_bits(i)) >> 11) * (1.0 / 9007199254740992.0)
+    return share_of(hash_bits(seed ^ hash_bits(i)))
 
 
 cdef void shuffle(int32_t *order, Py_ssize_t n, uint64_t seed) noexcept nogil:

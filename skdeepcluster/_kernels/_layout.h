@@ -71,7 +71,7 @@ static void move_row(const float *Z, ptrdiff_t n_rows, int32_t row, const int32_
         total_second += 2 * rate * clipped(force * two);
         for (int i = 0; i < n_negatives; ++i) {
             state += GOLDEN;
-            int32_t far = (int32_t)(((hash_bits(state) >> 32) * (uint64_t)n_rows) >> 32);
+            int32_t far = (int32_t)number_below(hash_bits(state), n_rows);
             if (far == row)
                 continue;
             there = Z + (ptrdiff_t)far * WIDTH;

@@ -16,6 +16,18 @@ INLINED uint64_t hash_bits(uint64_t x)
     return x ^ (x >> 31);
 }
 
+/* From 0 up to, but without, `n`, a number of 32 bits. */
+INLINED int64_t number_below(uint64_t bits, int64_t n)
+{
+    return (int64_t)(((bits >> 32) * (uint64_t)n) >> 32);
+}
+
+/* From 0 up to, but without, 1. */
+INLINED double share_of(uint64_t bits)
+{
+    return (double)(bits >> 11) * 0x1p-53;
+}
+
 /* What stands for a pair of rows, in either order. */
 INLINED uint64_t pair_of(int32_t i, int32_t j)
 {

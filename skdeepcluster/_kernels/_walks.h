@@ -31,17 +31,6 @@ INLINED uint64_t next_bits(uint64_t *state)
     return hash_bits(*state);
 }
 
-/* From 0 up to, but without, `n`. */
-INLINED int64_t below(uint64_t bits, int64_t n)
-{
-    return (int64_t)(((bits >> 32) * (uint64_t)n) >> 32);
-}
-
-INLINED double share_of(uint64_t bits)
-{
-    return (double)(bits >> 11) * 0x1p-53;
-}
-
 /* The first entry from `low` on that is greater than `value`, at most `high` - 1. */
 INLINED int64_t first_above(const double *sums, int64_t low, int64_t high, double value)
 {
@@ -86,7 +75,7 @@ INLINED double weight_of(const WalkGraph *g, int64_t begin, int64_t e)
 INLINED int32_t drawn_neighbor(const WalkGraph *g, int64_t begin, int64_t end, uint64_t *state)
 {
     if (!g->cumulative)
-        return g->indices[begin + below(next_bits(state), end - begin)];
+        return g->indices[begin + number_below(next_bits(state), end - begin)];
     double value = share_of(next_bits(state)) * g->cumulative[end - 1];
     return g->indices[first_above(g->cumulative, begin, end, value)];
 }
@@ -172,7 +161,7 @@ static void train_walk(const int32_t *walk, ptrdiff_t length, float *Z, float *C
     ptrdiff_t width = 8 * n_blocks;
     uint64_t state = seed;
     for (ptrdiff_t t = 0; t < length && walk[t] >= 0; ++t) {
-        ptrdiff_t reach = 1 + below(next_bits(&state), window);
+        ptrdiff_t reach = 1 + number_below(next_bits(&state), window);
         ptrdiff_t first = t < reach ? 0 : t - reach;
         ptrdiff_t last = t + reach < length ? t + reach : length - 1;
         float *z = Z + (ptrdiff_t)walk[t] * width;

@@ -17,6 +17,12 @@ def members(labels, n_clusters):
     return csr_array((np.ones(n), (np.arange(n), labels)), shape=(n, n_clusters))
 
 
+def rows_of_each(labels):
+    """The rows of each label from 0 on, in increasing order."""
+    order = np.argsort(labels, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(labels))[:-1])
+
+
 def weights_to(graph, labels, n_clusters):
     """Sums of the weights of each row's edges to each cluster, a (n, n_clusters) array."""
     return (graph @ members(labels, n_clusters)).toarray()

@@ -1,5 +1,7 @@
 """K-means on an embedding in memory."""
 
+import itertools
+
 import numpy as np
 from scipy.sparse import csr_array
 from sklearn.cluster import kmeans_plusplus
@@ -98,14 +100,31 @@ def _weighted_runs(Z, weights, n_clusters, start, n_init, max_iter, tol, random_
     rest = (max_iter, tol * variance, n_threads)
     if start is None:
         rows = random_state.permutation(len(X))[:SAMPLE_ROWS]
-        some, of_some, found = X[rows], weights[rows], []
-        for _ in range(n_init):
-            first, _ = kmeans_plusplus(
-                some, n_clusters, sample_weight=of_some, random_state=random_state
-            )
-            found.append(weighted_lloyd(some, of_some, first, *rest))
-        start = min(found, key=lambda run: run[2])[0]
+        draws = itertools.repeat(random_state, n_init)
+        start = best_weighted_run(X[rows], weights[rows], n_clusters, draws, *rest)[0]
     return weighted_lloyd(X, weights, start.astype(np.float64), *rest)[0].astype(Z.dtype)
+
+
+def best_weighted_run(X, weights, n_clusters, random_states, max_iter, tol, n_threads):
+    """The run of `weighted_lloyd` of the lowest inertia, of one from k-means++ for each state.
+
+    Parameters
+    ----------
+    X, weights, max_iter, tol, n_threads
+        As in `weighted_lloyd`.
+    n_clusters : int
+    random_states : iterable of RandomState
+
+    Returns
+    -------
+    centers, labels, inertia
+        As of `weighted_lloyd`.
+    """
+    found = []
+    for random_state in random_states:
+        start, _ = kmeans_plusplus(X, n_clusters, sample_weight=weights, random_state=random_state)
+        found.append(weighted_lloyd(X, weights, start, max_iter, tol, n_threads))
+    return min(found, key=lambda run: run[2])
 
 
 def best_runs(Z, n_clusters, n_best, n_init, max_iter, tol, random_state, n_threads):

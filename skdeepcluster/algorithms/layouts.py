@@ -6,6 +6,7 @@ from scipy.sparse import csr_array
 
 from skdeepcluster._kernels._layout import PLACE_WIDTH, fuzzy_weights, run_epochs, table_places
 from skdeepcluster.algorithms.coarsening import relative_weights
+from skdeepcluster.algorithms.neighbors import neighbor_matrix
 from skdeepcluster.algorithms.spectral import REGULARIZATIONS, graph_coordinates
 
 # Coordinates that a layout may have.
@@ -40,11 +41,9 @@ def fuzzy_graph(distances, indices, n_threads, local_connectivity=1.0):
     .. [1] L. McInnes, J. Healy and J. Melville, "UMAP: uniform manifold approximation and
            projection for dimension reduction", 2018. :arxiv:`1802.03426`
     """
-    n, k = indices.shape
     distances = np.ascontiguousarray(distances, np.float64)
     weights = fuzzy_weights(distances, local_connectivity, n_threads)
-    starts = np.arange(0, n * k + 1, k)
-    directed = csr_array((weights.ravel(), indices.ravel(), starts), shape=(n, n))
+    directed = neighbor_matrix(weights, indices, len(indices))
     reverse = csr_array(directed.T)
     graph = csr_array(directed + reverse - directed.multiply(reverse))
     graph.sort_indices()

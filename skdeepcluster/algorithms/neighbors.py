@@ -95,6 +95,24 @@ def connectivity_graph(X, n_neighbors, n_threads=1):
     return joined_neighbors(nearest_neighbors(X, n_neighbors, n_threads)[1])
 
 
+def neighbor_matrix(weights, indices, n_others):
+    """The matrix with the weight of each row's neighbors in their columns.
+
+    Parameters
+    ----------
+    weights, indices : (n, n_neighbors) arrays
+    n_others : int
+        Number of columns.
+
+    Returns
+    -------
+    matrix : csr_array of shape (n, n_others)
+    """
+    n, k = indices.shape
+    starts = np.arange(0, n * k + 1, k)
+    return csr_array((weights.ravel(), indices.ravel(), starts), shape=(n, n_others))
+
+
 def joined_neighbors(indices, kind="union"):
     """The undirected graph of nearest neighbors.
 
@@ -112,8 +130,7 @@ def joined_neighbors(indices, kind="union"):
     graph : csr_array of shape (n, n), float64
     """
     n, n_neighbors = indices.shape
-    starts = np.arange(0, indices.size + 1, n_neighbors)
-    graph = csr_array((np.ones(indices.size), indices.ravel(), starts), shape=(n, n))
+    graph = neighbor_matrix(np.ones(indices.shape), indices, n)
     if kind == "mutual":
         return csr_array(graph.minimum(graph.T))
     if kind == "mean":

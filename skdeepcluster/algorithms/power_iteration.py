@@ -5,6 +5,7 @@ from scipy.sparse import csr_array
 
 from skdeepcluster.algorithms.groups import components
 from skdeepcluster.algorithms.neighbor_search import graph_neighbors
+from skdeepcluster.algorithms.neighbors import neighbor_matrix
 
 # Of DeepCluster's form: neighbors, the width of the weights, the share of the graph in a step, and
 # the number of steps.
@@ -47,8 +48,7 @@ def power_iteration_labels(X, *, seed=0, n_threads=1):
     distances, indices = graph_neighbors(np.ascontiguousarray(X), k, n_threads, seed)
     # Not 0: sums of sparse matrices leave such entries out.
     weights = np.exp(-np.square(distances / WIDTH)).clip(np.finfo(np.float64).tiny)
-    starts = np.arange(0, n * k + 1, k)
-    graph = csr_array((weights.ravel(), indices.ravel(), starts), shape=(n, n))
+    graph = neighbor_matrix(weights, indices, n)
     graph = csr_array(graph + graph.T)
     root = _maxima(graph, _spread(graph))
     sizes = np.bincount(root, minlength=n)

@@ -67,14 +67,6 @@ class SemiSupervisedMixin(KnownMixin):
         known = {"constraints": constraints, "sample_ids": sample_ids}
         return super().fit(X, y, sample_weight=sample_weight, **known)
 
-    def _side(self, samples, X, y, **side):
-        found = super()._side(samples, X, y, **side)
-        if "label" in found.rows:
-            known = (found.rows["label"] >= 0).float()
-            # Sums over rows of a batch are then, in expectation, means over labeled rows.
-            found.rows["label_weight"] = known / known.mean()
-        return found
-
     # -- training ----------------------------------------------------------------------------
 
     def _weights(self):

@@ -275,9 +275,13 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
         asked = hidden if missing is None else hidden & ~missing
         return torch.where(asked, z - completed, 0.0).square()
 
+    @property
+    def _takes_missing(self):
+        return self.encoder is None
+
     def _missing(self, x):
         """Where entries are missing, or None if all are known."""
-        if self.encoder is not None:
+        if not self._takes_missing:
             return None
         missing = x.flatten(1).isnan()
         return missing if missing.any() else None
@@ -347,11 +351,6 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
         samples = self._new_samples(X)
         rows = samples.rows.block(0, len(samples))
         return np.where(np.isnan(rows), completed, rows).astype(completed.dtype)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = self.encoder is None
-        return tags
 
     def _attributes(self, fit):
         with torch.no_grad():

@@ -4,11 +4,11 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.sparse import coo_array
 from sklearn.utils import check_random_state
 
 from skdeepcluster._sklearn import Interval, StrOptions, fit_context
 from skdeepcluster.algorithms.communities import by_size
+from skdeepcluster.algorithms.groups import members
 from skdeepcluster.algorithms.neighbors import nearest_neighbors
 from skdeepcluster.base import Clusterer, RandomStateMixin, param
 from skdeepcluster.constraints import PairsMixin
@@ -163,8 +163,8 @@ class RGCA(PairsMixin, RandomStateMixin, Clusterer):
             return None
         folds = np.empty(len(same), dtype=np.intp)
         for kind in (same, ~same):
-            members = np.flatnonzero(kind)
-            folds[members[rng.permutation(len(members))]] = np.arange(len(members)) % n_folds
+            found = np.flatnonzero(kind)
+            folds[found[rng.permutation(len(found))]] = np.arange(len(found)) % n_folds
         return folds
 
 
@@ -277,16 +277,15 @@ def rounded(P, n_refine=1):
     while (labels < 0).any():
         left = labels < 0
         row = int(np.argmax(np.where(left, companions, -1)))
-        members = np.flatnonzero(P[row] & left)
-        labels[members] = n_clusters
-        companions = companions - P[members].sum(axis=0)
+        found = np.flatnonzero(P[row] & left)
+        labels[found] = n_clusters
+        companions = companions - P[found].sum(axis=0)
         n_clusters += 1
     degree = P.sum(axis=1)
     for _ in range(n_refine):
         labels = by_size(labels)
         sizes = np.bincount(labels)
-        member = coo_array((np.ones(n, dtype=np.int64), (labels, np.arange(n)))).tocsr()
-        both = (member @ P.astype(np.int32)).T
+        both = (members(labels, len(sizes)).T @ P).T
         # The first of equals is the largest.
         labels = np.argmin(degree[:, np.newaxis] + sizes - 2 * both, axis=1)
     return by_size(labels)

@@ -17,7 +17,7 @@ from skdeepcluster.deep import (
     NormalizedEncoderMixin,
     ProbabilityMixin,
 )
-from skdeepcluster.nn import linear
+from skdeepcluster.nn import code_width, linear
 from skdeepcluster.training import Items, ReadOut, Stage, map_rows, ramp, shuffled
 
 # Least probability of an answer.
@@ -140,8 +140,7 @@ class VolMaxDCC(KnownMixin, ProbabilityMixin, NormalizedEncoderMixin, DeepCluste
 
     def _build(self, shape, plan, generator):
         module = self._encoder_alone(shape, generator)
-        with torch.no_grad():
-            width = module.eval().encode(torch.zeros(2, *shape)).shape[1]
+        width = code_width(module, shape)
         module.head = nn.Sequential(nn.ReLU(), linear(width, self.n_clusters, generator))
         start = OTHER + (SAME - OTHER) * torch.eye(self.n_clusters)
         learned = self.link_matrix == "learned"

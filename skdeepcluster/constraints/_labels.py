@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from skdeepcluster.validation import as_array
+from skdeepcluster.validation import as_array, caller_level
 
 _REMEDY = (
     "Unknown labels of y are -1, such as y = pandas.Series(y).fillna(-1).astype(int); "
@@ -27,7 +27,7 @@ def is_missing(value):
     return value is None or (pandas is not None and value is pandas.NA) or bool(value != value)
 
 
-def check_partial_labels(y, n_samples, n_clusters=None, *, name="n_clusters", stacklevel=4):
+def check_partial_labels(y, n_samples, n_clusters=None, *, name="n_clusters"):
     """Partial labels of rows as numbers of clusters, or None where there are none.
 
     Parameters
@@ -39,8 +39,6 @@ def check_partial_labels(y, n_samples, n_clusters=None, *, name="n_clusters", st
         The number of clusters: at least that of the known classes.
     name : str, default="n_clusters"
         The parameter that `n_clusters` comes from.
-    stacklevel : int, default=4
-        Of the warning.
 
     Returns
     -------
@@ -88,7 +86,7 @@ def check_partial_labels(y, n_samples, n_clusters=None, *, name="n_clusters", st
             "y has no -1 and is ignored: clusterers do not learn from full labels. Partial labels "
             "have -1 where the class is unknown.",
             IgnoredLabelsWarning,
-            stacklevel=stacklevel,
+            stacklevel=caller_level(),
         )
         return None, nothing
     known = values[~unknown].tolist()

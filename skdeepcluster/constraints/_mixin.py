@@ -15,9 +15,7 @@ class PartialLabelMixin:
 
     def _partial_labels(self, y, n_samples, n_clusters=None, name="n_clusters"):
         """Clusters of the labeled rows, -1 for others; None where no row is labeled."""
-        labels, self.classes_ = check_partial_labels(
-            y, n_samples, n_clusters, name=name, stacklevel=5
-        )
+        labels, self.classes_ = check_partial_labels(y, n_samples, n_clusters, name=name)
         return labels if len(self.classes_) else None
 
 

@@ -5,7 +5,7 @@ from skdeepcluster.deep._centers import CenteredAutoencoder
 from skdeepcluster.deep._clusterer import DeepClusterer
 from skdeepcluster.deep._encoder import EncoderMixin, NormalizedEncoderMixin
 from skdeepcluster.deep._estimator import DeepEstimator
-from skdeepcluster.deep._known import KnownMixin, row_pairs
+from skdeepcluster.deep._known import KnownMixin, known_classes, note_labels, row_pairs
 from skdeepcluster.deep._predict import (
     EmbeddingMixin,
     LabelMixin,
@@ -39,8 +39,10 @@ __all__ = [
     "StudentTMixin",
     "ViewsMixin",
     "check_unit_interval",
+    "known_classes",
     "mean_and_labels",
     "most_probable",
+    "note_labels",
     "row_pairs",
     "seeded",
     "sharpen_target",

@@ -8,7 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skdeepcluster.base import Clusterer, NumberOfClustersMixin
 from skdeepcluster.deep._estimator import DeepEstimator
 from skdeepcluster.deep._predict import EmbeddingMixin
-from skdeepcluster.validation import check_n_samples
+from skdeepcluster.validation import caller_level, check_n_samples
 
 
 class DeepClusterer(EmbeddingMixin, NumberOfClustersMixin, Clusterer, DeepEstimator):
@@ -40,7 +40,7 @@ class DeepClusterer(EmbeddingMixin, NumberOfClustersMixin, Clusterer, DeepEstima
                 f"{self.n_clusters}: rows may be duplicates, or clusters became empty; try another "
                 "random_state, a lower learning_rate or fewer clusters.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=caller_level(),
             )
 
     def __sklearn_tags__(self):

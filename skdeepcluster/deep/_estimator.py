@@ -21,6 +21,7 @@ from skdeepcluster.deep._hooks import Hooks
 from skdeepcluster.deep._identity import given_modules, global_generators, settings
 from skdeepcluster.deep._random import seeded
 from skdeepcluster.deep._rows import read_rows
+from skdeepcluster.validation import caller_level
 from skdeepcluster.validation._inputs import output_dtype
 
 
@@ -149,8 +150,7 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
         rows, shape = read_rows(self, self._as_rows(X), reset=True)
         self._check_rows(rows)
         weights = self._row_weights(rows.shape[0], side)
-        missing = self.__sklearn_tags__().input_tags.allow_nan
-        if missing and self._scales_rows and tr.has_missing(rows):
+        if self._takes_missing and self._scales_rows and tr.has_missing(rows):
             standardize = tr.Standardizer.fit_known(rows, weights)
         elif self._scales_rows:
             n_means = shape[0] if self._common_means and len(shape) == 3 else None
@@ -259,7 +259,7 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
                 f"{type(self).__name__} was stopped by max_time={self.max_time} before it "
                 "converged; the model is usable, more time or fewer epochs would finish it.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=caller_level(),
             )
 
     def _fitted_attributes(self, fit, dtype):
@@ -306,8 +306,7 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
     def _samples_as_fitted(self, X, device, **options):
         """Other rows in the standardization of the fit."""
         rows, shape = read_rows(self, self._as_rows(X), reset=False)
-        missing = self.__sklearn_tags__().input_tags.allow_nan
-        standardize = tr.Standardizer(self.mean_, self.scale_, missing)
+        standardize = tr.Standardizer(self.mean_, self.scale_, self._takes_missing)
         return tr.Samples(rows, standardize, device, shape, **options)
 
     def _stream(self, X, function):
@@ -353,4 +352,5 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = self._takes_missing
         return tags

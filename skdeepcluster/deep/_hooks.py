@@ -71,6 +71,8 @@ class Hooks:
 
     # Whether rows are centered and scaled for the network.
     _scales_rows = True
+    # Whether rows may have missing entries, NaN.
+    _takes_missing = False
     # Whether all pixels of a channel are centered by one mean instead of each by its own.
     _common_means = False
 

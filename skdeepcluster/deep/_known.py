@@ -41,16 +41,13 @@ class KnownMixin(ConstraintMixin):
         return super().fit(X, y, constraints=constraints, sample_ids=sample_ids, **side)
 
     def _side(self, samples, X, y, *, constraints=None, sample_ids=None, **side):
-        """With ``rows["label"]`` and ``arrays["pairs"]`` where labels and pairs are known.
+        """With what `note_labels` stores, and ``arrays["pairs"]`` where pairs are known.
 
         Of the pairs ``arrays["same"]`` is 1 for must-links, 0 for cannot-links, and
         ``arrays["weight"]`` their weights, which are 1 in the mean.
         """
         found = super()._side(samples, X, y, **side)
-        labels, classes = check_partial_labels(y, len(samples), self.n_clusters, stacklevel=6)
-        if len(classes):
-            found.rows["label"] = torch.as_tensor(labels, dtype=torch.int64)
-            found.arrays["classes"] = torch.as_tensor(classes)
+        note_labels(found, *check_partial_labels(y, len(samples), self.n_clusters))
         pairs = self._pairs(constraints, sample_ids, len(samples))
         weight = np.concatenate([pairs.must_weight, pairs.cannot_weight])
         if weight.sum() > 0:
@@ -61,13 +58,33 @@ class KnownMixin(ConstraintMixin):
         return found
 
     def _attributes(self, fit):
-        classes = fit.side.arrays.get("classes", torch.empty(0, dtype=torch.int64))
-        return super()._attributes(fit) | {"classes_": classes.cpu().numpy().astype(np.intp)}
+        return super()._attributes(fit) | {"classes_": known_classes(fit)}
 
     def _read_out(self, fit):
         found = super()._read_out(fit)
         judged = self._judged(row_pairs(fit), found.labels)
         return found._replace(attributes=found.attributes | judged)
+
+
+def note_labels(side, labels, classes):
+    """Store partial labels, as `check_partial_labels` gives them, in the side information.
+
+    Of rows ``side.rows["label"]`` is the number of the class, -1 where it is unknown, and
+    ``side.rows["label_weight"]`` a weight by which sums over the rows of a batch are, in
+    expectation, means over labeled rows; ``side.arrays["classes"]`` has the classes. Without known
+    classes nothing is stored.
+    """
+    if len(classes):
+        side.rows["label"] = torch.as_tensor(labels, dtype=torch.int64)
+        known = (side.rows["label"] >= 0).float()
+        side.rows["label_weight"] = known / known.mean()
+        side.arrays["classes"] = torch.as_tensor(classes)
+
+
+def known_classes(fit):
+    """The classes of partial labels, none where there are no labels."""
+    classes = fit.side.arrays.get("classes", torch.empty(0, dtype=torch.int64))
+    return classes.cpu().numpy().astype(np.intp)
 
 
 def row_pairs(fit):

@@ -63,7 +63,6 @@ def _source(estimator, X, reset):
         return rows, rows.item_shape if len(rows.item_shape) > 1 else None
     X, item = flat_rows(X)
     check_columns(X)
-    missing = estimator.__sklearn_tags__().input_tags.allow_nan
     on_disk = not sp.issparse(X) and is_on_disk(X)
     with numbers_within_floats():
         X = validate_data(
@@ -73,7 +72,7 @@ def _source(estimator, X, reset):
             accept_sparse="csr",
             dtype="numeric",
             # Rows on disk are checked where they are first read.
-            ensure_all_finite=not on_disk and ("allow-nan" if missing else True),
+            ensure_all_finite=not on_disk and ("allow-nan" if estimator._takes_missing else True),
         )
         if X.dtype.kind == "O":  # decimals of a polars frame
             X = check_array(X, dtype=np.float64)

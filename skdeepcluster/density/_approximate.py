@@ -4,7 +4,7 @@ import numpy as np
 
 from skdeepcluster._kernels._trees import spanning_forest
 from skdeepcluster._sklearn import threadpool_controller
-from skdeepcluster.algorithms.groups import components
+from skdeepcluster.algorithms.groups import components, rows_of_each
 from skdeepcluster.algorithms.neighbor_search import NeighborSearch
 from skdeepcluster.density._spanning import BLOCK_ENTRIES, Forest, TreeReachability, add_blocks
 
@@ -65,9 +65,7 @@ class ApproximateReachability(TreeReachability):
         They are those of the minimum spanning tree of some rows of each component, moved to rows
         nearby as long as they become shorter.
         """
-        ranked = np.argsort(group, kind="stable")
-        starts = np.searchsorted(group[ranked], np.arange(group.max() + 2))
-        members = [ranked[a:b] for a, b in zip(starts, starts[1:], strict=False)]
+        members = rows_of_each(group)
         most = max(1, N_REPRESENTATIVES // len(members))
         chosen = [
             rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(np.intp)]

@@ -5,9 +5,10 @@ from scipy.sparse import csr_array, issparse
 
 from skdeepcluster._kernels._trees import spanning_forest
 from skdeepcluster.density._core import ENOUGH
+from skdeepcluster.density._spanning import Reachability
 
 
-class GraphReachability:
+class GraphReachability(Reachability):
     """Mutual reachability of a sparse precomputed matrix, whose missing entries are infinite."""
 
     def __init__(self, X, min_samples, alpha, weight=None):
@@ -97,14 +98,6 @@ class GraphReachability:
         best = order[first[some]]
         neighbor[some], weight[some] = target[best], reach[best]
         return neighbor, weight
-
-    def subset(self, queries, rows, n_threads):
-        """Some of the queries."""
-        return queries[rows]
-
-    def near_groups(self, queries, groups, most, n_threads):
-        """For each query groups among which those nearest to it are: all."""
-        return np.broadcast_to(np.arange(len(groups)), (queries.shape[0], len(groups)))
 
     def nearest_of_groups(self, queries, groups, n_threads):
         """Distance of each query to the nearest row of each group; infinite if none is stored."""

@@ -30,7 +30,7 @@ class SelectionMixin(ConstraintMixin):
 
     def _learn(self, y, constraints, sample_ids, n):
         """Take what is known of samples; returns the pairs by position."""
-        labels, self.classes_ = check_partial_labels(y, n, stacklevel=5)
+        labels, self.classes_ = check_partial_labels(y, n)
         pairs = self._pairs(constraints, sample_ids, n)
         self._known = None
         if labels is not None or pairs.n_pairs:
@@ -54,11 +54,11 @@ class SelectionMixin(ConstraintMixin):
             Values of `min_cluster_size`, `cluster_selection_epsilon`,
             `cluster_selection_epsilon_max`, `cluster_selection_persistence`, `max_cluster_size`,
             `cluster_selection_method` and `allow_single_cluster`; those of the estimator by
-            default. `min_samples` stays that of
-            the fit, even where it was taken from `min_cluster_size`. By `n_clusters` so many
-            clusters of greatest total stability are selected; None, the default, leaves their
-            number open. Partial labels and pairs of the fit choose clusters with "eom" and without
-            `n_clusters`, and `cluster_selection_epsilon` is not used then.
+            default. `min_samples` stays that of the fit, even where it was taken from
+            `min_cluster_size`. By `n_clusters` so many clusters of greatest total stability are
+            selected; None, the default, leaves their number open. Partial labels and pairs of the
+            fit choose clusters with "eom" and without `n_clusters`, and
+            `cluster_selection_epsilon` is not used then.
 
         Returns
         -------

@@ -13,8 +13,8 @@ from skdeepcluster._sklearn import Interval
 from skdeepcluster.algorithms.kmeans import kmeans
 from skdeepcluster.base import param
 from skdeepcluster.constraints import PartialLabelMixin, check_partial_labels
-from skdeepcluster.deep import AutoencoderMixin, DeepClusterer
-from skdeepcluster.nn import linear
+from skdeepcluster.deep import AutoencoderMixin, DeepClusterer, known_classes, note_labels
+from skdeepcluster.nn import code_width, linear
 from skdeepcluster.training import ReadOut, Stage, map_rows
 from skdeepcluster.validation import check_n_samples
 
@@ -168,25 +168,18 @@ class PBN(PartialLabelMixin, AutoencoderMixin, DeepClusterer):
     def _build(self, shape, plan, generator):
         module = super()._build(shape, plan, generator)
         if plan.n_classes:
-            with torch.no_grad():
-                width = module.eval().encode(torch.zeros(2, *shape)).shape[1]
-            module.classifier = linear(width, plan.n_classes, generator)
+            module.classifier = linear(code_width(module, shape), plan.n_classes, generator)
         return module
 
     # -- training ----------------------------------------------------------------------------
 
     def _side(self, samples, X, y, **side):
         found = super()._side(samples, X, y, **side)
-        labels, classes = check_partial_labels(y, len(samples), stacklevel=6)
+        labels, classes = check_partial_labels(y, len(samples))
         n_novel = len(samples) if labels is None else int(np.sum(labels < 0))
-        known = n_novel < len(samples)
-        check_n_samples(n_novel, self._n_clusters_sought, of_weight=" of unknown class" * known)
-        if known:
-            weight = torch.as_tensor(labels >= 0).float()
-            found.rows["label"] = torch.as_tensor(labels, dtype=torch.int64)
-            # Sums over rows of a batch are then, in expectation, means over labeled rows.
-            found.rows["weight"] = weight / weight.mean()
-            found.arrays["classes"] = torch.as_tensor(classes)
+        what = " of unknown class" * (len(classes) > 0)
+        check_n_samples(n_novel, self._n_clusters_sought, of_weight=what)
+        note_labels(found, labels, classes)
         return found
 
     def _plan(self, samples, side):
@@ -202,7 +195,7 @@ class PBN(PartialLabelMixin, AutoencoderMixin, DeepClusterer):
         if fit.plan.n_classes:
             logits = fit.module.classifier(z).float()
             loss = F.cross_entropy(logits, batch.side.label.clamp_min(0), reduction="none")
-            terms["label"] = (batch.side.weight * loss).mean()
+            terms["label"] = (batch.side.label_weight * loss).mean()
         return terms
 
     def _squared_error(self, x, restored):
@@ -219,7 +212,7 @@ class PBN(PartialLabelMixin, AutoencoderMixin, DeepClusterer):
         loss, _ = self._evaluate(fit.module, fit.samples)
         fit.require_finite(loss)
         Z = map_rows(fit.module.encode, fit.samples).cpu().numpy()
-        classes = fit.side.arrays.get("classes", torch.empty(0, dtype=torch.int64)).cpu().numpy()
+        classes = known_classes(fit)
         labels = np.full(len(Z), -1)
         if len(classes):
             labels = fit.side.rows["label"].cpu().numpy()
@@ -231,7 +224,7 @@ class PBN(PartialLabelMixin, AutoencoderMixin, DeepClusterer):
         labels = labels.astype(np.int32)
         labels[novel] = len(classes) + found
         attributes = {
-            "classes_": classes.astype(np.intp),
+            "classes_": classes,
             "cluster_centers_": np.concatenate([*(m[np.newaxis] for m in means), centers]),
             "n_clusters_": len(centers),
             "n_components_": Z.shape[1],

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from skdeepcluster._sklearn import Interval, StrOptions, fit_context
 from skdeepcluster.algorithms import communities as algorithm
 from skdeepcluster.algorithms.groups import members
+from skdeepcluster.algorithms.neighbors import neighbor_matrix
 from skdeepcluster.base import Clusterer, param
 from skdeepcluster.graph._given import GivenGraphMixin
 from skdeepcluster.validation import check_n_samples
@@ -309,9 +310,7 @@ class Leiden(GivenGraphMixin, Clusterer):
                 "rows alone, or fit the graph with the new nodes."
             )
         weights, indices, _ = self._neighbors_of(X)
-        n, k = indices.shape
-        starts = np.arange(0, n * k + 1, k)
-        near = csr_array((weights.ravel(), indices.ravel(), starts), shape=(n, len(self.labels_)))
+        near = neighbor_matrix(weights, indices, len(self.labels_))
         votes = csr_array(near @ members(self.labels_, self.labels_.max() + 1))
         votes.sort_indices()
         # Of equal votes the first, which is of the larger community.

@@ -7,6 +7,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from skdeepcluster._sklearn import Interval, StrOptions, validate_params
+from skdeepcluster.algorithms.groups import rows_of_each
 
 
 def water_filling(sizes, target, rng):
@@ -152,12 +153,12 @@ def balanced_sample(
     for level, parent in zip(labels[::-1], parents[::-1], strict=True):
         sizes = np.bincount(level) * multiplier
         shares = np.empty_like(sizes)
-        for children, target in zip(members(parent), targets, strict=True):
+        for children, target in zip(rows_of_each(parent), targets, strict=True):
             shares[children] = water_filling(sizes[children], target, rng)
         targets = shares
 
     drawn = []
-    for rows, target in zip(members(labels[0]), targets, strict=True):
+    for rows, target in zip(rows_of_each(labels[0]), targets, strict=True):
         repeats, rest = divmod(target, len(rows))
         if strategy == "random":
             some = rng.choice(rows, rest, replace=False)
@@ -165,9 +166,3 @@ def balanced_sample(
             some = rows[np.argsort(distances[kept[rows]], kind="stable")[:rest]]
         drawn += [np.repeat(rows, repeats), some]
     return np.sort(kept[np.concatenate(drawn)])
-
-
-def members(labels):
-    """The positions of each label, in increasing order."""
-    order = np.argsort(labels, kind="stable")
-    return np.split(order, np.cumsum(np.bincount(labels))[:-1])

@@ -9,6 +9,7 @@ from scipy.cluster.hierarchy import linkage as scipy_linkage
 from sklearn.exceptions import ConvergenceWarning
 
 from skdeepcluster._sklearn import Interval, StrOptions, fit_context, num_samples
+from skdeepcluster.algorithms.groups import rows_of_each
 from skdeepcluster.algorithms.neighbors import nearest_neighbors
 from skdeepcluster.base import Clusterer, NumberOfClustersMixin, ThreadsMixin, param
 from skdeepcluster.hierarchy._fair import Builder, dasgupta_cost
@@ -180,8 +181,7 @@ class FairHierarchy(NumberOfClustersMixin, ThreadsMixin, Clusterer):
         return edges, 1 / (1 + lengths.ravel() / unit)
 
     def _children(self):
-        order = np.argsort(self.parent_[:-1], kind="stable")
-        return np.split(order, np.cumsum(np.bincount(self.parent_[:-1]))[:-1])
+        return rows_of_each(self.parent_[:-1])
 
     def _cut(self):
         """Divide the largest cluster at a time."""

@@ -15,6 +15,7 @@ from skdeepcluster._sklearn import (
     fit_context,
 )
 from skdeepcluster.algorithms.bounded_kmeans import Rows, lloyd, seeds, settle
+from skdeepcluster.algorithms.groups import rows_of_each
 from skdeepcluster.base import (
     Clusterer,
     FloatTransformerMixin,
@@ -24,7 +25,6 @@ from skdeepcluster.base import (
 )
 from skdeepcluster.hierarchy._levels import numbers_of_clusters, sample_sizes
 from skdeepcluster.hierarchy._nearest import NearestCentersMixin
-from skdeepcluster.hierarchy._sampling import members
 from skdeepcluster.validation import FLOATS, as_array, check_rows, largest_value
 from skdeepcluster.validation._inputs import is_on_disk
 
@@ -220,7 +220,7 @@ class HierarchicalKMeans(
                     break
         self.labels_per_level_ = np.array(labels_per_level)
         self.inertia_per_level_ = np.array(inertias)
-        self.tree_ = [members(part) for part in (labels_per_level[0], *self.parents_)]
+        self.tree_ = [rows_of_each(part) for part in (labels_per_level[0], *self.parents_)]
         self.sizes_ = [np.bincount(part) for part in labels_per_level]
         self.labels_ = labels_per_level[-1]
         self.cluster_centers_ = self.centers_per_level_[-1]

@@ -4,6 +4,7 @@ from skdeepcluster.nn._autoencoder import (
     CONSTRAINTS,
     Autoencoder,
     Encoder,
+    code_width,
     conv_autoencoder,
     mlp_autoencoder,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "Encoder",
     "Heads",
     "LabelMaps",
+    "code_width",
     "contrast",
     "conv_autoencoder",
     "conv_encoder",

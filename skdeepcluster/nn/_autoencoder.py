@@ -62,6 +62,12 @@ class Encoder(nn.Module):
         return CONSTRAINTS[self.constraint](self.encoder(x).float())
 
 
+@torch.no_grad()
+def code_width(module, shape):
+    """Length of the codes of rows of this shape. The module is then in evaluation mode."""
+    return module.eval().encode(torch.zeros(2, *shape)).shape[1]
+
+
 class Autoencoder(Encoder):
     """An encoder and a decoder.
 

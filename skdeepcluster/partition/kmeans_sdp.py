@@ -5,11 +5,15 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.linalg import eigh, svd
-from sklearn.cluster import kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
 
 from skdeepcluster._sklearn import Interval, StrOptions, fit_context
-from skdeepcluster.algorithms.kmeans import kmeans, nearest_center, weighted_lloyd
+from skdeepcluster.algorithms.kmeans import (
+    best_weighted_run,
+    kmeans,
+    nearest_center,
+    weighted_lloyd,
+)
 from skdeepcluster.algorithms.kmeans_sdp import (
     bound_of_duals,
     certified_bound,
@@ -228,12 +232,9 @@ class KMeansSDP(
 
     def _started(self, rows, w, generator):
         """Centers of the best of several k-means runs, for programs not solved to the end."""
-        found = []
-        for _ in range(STARTS):
-            seed = np.random.RandomState(int(generator.integers(2**31)))
-            seeds, _ = kmeans_plusplus(rows, self.n_clusters, sample_weight=w, random_state=seed)
-            found.append(weighted_lloyd(rows, w, seeds, LLOYD_ITERATIONS, 0.0, self._n_threads()))
-        return min(found, key=lambda one: one[2])[0]
+        draws = (np.random.RandomState(int(generator.integers(2**31))) for _ in range(STARTS))
+        options = LLOYD_ITERATIONS, 0.0, self._n_threads()
+        return best_weighted_run(rows, w, self.n_clusters, draws, *options)[0]
 
     def _by_multipliers(self, rows, weight, whole):
         A = rows @ rows.T

@@ -20,8 +20,9 @@ from skdeepcluster.deep import (
     StreamMixin,
     ViewsMixin,
 )
-from skdeepcluster.nn import dense_encoder
+from skdeepcluster.nn import code_width, dense_encoder
 from skdeepcluster.training import ReadOut, Stage, cosine_decay, map_rows
+from skdeepcluster.validation import caller_level
 from skdeepcluster.views import TabularViews
 
 # Maximum number of anchors that the read-out keeps for new rows; otherwise a tenth of the rows.
@@ -100,8 +101,7 @@ class SelfSupervised(ProbabilityMixin, ViewsMixin, NormalizedEncoderMixin, DeepC
 
     def _build(self, shape, plan, generator):
         module = self._encoder_alone(shape, generator)
-        with torch.no_grad():
-            width = module.eval().encode(torch.zeros(2, *shape)).shape[1]
+        width = code_width(module, shape)
         module.register_buffer("anchors", torch.zeros(plan.n_anchors, width))
         module.register_buffer("anchor_clusters", torch.full((plan.n_anchors,), -1))
         self._add_heads(module, width, plan, generator)
@@ -206,7 +206,7 @@ class SelfSupervised(ProbabilityMixin, ViewsMixin, NormalizedEncoderMixin, DeepC
                 "clusters mean little. Try more max_epochs, a lower learning_rate, weaker views, "
                 "more n_prototypes or a larger batch_size.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=caller_level(),
             )
 
 

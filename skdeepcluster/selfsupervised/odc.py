@@ -9,7 +9,7 @@ from torch import nn
 from skdeepcluster._sklearn import Interval, StrOptions
 from skdeepcluster.algorithms.kmeans import kmeans
 from skdeepcluster.base import param
-from skdeepcluster.nn import linear
+from skdeepcluster.nn import code_width, linear
 from skdeepcluster.selfsupervised._base import OnlineBase
 
 
@@ -94,8 +94,7 @@ class ODC(OnlineBase):
 
     def _encoder_alone(self, shape, generator):
         module = super()._encoder_alone(shape, generator)
-        with torch.no_grad():
-            width = module.eval().encode(torch.zeros(2, *shape)).shape[1]
+        width = code_width(module, shape)
         # Without the normalization all units can be 0 for a row.
         module.encoder = nn.Sequential(module.encoder, nn.LayerNorm(width), nn.ReLU())
         return module

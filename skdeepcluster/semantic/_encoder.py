@@ -10,7 +10,7 @@ from torch import nn
 from skdeepcluster._sklearn import Interval, StrOptions
 from skdeepcluster.base import param, parameters
 from skdeepcluster.deep import NormalizedEncoderMixin
-from skdeepcluster.nn import Encoder, Heads
+from skdeepcluster.nn import Encoder, Heads, code_width
 from skdeepcluster.semantic._base import with_choice
 
 
@@ -83,8 +83,7 @@ class HeadedEncoderMixin(NormalizedEncoderMixin):
 
     def _build(self, shape, plan, generator):
         module = self._encoder_alone(shape, generator)
-        with torch.no_grad():
-            width = module.eval().encode(torch.zeros(2, *shape)).shape[1]
+        width = code_width(module, shape)
         if not self.train_encoder:
             module.requires_grad_(False)
         module.heads = self._heads(width, generator)

@@ -12,7 +12,7 @@ from skdeepcluster.algorithms.neighbor_search import NeighborSearch
 from skdeepcluster.base import param, parameters
 from skdeepcluster.nn import follower
 from skdeepcluster.training import Side, map_rows, rows_with_neighbors
-from skdeepcluster.validation import as_array, scaled_to_range
+from skdeepcluster.validation import as_array, caller_level, scaled_to_range
 
 # Neighbors by which heads and epochs are compared.
 COMPARED = 5
@@ -151,5 +151,7 @@ def _checked(neighbors, n_samples):
         )
     found = torch.as_tensor(found.astype(np.int64))
     if (found == torch.arange(n_samples)[:, None]).all() and n_samples > 1:
-        warnings.warn("each row is its own only neighbor, which says nothing", stacklevel=5)
+        warnings.warn(
+            "each row is its own only neighbor, which says nothing", stacklevel=caller_level()
+        )
     return found

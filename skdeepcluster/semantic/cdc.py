@@ -10,7 +10,7 @@ from skdeepcluster._sklearn import Interval
 from skdeepcluster.algorithms.kmeans import kmeans
 from skdeepcluster.base import param
 from skdeepcluster.deep import DeepClusterer, ProbabilityMixin
-from skdeepcluster.nn import dense_encoder
+from skdeepcluster.nn import code_width, dense_encoder
 from skdeepcluster.semantic._base import entropy
 from skdeepcluster.semantic._encoder import HeadedEncoderMixin
 from skdeepcluster.semantic._pretext import PretextMixin
@@ -128,8 +128,7 @@ class CDC(PretextMixin, HeadedEncoderMixin, ProbabilityMixin, DeepClusterer):
 
     def _build(self, shape, plan, generator):
         module = self._encoder_alone(shape, generator)
-        with torch.no_grad():
-            width = module.eval().encode(torch.zeros(2, *shape)).shape[1]
+        width = code_width(module, shape)
         if not self.train_encoder:
             module.requires_grad_(False)
         for name in ("cluster_head", "calibrated_head"):

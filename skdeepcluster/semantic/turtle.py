@@ -22,6 +22,7 @@ from skdeepcluster.nn import (
 from skdeepcluster.semantic._base import SemanticClusterer, entropy, with_choice
 from skdeepcluster.semantic._spaces import joined_spaces, space_columns
 from skdeepcluster.training import ReadOut, Stage, column_scales, map_rows
+from skdeepcluster.validation import caller_level
 
 # How far the inner steps may move a logit where their rate is automatic: one head after the other.
 REACHES = (2.0, 4.0, 8.0)
@@ -358,5 +359,5 @@ class TURTLE(SemanticClusterer):
                 "near their random start, and labels learn little. Raise inner_learning_rate or "
                 "n_inner_steps, or leave inner_learning_rate=None.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=caller_level(),
             )

@@ -1,5 +1,6 @@
 """Checks of input: rows, distances and ranges of values, each in one place and wording."""
 
+from skdeepcluster.validation._callers import caller_level
 from skdeepcluster.validation._distances import check_distance_matrix, check_distances
 from skdeepcluster.validation._fitted import as_table, embed, last_step
 from skdeepcluster.validation._graphs import as_adjacency, check_adjacency, check_square
@@ -37,6 +38,7 @@ __all__ = [
     "as_adjacency",
     "as_array",
     "as_table",
+    "caller_level",
     "check_adjacency",
     "check_distance_matrix",
     "check_distances",

@@ -11,20 +11,7 @@ from sklearn.metrics import adjusted_rand_score, pairwise_distances
 from sklearn.pipeline import make_pipeline
 
 from skdeepcluster import HDBSCAN, GowerEncoder, KMedoids
-
-RANKS = ["low", "middle", "high"]
-
-
-def table(seed, n=12):
-    rng = np.random.default_rng(seed)
-    return pd.DataFrame(
-        {
-            "size": rng.normal(size=n),
-            "count": rng.integers(5, size=n),
-            "kind": rng.choice(["a", "b", "c"], n),
-            "rank": rng.choice(RANKS, n),
-        }
-    )
+from tests.medoids._tables import RANKS, table
 
 
 def gower(frame):
