@@ -29,7 +29,7 @@ import sys, time
 from pecanpy import pecanpy
 path, p, q, n_walks, length, repeats = sys.argv[1], *map(float, sys.argv[2:])
 first = p == q == 1
-mode = pecanpy.FirstOrderUnweighted if first else getattr(pecanpy, "SparseOTF")
+mode = pecanpy.FirstOrderUnweighted if first else pecanpy.SparseOTF
 g = mode(p, q, 1, False)
 g.read_edg(path, False, False)
 g.preprocess_transition_probs()
