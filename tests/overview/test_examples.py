@@ -52,3 +52,21 @@ def test_stream():
 def test_short_texts():
     found = run("short_texts")
     assert adjusted_rand_score(found["topic"], found["labels"]) > 0.9
+
+
+def test_custom_metric():
+    agreement = run("custom_metric")["agreement"]
+    assert agreement["own"] > 0.9 > 0.8 > agreement["plain"]
+
+
+def test_long_fit():
+    found = run("long_fit")
+    assert "max_time=0.1" in str(found["said"][0].message)
+    np.testing.assert_array_equal(found["resumed"].labels_, found["at_once"].labels_)
+    assert found["epochs"](found["loaded"]) == {"pretrain": 40, "refine": 20}
+
+
+@pytest.mark.slow
+def test_many_points():
+    agreement = run("many_points")["agreement"]
+    assert agreement["HDBSCAN"] > 0.99
