@@ -73,8 +73,9 @@ class DeepCluster(SelfSupervised):
     farthest from their centers. Of a graph, rows that are groups of their own and have only such
     neighbors join the nearest one.
 
-    On scikit-learn's digits training does not help: the clusters of its network without any
-    training are better (accuracy 0.85 against 0.80, one seed, :ref:`user_guide_reproduction`).
+    On scikit-learn's digits training with k-means does not help: the clusters of the network
+    without any training are better (accuracy 0.85 against 0.80, one seed,
+    :ref:`user_guide_reproduction`). With "pic" the mean of five seeds is 0.885 (0.868 to 0.930).
 
     References
     ----------
