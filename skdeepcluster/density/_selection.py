@@ -1,9 +1,11 @@
 """Selections of clusters from a fitted density hierarchy."""
 
+import warnings
 from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,7 +21,7 @@ from skdeepcluster.trees import (
     persistence,
     relative_validity,
 )
-from skdeepcluster.validation import check_labels
+from skdeepcluster.validation import caller_level, check_labels
 
 
 class SelectionMixin(ConstraintMixin):
@@ -158,6 +160,20 @@ class SelectionMixin(ConstraintMixin):
             probabilities=probabilities.astype(self._dtype, copy=False),
             cluster_persistence=persistence(tree, sizes),
             condensed_tree=replace(tree, **changed) if changed else tree,
+        )
+
+    def _warn_of_noise(self):
+        """Warn where a fit found no cluster."""
+        if self.n_clusters_:
+            return
+        size, samples = self.condensed_tree_.min_cluster_size, self._min_samples
+        warnings.warn(
+            "All samples are noise: they do not split into two groups of "
+            f"min_cluster_size={size:g} that are denser than what is between them, with "
+            f"min_samples={samples:g}. Lower these, or admit a single cluster by "
+            "allow_single_cluster=True.",
+            ConvergenceWarning,
+            stacklevel=caller_level(),
         )
 
     def layers(self):

@@ -122,8 +122,7 @@ class HDBSCAN(
         and within a level by their first samples.
 
     n_clusters_ : int
-        Number of clusters. 0 where all samples are noise, which is an answer and causes no warning:
-        see Notes.
+        Number of clusters. 0 where all samples are noise, with a warning: see Notes.
 
     probabilities_ : ndarray of shape (n_samples,)
         Strength of the membership: :math:`\lambda_p` relative to the largest in the cluster; 0 for
@@ -381,6 +380,7 @@ class HDBSCAN(
         self.outlier_scores_ = scores.astype(self._dtype, copy=False)
         self._store_centers(X)
         self._judge(pairs)
+        self._warn_of_noise()
         return self
 
     def _check(self, X, **kwargs):

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.cluster import DBSCAN
 from sklearn.cluster import HDBSCAN as BruteHDBSCAN
 from sklearn.datasets import load_digits, make_blobs, make_moons
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import adjusted_rand_score, pairwise_distances
 from sklearn.model_selection import GridSearchCV
 
@@ -376,3 +376,10 @@ def test_largest_epsilon(X, epsilon):
     assert (tree.birth[tree.selected] * epsilon >= 1 - 1e-12).all()
     free = fit(X, min_cluster_size=3, cluster_selection_epsilon_max=1e9)
     assert_array_equal(free.labels_, fit(X, min_cluster_size=3).labels_)
+
+
+def test_says_where_all_samples_are_noise():
+    X = np.random.default_rng(0).random((60, 2))
+    with pytest.warns(ConvergenceWarning, match="min_cluster_size=40") as warned:
+        model = HDBSCAN(min_cluster_size=40).fit(X)
+    assert model.n_clusters_ == 0 and warned[0].filename == __file__
