@@ -6,7 +6,8 @@ Blocks of similar size are padded by the identity to batches, which LAPACK facto
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import LinAlgError, lapack
+from numpy.linalg import LinAlgError
+from scipy.linalg import lapack
 from scipy.optimize import minimize
 
 # Blocks are padded to multiples of this size, so that few batches hold all.
@@ -63,6 +64,12 @@ class Batch(NamedTuple):
         """Which entries of the blocks are not padded."""
         return self.valid[:, :, np.newaxis] & self.valid[:, np.newaxis, :]
 
+    def gathered(self, matrix):
+        """The blocks of a matrix, 0 where padded."""
+        blocks = matrix[self.index[:, :, np.newaxis], self.index[:, np.newaxis, :]]
+        blocks *= self.square()
+        return blocks
+
 
 class Factor(NamedTuple):
     """Inverses of the blocks of a batch, 0 where padded, and logarithms of determinants."""
@@ -117,6 +124,14 @@ class Blocks:
             total += np.bincount(flat.ravel(), values.ravel(), n * n)
         return total.reshape(n, n)
 
+    def traces(self, factors, matrix):
+        """Traces of the products of the blocks' inverses and the blocks of a matrix."""
+        found = np.empty(len(self.sizes))
+        for batch, factor in zip(self.batches, factors, strict=True):
+            blocks = batch.gathered(matrix)
+            found[batch.members] = np.einsum("bij,bij->b", factor.inverse, blocks)
+        return found
+
     def unpadded(self, factors):
         """Inverse and logarithm of the determinant of each block."""
         found = [None] * len(self.sizes)
@@ -129,24 +144,18 @@ class Blocks:
 
 
 def _factor(matrix, noise, batch):
-    blocks = matrix[batch.index[:, :, np.newaxis], batch.index[:, np.newaxis, :]]
-    square = batch.square()
-    blocks *= square
+    blocks = batch.gathered(matrix)
     diagonal = np.arange(blocks.shape[1])
     blocks[:, diagonal, diagonal] += np.where(batch.valid, noise, 1.0)
-    if len(blocks) == 1:
-        lower, failed = lapack.dpotrf(blocks[0], lower=1)
-        if failed:
-            raise LinAlgError("a covariance is not positive definite")
-        roots = lower[np.newaxis]
-        half = np.tril(lapack.dpotri(lower, lower=1)[0])
-        inverse = (half + np.tril(half, -1).T)[np.newaxis]
-    else:
-        roots = np.linalg.cholesky(blocks)
-        halves = np.linalg.inv(roots)
-        inverse = halves.transpose(0, 2, 1) @ halves
+    roots = np.linalg.cholesky(blocks)
+    halves = np.empty_like(roots)
+    for half, root in zip(halves, roots, strict=True):
+        # LAPACK's upper triangles are the lower ones here, and its zeros stay.
+        half[:] = lapack.dpotri(root.T, lower=0)[0].T
+    inverse = halves + halves.transpose(0, 2, 1)
+    inverse[:, diagonal, diagonal] /= 2
     log_determinant = 2 * np.log(roots[:, diagonal, diagonal]).sum(axis=1)
-    return Factor(inverse * square, log_determinant)
+    return Factor(inverse * batch.square(), log_determinant)
 
 
 def with_jitter(matrix, jitter):

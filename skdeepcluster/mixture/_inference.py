@@ -79,8 +79,9 @@ class Inference:
         self, Z, observed, times, shares, *, mean_kernels, shared, curve_kernel, noise, prior,
         jitter,
     ):  # fmt: skip
-        self.Z, self.times, self.jitter, self.shared = Z, times, jitter, shared
+        self.times, self.jitter, self.shared = times, jitter, shared
         self.patterns = patterns_of(observed)
+        self.values = [Z[np.ix_(rows, columns)] for columns, rows in self.patterns]
         self.blocks = Blocks([pattern.columns for pattern in self.patterns], len(times))
         self.whole = Blocks([np.arange(len(times))], len(times))
         self.mean_kernels, self.curve_kernel, self.noise = mean_kernels, curve_kernel, noise
@@ -108,15 +109,19 @@ class Inference:
         self.factors = factors
         self.precisions = self.blocks.unpadded(factors)
 
+    def _totals(self):
+        """Sums of the responsibilities of each pattern's curves."""
+        return np.array([self.shares[rows].sum(axis=0) for _, rows in self.patterns])
+
     def update_means(self):
         """The step of expectation for the mean curves."""
         k, n_times = self.priors.shape
-        totals = np.array([self.shares[rows].sum(axis=0) for _, rows in self.patterns])
+        totals = self._totals()
         pulls = np.zeros((k, n_times))
-        for (columns, rows), (inverse, _), total in zip(
-            self.patterns, self.precisions, totals, strict=True
+        for (columns, rows), values, (inverse, _), total in zip(
+            self.patterns, self.values, self.precisions, totals, strict=True
         ):
-            sums = self.shares[rows].T @ self.Z[np.ix_(rows, columns)]
+            sums = self.shares[rows].T @ values
             pulls[:, columns] += (sums - total[:, np.newaxis] * self.priors[:, columns]) @ inverse
         self.processes = []
         for j in range(k):
@@ -131,16 +136,17 @@ class Inference:
     def _expect(self):
         """Expected log-likelihood of each curve in each cluster."""
         self.expected = np.empty_like(self.shares)
-        for (columns, rows), (inverse, log_determinant) in zip(
-            self.patterns, self.precisions, strict=True
+        spreads = [
+            self.blocks.traces(self.factors, process.covariance) for process in self.processes
+        ]
+        for (columns, rows), values, (inverse, log_determinant), *spread in zip(
+            self.patterns, self.values, self.precisions, *spreads, strict=True
         ):
             constant = log_determinant + len(columns) * np.log(2 * np.pi)
-            Z = self.Z[np.ix_(rows, columns)]
             for j, process in enumerate(self.processes):
-                rest = Z - process.mean[columns]
+                rest = values - process.mean[columns]
                 square = ((rest @ inverse) * rest).sum(axis=1)
-                spread = np.vdot(inverse, process.covariance[np.ix_(columns, columns)])
-                self.expected[rows, j] = -(constant + square + spread) / 2
+                self.expected[rows, j] = -(constant + square + spread[j]) / 2
 
     def update_shares(self):
         """The step of expectation for the responsibilities."""
@@ -182,17 +188,19 @@ class Inference:
 
     def _fit_curve_kernel(self):
         moments = []
-        for columns, rows in self.patterns:
+        for (columns, rows), values in zip(self.patterns, self.values, strict=True):
             moment = np.zeros((len(columns), len(columns)))
             for j, process in enumerate(self.processes):
-                share = self.shares[rows, j]
-                rest = self.Z[np.ix_(rows, columns)] - process.mean[columns]
-                moment += (share * rest.T) @ rest
-                moment += share.sum() * process.covariance[np.ix_(columns, columns)]
+                rest = values - process.mean[columns]
+                moment += (self.shares[rows, j] * rest.T) @ rest
             moments.append(moment)
+        moments, totals = self.blocks.moments(moments), self._totals()
+        for batch, moment in zip(self.blocks.batches, moments, strict=True):
+            for process, total in zip(self.processes, totals[batch.members].T, strict=True):
+                moment += total[:, np.newaxis, np.newaxis] * batch.gathered(process.covariance)
         counts = np.array([len(rows) for _, rows in self.patterns])
         objective = Objective(
-            self.curve_kernel, self.times, self.blocks, counts, self.blocks.moments(moments),
+            self.curve_kernel, self.times, self.blocks, counts, moments,
             noise=self.noise, jitter=0.0,
         )  # fmt: skip
         self.curve_kernel, self.noise = objective.minimized(MAX_STEPS)
