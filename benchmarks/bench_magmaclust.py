@@ -1,15 +1,17 @@
-"""MagmaClust on curves that its paper simulates: adjusted Rand index, forecasts and coverage.
+"""MagmaClust on the curves of its paper: adjusted Rand index, forecasts and coverage.
 
     python benchmarks/bench_magmaclust.py --clusters    # beside k-means and a start at the truth
     python benchmarks/bench_magmaclust.py --forecasts   # last third of held-out curves
+    python benchmarks/bench_magmaclust.py --swimmers    # second half of the races of swimmers
     python benchmarks/bench_magmaclust.py --scale       # seconds for more curves and times
 
 Reads magmaclust_curves.npz: data sets of 21 curves of 30 points each, at times that differ between
-curves, in 3 clusters. Every data set is reported.
+curves, in 3 clusters, and swimmers_100m.npz. Every data set is reported.
 """
 
 import argparse
 import os
+import warnings
 
 import numpy as np
 from _common import DATA, DATA_VARIABLE, Table, median_runs
@@ -97,8 +99,6 @@ def alone(times, values, new_times):
 
 def forecasts(n_sets):
     """Squared errors and coverage of 95 % intervals on the last points of held-out curves."""
-    import warnings
-
     warnings.simplefilter("ignore")
     table = Table(data="", method="", MSE=".2f", coverage=".3f")
     errors, coverages = {}, {}
@@ -130,6 +130,46 @@ def forecasts(n_sets):
         print_means(f"{name}, coverage", coverages[name])
 
 
+def swimmers(seeds, n_curves=150, n_new=50, tolerance=0.15):
+    """Races of new swimmers, forecast from the first half of them; ages in years."""
+    warnings.simplefilter("ignore")
+    with np.load(DATA / "swimmers_100m.npz") as archive:
+        who, age, value = (archive[name] for name in ("swimmer", "age", "seconds"))
+    age, value = age.astype(np.float64), value.astype(np.float64)
+    table = Table(data="", method="", seed="d", MSE=".2f", coverage=".3f", seconds=".1f")
+    for seed in range(seeds):
+        chosen = np.random.default_rng(seed).permutation(np.unique(who))[: n_curves + n_new]
+        rows = np.isin(who, chosen[:n_curves])
+        found = {}
+        for name, k in {"MagmaClust, 3 clusters": 3, "one cluster": 1}.items():
+            model = MagmaClust(k, time_tol=tolerance, n_init=1, random_state=seed)
+            fit = median_runs({"": lambda m=model, r=rows: m.fit_long(who[r], age[r], value[r])}, 1)
+            parts = found.setdefault(name, ([], fit[""][0]))[0]
+            for one in chosen[n_curves:]:
+                times, values = races(age[who == one], value[who == one])
+                half = len(times) // 2
+                given = {"X": values[np.newaxis, :half], "new_times": times[half:]}
+                mean = model.forecast(**given, times=times[:half])[0]
+                low, high = model.forecast_interval(**given, times=times[:half])[0].T
+                parts.append((mean, low, high, values[half:]))
+        parts = found.setdefault("a process for each curve", ([], None))[0]
+        for one in chosen[n_curves:]:
+            times, values = races(age[who == one], value[who == one])
+            half = len(times) // 2
+            mean, std = alone(times[:half], values[:half], times[half:])
+            parts.append((mean, mean - 1.96 * std, mean + 1.96 * std, values[half:]))
+        for name, (parts, taken) in found.items():
+            mean, low, high, y = (np.concatenate(part) for part in zip(*parts, strict=True))
+            covered = float(((low <= y) & (y <= high)).mean())
+            table.row("swimmers", name, seed, float(np.square(mean - y).mean()), covered, taken)
+
+
+def races(age, value):
+    """Sorted distinct ages and the mean of the values at each."""
+    times, place = np.unique(age, return_inverse=True)
+    return times, np.bincount(place, value) / np.bincount(place)
+
+
 def scale():
     """Seconds of a fit with one start: curves on one grid, and each at times of its own."""
     table = Table(data="", method="", seconds=".1f", iterations="d")
@@ -158,6 +198,8 @@ if __name__ == "__main__":
     parser.add_argument("--clusters", action="store_true")
     parser.add_argument("--settings", action="store_true", help="other starts and tolerances too")
     parser.add_argument("--forecasts", action="store_true")
+    parser.add_argument("--swimmers", action="store_true")
+    parser.add_argument("--seeds", type=int, default=3, help="for --swimmers")
     parser.add_argument("--scale", action="store_true")
     parser.add_argument("--sets", type=int, default=20, help="number of data sets")
     args = parser.parse_args()
@@ -166,5 +208,7 @@ if __name__ == "__main__":
         clusters(args.sets, args.settings)
     if args.forecasts:
         forecasts(args.sets)
+    if args.swimmers:
+        swimmers(args.seeds)
     if args.scale:
         scale()

@@ -37,17 +37,17 @@ def table_of_curves(curves, times, values, time_tol):
             group[i] = group[i - 1] + new
         distinct = np.bincount(group, distinct) / np.bincount(group)
         columns = group[columns]
-    place = rows * len(distinct) + columns
-    sorted_places = np.sort(place)
-    twice = sorted_places[1:][sorted_places[1:] == sorted_places[:-1]]
-    if len(twice):
-        row, column = divmod(int(twice[0]), len(distinct))
+    n = len(distinct)
+    counts = np.bincount(rows * n + columns, minlength=len(names) * n).reshape(-1, n)
+    if time_tol == 0 and (counts > 1).any():
+        row, column = np.argwhere(counts > 1)[0]
         raise ValueError(
-            f"Curve {names.tolist()[row]!r} has several values at time {distinct[column]:g}"
-            f"{' or within time_tol of it' if time_tol > 0 else ''}. Average them first."
+            f"Curve {names.tolist()[row]!r} has several values at time {distinct[column]:g}. "
+            "Average them first, or give a time_tol."
         )
-    X = np.full((len(names), len(distinct)), np.nan)
-    X[rows, columns] = values
+    sums = np.bincount(rows * n + columns, values, len(names) * n).reshape(-1, n)
+    X = np.full(counts.shape, np.nan)
+    np.divide(sums, counts, out=X, where=counts > 0)
     return X, distinct, names
 
 

@@ -92,7 +92,8 @@ class MagmaClust(NewCurvesMixin, NumberOfClustersMixin, RandomStateMixin, Cluste
         An iteration that gains less of the bound than this, per observed value, is the last.
 
     time_tol : float, default=0.0
-        In `fit_long`, times within this distance of the first of them count as their mean.
+        In `fit_long`, times within this distance of the first of them count as their mean, and so
+        do the values of a curve at these times.
 
     jitter : float, default=1e-8
         Added to the variances of the mean curves, in units of their mean, up to which two times are

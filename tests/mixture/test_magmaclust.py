@@ -376,6 +376,10 @@ def test_near_times_are_merged():
     assert_allclose(times, [0.05, 1.025, 2.0])
     assert_allclose(X, [[0, 1, 2], [3, 4, np.nan]])
     assert_array_equal(names, [0, 1])
+    X, times, _ = table_of_curves([0, 0, 1], [1.0, 1.2, 2.0], np.array([3.0, 5.0, 7.0]), 0.5)
+    assert_allclose(X, [[4, np.nan], [np.nan, 7]])
+    model = MagmaClust(1, time_tol=0.5, n_init=1).fit_long([0, 0, 1], [1, 1.2, 2], [3, 5, 7])
+    assert_allclose(model.times_, [1.1, 2])
 
 
 def test_the_bound_with_its_penalty_finds_the_number_of_phases():
@@ -483,8 +487,6 @@ def test_bad_curves_are_named():
         MagmaClust(1).fit_long(["a", "b"], [0, 1], [0.5, np.nan])
     with pytest.raises(ValueError, match="several values at time 1"):
         MagmaClust(1).fit_long([0, 0, 1], [1, 1, 2], [0.5, 1, 2])
-    with pytest.raises(ValueError, match="time_tol"):
-        MagmaClust(1, time_tol=0.5).fit_long([0, 0, 1], [1, 1.2, 2], [0.5, 1, 2])
     with pytest.raises(ValueError, match="inconsistent"):
         MagmaClust(1).fit_long([0, 0], [1, 1, 2], [0.5, 1, 2])
 
