@@ -63,6 +63,7 @@ sphinx_gallery_conf = {
             "graph",
             "hierarchy",
             "partition",
+            "mixture",
             "ensemble",
             "selection",
             "constrained",

@@ -82,6 +82,7 @@ _METHODS = {
         "kprototypes_encoder": ["KPrototypesEncoder"],
         "medoid_silhouette": ["DynMSC", "FasterMSC"],
     },
+    "mixture": {"magmaclust": ["MagmaClust"]},
     "overview": {
         "_report": ["report"],
         "_suggest": ["suggest"],

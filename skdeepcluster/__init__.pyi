@@ -64,6 +64,7 @@ from skdeepcluster.medoids.kmedoids import KMedoids as KMedoids
 from skdeepcluster.medoids.kprototypes_encoder import KPrototypesEncoder as KPrototypesEncoder
 from skdeepcluster.medoids.medoid_silhouette import DynMSC as DynMSC
 from skdeepcluster.medoids.medoid_silhouette import FasterMSC as FasterMSC
+from skdeepcluster.mixture.magmaclust import MagmaClust as MagmaClust
 from skdeepcluster.overview._report import report as report
 from skdeepcluster.overview._suggest import suggest as suggest
 from skdeepcluster.partition.ila_sdp import ILASDP as ILASDP

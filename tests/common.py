@@ -16,6 +16,8 @@ BRIEF = {
     "hidden_layer_sizes": (16,), "pretrain_epochs": 3, "guide_epochs": 2, "max_epochs": 3, "tol": 0,
     "batch_size": 64, "max_clusters": 4, "n_repeats": 2, "n_walks": 2, "random_state": 0,
 }  # fmt: skip
+# What takes long only in one class, which has the name of the parameter from many others.
+BRIEF_OF = {"MagmaClust": {"n_init": 1, "tol": 1e-2}}
 
 # Metrics of truth values; SciPy 1.17 has some of them no more.
 BOOLEAN = {
@@ -31,7 +33,8 @@ def known(Estimator, params):
 
 
 def brief(Estimator, n_clusters=3, **params):
-    return Estimator(**known(Estimator, {"n_clusters": n_clusters, **BRIEF}) | params)
+    own = BRIEF_OF.get(Estimator.__name__, {})
+    return Estimator(**known(Estimator, {"n_clusters": n_clusters, **BRIEF}) | own | params)
 
 
 def family(name):
