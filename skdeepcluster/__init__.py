@@ -120,6 +120,9 @@ _METHODS = {
         "temi": ["TEMI"],
         "turtle": ["TURTLE"],
     },
+    "subspace": {
+        "cpp": ["CPP"],
+    },
 }
 
 # Subpackages whose public names stay in their own namespace.
