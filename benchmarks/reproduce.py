@@ -40,7 +40,7 @@ from sklearn.utils import get_tags
 import skdeepcluster
 from skdeepcluster._discovery import all_estimators
 
-DEEP = ("autoencoder", "selfsupervised", "semantic")
+DEEP = ("autoencoder", "selfsupervised", "semantic", "subspace")
 CLASSICAL = (
     "CLARA", "CLARANS", "FasterMSC", "GraphDegreeLinkage", "HDBSCAN", "ILASDP", "KMeansSDP",
     "KMedoids", "LandmarkSpectral", "Leiden", "MulticutClustering", "NeighborClusterer", "PPP",
@@ -51,7 +51,7 @@ BASELINES = (K_MEANS, LINKAGE, UMAP)
 # "paper" are the `paper_params` of the methods that have them.
 SETTINGS = ("default", "paper")
 # Without these a method is its network without any training.
-EPOCHS = ("pretrain_epochs", "guide_epochs", "init_epochs", "max_epochs")
+EPOCHS = ("pretrain_epochs", "guide_epochs", "init_epochs", "warmup_steps", "max_epochs")
 COMMAND = "python benchmarks/reproduce.py"
 GIVEN_UP = "given up after, seconds"
 MEASURES = ("accuracy", "NMI", "ARI")

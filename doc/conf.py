@@ -58,6 +58,7 @@ sphinx_gallery_conf = {
             "autoencoder",
             "selfsupervised",
             "semantic",
+            "subspace",
             "density",
             "medoids",
             "graph",

@@ -121,6 +121,9 @@ _METHODS = {
         "temi": ["TEMI"],
         "turtle": ["TURTLE"],
     },
+    "subspace": {
+        "cpp": ["CPP"],
+    },
 }
 
 # Subpackages whose public names stay in their own namespace.

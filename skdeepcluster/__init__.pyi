@@ -98,6 +98,7 @@ from skdeepcluster.semantic.scan import SCAN as SCAN
 from skdeepcluster.semantic.sp2ot import SP2OT as SP2OT
 from skdeepcluster.semantic.temi import TEMI as TEMI
 from skdeepcluster.semantic.turtle import TURTLE as TURTLE
+from skdeepcluster.subspace.cpp import CPP as CPP
 
 __version__: str
 __all__: list[str]

@@ -303,3 +303,33 @@ def leading_eigenvectors(A, n_vectors, added, scale):
             )  # fmt: skip
     dense = A.toarray() + added * scale * scale[:, np.newaxis]
     return eigh(dense, subset_by_index=[m - n_vectors, m - 1])
+
+
+def affinity_eigenvectors(affinity, n_vectors, seed):
+    """Leading eigenvectors of a dense matrix of affinities whose rows have equal sums.
+
+    Parameters
+    ----------
+    affinity : array of shape (m, m)
+        Symmetric.
+    n_vectors : int
+        At most m.
+    seed : int
+        Of the start of Lanczos' method.
+
+    Returns
+    -------
+    vectors : (m, n_vectors) array
+        The largest eigenvalue last.
+    """
+    m = len(affinity)
+    if m >= max(LANCZOS_ROWS, LANCZOS_SIZE * n_vectors):
+        # Not from equal entries: these are an eigenvector themselves.
+        start = np.random.RandomState(seed).uniform(-1, 1, m)
+        with suppress(ArpackNoConvergence):
+            values, vectors = eigsh(
+                affinity, n_vectors, which="LA", v0=start, tol=LANCZOS_TOLERANCE,
+                maxiter=LANCZOS_RESTARTS,
+            )  # fmt: skip
+            return vectors[:, np.argsort(values)]
+    return eigh(affinity, subset_by_index=[m - n_vectors, m - 1])[1]

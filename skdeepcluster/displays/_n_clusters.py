@@ -62,13 +62,25 @@ class NClustersDisplay(Display):
 
         Parameters
         ----------
-        estimator : NClustersSearch
-            Fitted.
+        estimator : NClustersSearch, or estimator with `coding_lengths_`
+            Fitted, and then with ``n_clusters=None``.
         """
         check_is_fitted(estimator)
+        if hasattr(estimator, "coding_lengths_"):
+            numbers = np.array(sorted(estimator.coding_lengths_))
+            lengths = np.array([estimator.coding_lengths_[k] for k in numbers.tolist()])
+            name = "coding_length"
+            return cls(
+                numbers=numbers,
+                means={name: lengths},
+                errors={name: np.zeros(len(lengths))},
+                choices={name: estimator.n_clusters_},
+                n_clusters=estimator.n_clusters_,
+            ).plot(**kwargs)
         if not hasattr(estimator, "choices_"):
             raise TypeError(
-                f"{type(estimator).__name__} has no choices_ after fit; fit an NClustersSearch."
+                f"{type(estimator).__name__} has no choices_ after fit; fit an NClustersSearch, "
+                "or CPP with n_clusters=None."
             )
         table = estimator.cv_results_
         return cls(

@@ -35,6 +35,7 @@ from skdeepcluster.nn._losses import (
     mean_triplet_loss,
     triplet_loss,
 )
+from skdeepcluster.nn._rates import coding_rate, membership_rate
 from skdeepcluster.nn._scale import ColumnScale
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "Heads",
     "LabelMaps",
     "code_width",
+    "coding_rate",
     "contrast",
     "conv_autoencoder",
     "conv_encoder",
@@ -62,6 +64,7 @@ __all__ = [
     "linear",
     "linear_cross_entropy",
     "mean_of",
+    "membership_rate",
     "mean_triplet_loss",
     "mlp_autoencoder",
     "pooled_conv_encoder",

@@ -108,6 +108,16 @@ def pairs_of_others(Estimator):
     return changed(Estimator, unpaired)
 
 
+def memberships_of_others(Estimator):
+    """Memberships are those of pairs of other rows."""
+
+    class Changed(Estimator):
+        def _memberships(self, c):
+            return super()._memberships(c).roll((1, 1), (0, 1))
+
+    return Changed
+
+
 def views_of_others(Estimator):
     """Views are those of other rows, each time of different ones."""
 
@@ -266,6 +276,10 @@ ANYWHERE = np.random.default_rng(0).normal(size=(10, 10)).astype(np.float32)
 VIEWS = {"hidden_layer_sizes": (128,), "batch_size": 100, "max_epochs": 25}
 WIDE = {"batch_size": 100, "max_epochs": 25}
 ROUNDS = WIDE | {"update_interval": 5}
+SUBSPACES = {
+    "hidden_layer_sizes": (64,), "n_components": 16, "batch_size": 100, "warmup_steps": 20,
+    "max_epochs": 20,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -334,6 +348,7 @@ CASES = [
     Case("SP2OT", information, 0.5, pairs_of_others, VIEWS | {"max_epochs": 8}),
     Case("SCAN", information, 0.6, pairs_of_others, VIEWS),
     Case("TEMI", information, 0.6, pairs_of_others, {"batch_size": 100, "max_epochs": 25}),
+    Case("CPP", objective, 8.0, memberships_of_others, SUBSPACES),
     Case("TURTLE", information, 0.5, untrained_classifiers, {"max_epochs": 150}),
 ]  # fmt: skip
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -342,7 +357,7 @@ each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_deep_method_has_a_case():
     names = {
         Estimator.__name__
-        for room in ("autoencoder", "selfsupervised", "semantic")
+        for room in ("autoencoder", "selfsupervised", "semantic", "subspace")
         for Estimator in family(room)
     }
     assert names == {case.name for case in CASES}
