@@ -106,6 +106,7 @@ _METHODS = {
         "mlcd": ["MLCD"],
         "odc": ["ODC"],
         "sela": ["SeLa"],
+        "sigma": ["SIGMA"],
         "simclr": ["SimCLR"],
         "swav": ["SwAV"],
     },
