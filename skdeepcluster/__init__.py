@@ -107,6 +107,7 @@ _METHODS = {
         "mlcd": ["MLCD"],
         "odc": ["ODC"],
         "sela": ["SeLa"],
+        "sigma": ["SIGMA"],
         "simclr": ["SimCLR"],
         "swav": ["SwAV"],
     },

@@ -85,6 +85,7 @@ from skdeepcluster.selfsupervised.jule import JULE as JULE
 from skdeepcluster.selfsupervised.mlcd import MLCD as MLCD
 from skdeepcluster.selfsupervised.odc import ODC as ODC
 from skdeepcluster.selfsupervised.sela import SeLa as SeLa
+from skdeepcluster.selfsupervised.sigma import SIGMA as SIGMA
 from skdeepcluster.selfsupervised.simclr import SimCLR as SimCLR
 from skdeepcluster.selfsupervised.swav import SwAV as SwAV
 from skdeepcluster.semantic.cdc import CDC as CDC

@@ -244,11 +244,12 @@ OF_AN_ENCODER = [
 
 
 # Whose parameter is another one, or has another default: `n_jobs` of fits of other estimators,
-# epochs of another pretext.
+# epochs of another pretext, masks.
 OTHERWISE = {
     "n_jobs": {"NClustersSearch", "VotingClustering"},
     "optimizer": {"PBN"},
     "pretrain_epochs": {"CDC", "SCAN"},
+    "views": {"SIGMA"},
 }
 
 

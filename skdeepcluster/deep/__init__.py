@@ -3,7 +3,7 @@
 from skdeepcluster.deep._autoencoder import AutoencoderMixin, check_unit_interval
 from skdeepcluster.deep._centers import CenteredAutoencoder
 from skdeepcluster.deep._clusterer import DeepClusterer
-from skdeepcluster.deep._encoder import EncoderMixin, NormalizedEncoderMixin
+from skdeepcluster.deep._encoder import EncoderMixin, NormalizedEncoderMixin, layer_widths
 from skdeepcluster.deep._estimator import DeepEstimator
 from skdeepcluster.deep._known import KnownMixin, known_classes, note_labels, row_pairs
 from skdeepcluster.deep._predict import (
@@ -40,6 +40,7 @@ __all__ = [
     "ViewsMixin",
     "check_unit_interval",
     "known_classes",
+    "layer_widths",
     "mean_and_labels",
     "most_probable",
     "note_labels",

@@ -101,9 +101,7 @@ class EncoderMixin:
                     hidden = [math.ceil(width * min(1, most)) for width in hidden]
         else:
             name, hidden = "mlp", self.encoder
-        hidden = list(hidden)
-        if not all(isinstance(width, Integral) and width > 0 for width in hidden):
-            raise ValueError(f"hidden_layer_sizes={hidden!r} must be positive integers")
+        hidden = layer_widths(hidden)
         if name == "conv" and shape and len(shape) != 3:
             raise ValueError(
                 "encoder='conv' needs images of shape (n, C, H, W) or (n, H, W), or "
@@ -139,3 +137,11 @@ class NormalizedEncoderMixin(EncoderMixin):
         name, hidden = self._architecture(shape)
         make = conv_encoder if name == "conv" else dense_encoder
         return Encoder(make(shape, hidden, self._code_width(shape), generator), self._constraint)
+
+
+def layer_widths(widths, name="hidden_layer_sizes"):
+    """Widths of layers as a list; raises for what is no width, with the parameter's name."""
+    widths = list(widths)
+    if not all(isinstance(width, Integral) and width > 0 for width in widths):
+        raise ValueError(f"{name}={widths!r} must be positive integers")
+    return widths

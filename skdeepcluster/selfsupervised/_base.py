@@ -23,7 +23,7 @@ from skdeepcluster.deep import (
 from skdeepcluster.nn import code_width, dense_encoder
 from skdeepcluster.training import ReadOut, Stage, cosine_decay, map_rows
 from skdeepcluster.validation import caller_level
-from skdeepcluster.views import TabularViews
+from skdeepcluster.views import MaskedViews, TabularViews
 
 # Maximum number of anchors that the read-out keeps for new rows; otherwise a tenth of the rows.
 MAX_ANCHORS = 1000
@@ -158,8 +158,9 @@ class SelfSupervised(ProbabilityMixin, ViewsMixin, NormalizedEncoderMixin, DeepC
     def _anchors(self, fit, Z):
         rule, views = self.final_clustering, None
         make = self._view_maker(fit.samples.shape)
-        # Views of tables stay near their rows: they add nothing to what neighbors show.
-        if rule == "spectral" and not isinstance(make, TabularViews):
+        # Views of tables stay near their rows: they add nothing to what neighbors show. Masks, of
+        # which more is changed, choose no better cuts of digits.
+        if rule == "spectral" and not isinstance(make, (TabularViews, MaskedViews)):
             views = torch.stack(
                 [
                     self._over_views(fit.samples, lambda x, view: fit.module.encode(view), seed)

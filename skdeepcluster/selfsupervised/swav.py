@@ -152,10 +152,7 @@ class SwAV(ProjectionMixin, OnlineBase):
             _, z = fit.whole_batch(batch, z)
             fit.state.queue[view] = torch.cat([z, queue])[: len(queue)]
             fit.state.n_queued += len(z) if view == self.n_views - 1 else 0
-        code = sinkhorn(whole, self.reg, self.inner_iter)[own]
-        if self.hard_codes:
-            return F.one_hot(code.argmax(dim=1), code.shape[1]).to(code.dtype)
-        return code
+        return balanced_codes(whole, self.reg, self.inner_iter, self.hard_codes)[own]
 
     def _freeze_prototypes(self, fit, batch):
         if fit.epoch < self.freeze_epochs and not fit.plan.continues:
@@ -167,6 +164,14 @@ class SwAV(ProjectionMixin, OnlineBase):
 
     def _attributes(self, fit):
         return {"prototypes_": fit.module.prototypes.detach().cpu().numpy()}
+
+
+def balanced_codes(scores, reg, n_iter, hard):
+    """Assignments of a batch to prototypes in equal proportions, of shape (n, n_prototypes)."""
+    codes = sinkhorn(scores, reg, n_iter)
+    if hard:
+        return F.one_hot(codes.argmax(dim=1), codes.shape[1]).to(codes.dtype)
+    return codes
 
 
 def warmed_up(warmup_epochs, max_epochs):

@@ -1,4 +1,4 @@
-"""Random views (augmentations) of a batch: of images in one resampling, of tables by noise.
+"""Random views (augmentations) of a batch: of images in one resampling, of tables by noise, masks.
 
 And what they are often of, images in a folder.
 """
@@ -11,7 +11,8 @@ __getattr__, __dir__, _ = _lazy.attach(
         "_draws": ["Draws", "Views"],
         "_folder": ["ImageFolder"],
         "_images": ["ImageViews"],
+        "_masked": ["MaskedViews"],
         "_tabular": ["TabularViews"],
     },
 )
-__all__ = ["ImageFolder", "ImageViews", "TabularViews"]
+__all__ = ["ImageFolder", "ImageViews", "MaskedViews", "TabularViews"]

@@ -338,6 +338,7 @@ CASES = [
     Case("ODC", between_classes, 0.46, without("after_step"), WIDE),
     Case("SeLa", between_classes, 0.56, without("refresh"), VIEWS),
     Case("SimCLR", objective, -0.25, views_of_others, VIEWS),
+    Case("SIGMA", between_classes, 0.49, codes_of_others, VIEWS),
     Case("SwAV", between_classes, 0.49, codes_of_others, VIEWS),
     Case("ContrastiveClustering", information, 0.6, views_of_others, VIEWS),
     Case("CDC", certainty, 0.86, pseudo_labels_of_others,

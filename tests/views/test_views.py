@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skdeepcluster.views import ImageViews, TabularViews
+from skdeepcluster.views import ImageViews, MaskedViews, TabularViews
 from skdeepcluster.views._draws import Draws
 
 STILL = {
@@ -169,3 +169,52 @@ def test_images_with_channels_last_are_refused(shape):
 def test_a_batch_that_is_none_of_images_is_refused(shape):
     with pytest.raises(ValueError, match="a batch of images"):
         ImageViews()(torch.rand(shape))
+
+
+# -- masks ---------------------------------------------------------------------------------------
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 20), st.floats(0, 1))
+def test_as_many_columns_are_hidden_in_each_row(seed, d, ratio):
+    x = torch.ones(5, d)
+    view = MaskedViews(ratio, noise_std=0.0)(x, draws(x, seed))
+    assert ((view == 0).sum(dim=1) == min(int(ratio * d), d - 1)).all()
+    assert ((view == 0) | (view == 1)).all() and bool((x == 1).all())
+
+
+def test_masks_are_drawn_for_each_row_and_hide_all_columns_alike():
+    x = torch.ones(4000, 6)
+    hidden = MaskedViews(0.5)(x, draws(x)) == 0
+    assert len(hidden.unique(dim=0)) == 20  # three of six columns
+    assert (hidden.float().mean(dim=0) - 0.5).abs().max() < 0.04
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 11), st.integers(1, 11), st.integers(1, 4))
+def test_patches_of_images_are_whole(seed, height, width, patch):
+    x = torch.ones(3, 2, height, width)
+    view = MaskedViews(0.5, patch, noise_std=0.0)(x, draws(x, seed))
+    assert torch.equal(view[:, 0], view[:, 1])
+    corners = view[:, 0, ::patch, ::patch]
+    whole = corners.repeat_interleave(patch, 1).repeat_interleave(patch, 2)
+    assert torch.equal(view[:, 0], whole[:, :height, :width])
+    n_patches = corners[0].numel()
+    assert ((corners == 0).sum(dim=(1, 2)) == min(n_patches // 2, n_patches - 1)).all()
+
+
+def test_patches_are_an_eighth_of_the_longer_side():
+    x = torch.ones(2, 1, 28, 20)
+    found = MaskedViews()(x, draws(x))
+    torch.testing.assert_close(found, MaskedViews(patch=4)(x, draws(x)), rtol=0, atol=0)
+
+
+def test_a_single_column_gets_noise():
+    x = torch.zeros(1000, 1)
+    view = MaskedViews(0.9, noise_std=0.3)(x, draws(x))
+    assert view.std().item() == pytest.approx(0.3, rel=0.1)
+
+
+def test_local_masks_hide_more():
+    x = torch.ones(3, 8)
+    assert ((MaskedViews(0.5).local()(x, draws(x)) == 0).sum(dim=1) == 6).all()
