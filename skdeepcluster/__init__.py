@@ -65,6 +65,7 @@ _METHODS = {
         "neighbor_layout": ["NeighborLayout"],
         "private": ["PrivateGraphClustering"],
         "smoothed": ["SmoothedGraphClustering"],
+        "scgc": ["SCGC"],
         "_subgraphs": ["Graph"],
         "weighted_flow_diffusion": ["WeightedFlowDiffusion"],
     },

@@ -48,6 +48,7 @@ from skdeepcluster.graph.multicut import MulticutClustering as MulticutClusterin
 from skdeepcluster.graph.neighbor_clusterer import NeighborClusterer as NeighborClusterer
 from skdeepcluster.graph.neighbor_layout import NeighborLayout as NeighborLayout
 from skdeepcluster.graph.private import PrivateGraphClustering as PrivateGraphClustering
+from skdeepcluster.graph.scgc import SCGC as SCGC
 from skdeepcluster.graph.smoothed import SmoothedGraphClustering as SmoothedGraphClustering
 from skdeepcluster.graph.weighted_flow_diffusion import (
     WeightedFlowDiffusion as WeightedFlowDiffusion,

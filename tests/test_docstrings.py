@@ -248,8 +248,8 @@ OF_AN_ENCODER = [
 OTHERWISE = {
     "n_jobs": {"NClustersSearch", "VotingClustering"},
     "optimizer": {"PBN"},
-    "pretrain_epochs": {"CDC", "SCAN"},
     "views": {"SIGMA"},
+    "pretrain_epochs": {"CDC", "SCAN", "SCGC"},
 }
 
 

@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import normalized_mutual_info_score
 
 import skdeepcluster
+from skdeepcluster.deep import DeepEstimator
 from skdeepcluster.semantic import iic, turtle
 from tests.common import family
 
@@ -195,6 +196,18 @@ def blocks_of_others(Estimator):
     return Changed
 
 
+def edges_of_others(Estimator):
+    """Nodes have the edges of other nodes."""
+
+    class Changed(Estimator):
+        def _graph_of(self, samples, X, adjacency):
+            graph = super()._graph_of(samples, X, adjacency)
+            order = np.random.default_rng(0).permutation(len(samples))
+            return graph[order][:, order]
+
+    return Changed
+
+
 def without_marginals(Estimator):
     """Nothing is left that keeps all rows from one cluster: pairs alone are no target."""
     information = iic.negative_information
@@ -340,6 +353,9 @@ CASES = [
     Case("SimCLR", objective, -0.25, views_of_others, VIEWS),
     Case("SIGMA", between_classes, 0.49, codes_of_others, VIEWS),
     Case("SwAV", between_classes, 0.49, codes_of_others, VIEWS),
+    Case("SCGC", between_classes, 0.67, edges_of_others,
+         AUTOENCODER | {"pretrain_epochs": 5, "contrast_epochs": 0, "max_epochs": 60, "tol": 0,
+                        "learning_rate": 3e-3}),
     Case("ContrastiveClustering", information, 0.6, views_of_others, VIEWS),
     Case("CDC", certainty, 0.86, pseudo_labels_of_others,
          VIEWS | {"pretrain_epochs": 10, "max_epochs": 30, "learning_rate": 1e-3}),
@@ -359,7 +375,9 @@ def test_every_deep_method_has_a_case():
     names = {
         Estimator.__name__
         for room in ("autoencoder", "selfsupervised", "semantic", "subspace")
+        for room in ("autoencoder", "graph", "selfsupervised", "semantic")
         for Estimator in family(room)
+        if issubclass(Estimator, DeepEstimator)
     }
     assert names == {case.name for case in CASES}
 

@@ -1,0 +1,52 @@
+"""A graph beside the rows of a deep fit: given, or of nearest neighbors."""
+
+from numbers import Integral
+
+import numpy as np
+
+from skdeepcluster._sklearn import Interval, StrOptions, effective_n_threads
+from skdeepcluster.algorithms.neighbor_search import NeighborSearch
+from skdeepcluster.algorithms.neighbors import joined_neighbors
+from skdeepcluster.base import param, parameters
+from skdeepcluster.graph._given import unpacked
+from skdeepcluster.graph._subgraphs import Graph
+from skdeepcluster.training import map_rows
+from skdeepcluster.validation import check_adjacency, scaled_to_range, unit_rows
+
+
+@parameters
+class GraphBesideRowsMixin:
+    """A deep estimator whose rows are the nodes of a graph.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=5
+        Number of neighbors of each row, without itself, in the graph that is made where none is
+        given: edges join rows of which either is a neighbor of the other.
+
+    metric : {"euclidean", "cosine"}, default="euclidean"
+        Distance of rows in that graph. "cosine" compares directions from the mean of all rows.
+    """
+
+    n_neighbors: int = param(5, Interval(Integral, 1, None, closed="left"))
+    metric: str = param("euclidean", StrOptions({"euclidean", "cosine"}))
+
+    def _as_rows(self, X):
+        return X.X if isinstance(X, Graph) else X
+
+    def _graph_of(self, samples, X, adjacency):
+        """The symmetric graph, a csr_array, that is given or of the nearest rows."""
+        _, adjacency = unpacked(X, adjacency)
+        if adjacency is not None:
+            return check_adjacency(adjacency, len(samples))
+        if len(samples) == 1:
+            raise ValueError(
+                f"{type(self).__name__} needs neighbors, which a single row does not have: "
+                "n_samples=1. Pass more rows or an adjacency."
+            )
+        rows = map_rows(lambda x: x.flatten(1), samples).cpu().numpy()
+        rows = unit_rows(rows) if self.metric == "cosine" else scaled_to_range(rows)[0]
+        n_threads = effective_n_threads()
+        search = NeighborSearch(np.ascontiguousarray(rows), 0, n_threads)
+        _, indices = search.neighbors(min(self.n_neighbors, len(rows) - 1), n_threads)
+        return joined_neighbors(indices)
