@@ -66,6 +66,7 @@ _METHODS = {
         "private": ["PrivateGraphClustering"],
         "smoothed": ["SmoothedGraphClustering"],
         "_subgraphs": ["Graph"],
+        "tgc": ["TGC"],
         "weighted_flow_diffusion": ["WeightedFlowDiffusion"],
     },
     "hierarchy": {
