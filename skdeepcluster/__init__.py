@@ -67,6 +67,7 @@ _METHODS = {
         "smoothed": ["SmoothedGraphClustering"],
         "scgc": ["SCGC"],
         "_subgraphs": ["Graph"],
+        "tgc": ["TGC"],
         "weighted_flow_diffusion": ["WeightedFlowDiffusion"],
     },
     "hierarchy": {

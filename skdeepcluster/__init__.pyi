@@ -50,6 +50,7 @@ from skdeepcluster.graph.neighbor_layout import NeighborLayout as NeighborLayout
 from skdeepcluster.graph.private import PrivateGraphClustering as PrivateGraphClustering
 from skdeepcluster.graph.scgc import SCGC as SCGC
 from skdeepcluster.graph.smoothed import SmoothedGraphClustering as SmoothedGraphClustering
+from skdeepcluster.graph.tgc import TGC as TGC
 from skdeepcluster.graph.weighted_flow_diffusion import (
     WeightedFlowDiffusion as WeightedFlowDiffusion,
 )

@@ -2,7 +2,7 @@
 
 from skdeepcluster.deep._autoencoder import AutoencoderMixin, check_unit_interval
 from skdeepcluster.deep._centers import CenteredAutoencoder
-from skdeepcluster.deep._clusterer import DeepClusterer
+from skdeepcluster.deep._clusterer import DeepClusterer, PartitionMixin
 from skdeepcluster.deep._encoder import EncoderMixin, NormalizedEncoderMixin, layer_widths
 from skdeepcluster.deep._estimator import DeepEstimator
 from skdeepcluster.deep._known import KnownMixin, known_classes, note_labels, row_pairs
@@ -33,6 +33,7 @@ __all__ = [
     "KnownMixin",
     "LabelMixin",
     "NormalizedEncoderMixin",
+    "PartitionMixin",
     "ProbabilityMixin",
     "SelfTrainingMixin",
     "StreamMixin",

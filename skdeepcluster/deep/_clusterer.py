@@ -11,18 +11,8 @@ from skdeepcluster.deep._predict import EmbeddingMixin
 from skdeepcluster.validation import caller_level, check_n_samples
 
 
-class DeepClusterer(EmbeddingMixin, NumberOfClustersMixin, Clusterer, DeepEstimator):
-    """Base of the clusterers that train a network."""
-
-    # Example in the docstrings of methods that have none of their own.
-    _example = """
-        >>> from sklearn.datasets import make_blobs
-        >>> from skdeepcluster import {name}
-        >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
-        >>> model = {name}(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
-        >>> model.labels_.shape, model.predict(X[:10]).shape
-        ((300,), (10,))
-    """
+class PartitionMixin(NumberOfClustersMixin):
+    """A given number of clusters that a deep estimator finds."""
 
     @property
     def _n_clusters_sought(self):
@@ -42,6 +32,20 @@ class DeepClusterer(EmbeddingMixin, NumberOfClustersMixin, Clusterer, DeepEstima
                 ConvergenceWarning,
                 stacklevel=caller_level(),
             )
+
+
+class DeepClusterer(EmbeddingMixin, PartitionMixin, Clusterer, DeepEstimator):
+    """Base of the clusterers that train a network for new rows too."""
+
+    # Example in the docstrings of methods that have none of their own.
+    _example = """
+        >>> from sklearn.datasets import make_blobs
+        >>> from skdeepcluster import {name}
+        >>> X, y = make_blobs(300, n_features=8, centers=3, random_state=0)
+        >>> model = {name}(n_clusters=3, hidden_layer_sizes=(32,), random_state=0).fit(X)
+        >>> model.labels_.shape, model.predict(X[:10]).shape
+        ((300,), (10,))
+    """
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

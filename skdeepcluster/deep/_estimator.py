@@ -173,14 +173,16 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
     def _check_rows(self, rows):
         """Raise if there are too few rows."""
 
-    def _continue_fit(self, X, y, stages, plan):
-        """Continue from the fitted model, with further stages on other rows."""
+    def _continue_fit(self, X, y, stages, plan, **side):
+        """Continue from the fitted model, with further stages on other rows or side information."""
         samples = self._samples_as_fitted(X, tr.resolve_device(self.device))
+        with tr.available_threads():
+            known = self._side(samples, X, y, **side) if side else tr.Side()
 
         def build(shape, plan, generator):
             return copy.deepcopy(self.module_)
 
-        self._train((X, y), samples, build, stages, side=tr.Side(), plan=plan)
+        self._train((X, y), samples, build, stages, side=known, plan=plan)
 
     def _train(self, data, samples, build, stages, *, side, plan, n_init=1, path=None):
         """Run stages on rows and set the fitted attributes; returns the fit."""
@@ -317,26 +319,6 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
         result = np.concatenate(parts)
         dtype = output_dtype(samples.rows.dtype)
         return result.astype(dtype) if result.dtype.kind == "f" else result
-
-    def score(self, X, y=None):
-        """Negative objective on rows: higher is better.
-
-        It compares fits of one model. It is misleading across numbers of clusters, widths of the
-        embedding or networks: use a scorer of `skdeepcluster.metrics` there.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or images
-            New rows.
-
-        Returns
-        -------
-        score : float
-            The negative mean over the rows of what `fit` minimizes in its last stage.
-        """
-        samples = self._new_samples(X)
-        with tr.available_threads():
-            return -self._evaluate(self.module_, samples)[0]
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_row_shape")

@@ -5,10 +5,12 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from skdeepcluster._docstrings import documented
 from skdeepcluster.nn import mean_over_rows
+from skdeepcluster.training import available_threads
 
 
+@documented
 class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
-    """Embedding of new rows, by `_encode`."""
+    """Embedding of new rows, by `_encode`, and their objective."""
 
     def transform(self, X):
         """Embed rows.
@@ -24,6 +26,26 @@ class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             The embedding, in float32 for rows in float32 or bfloat16, in float64 otherwise.
         """
         return self._stream(X, lambda x: self._encode(self.module_, x))
+
+    def score(self, X, y=None):
+        """Negative objective on rows: higher is better.
+
+        It compares fits of one model. It is misleading across numbers of clusters, widths of the
+        embedding or networks: use a scorer of `skdeepcluster.metrics` there.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features), or images
+            New rows.
+
+        Returns
+        -------
+        score : float
+            The negative mean over the rows of what `fit` minimizes in its last stage.
+        """
+        samples = self._new_samples(X)
+        with available_threads():
+            return -self._evaluate(self.module_, samples)[0]
 
     @property
     def _n_features_out(self):

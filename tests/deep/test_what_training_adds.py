@@ -267,6 +267,21 @@ def pseudo_labels_of_others(Estimator):
     return Changed
 
 
+def partners_of_others(Estimator):
+    """Each node meets the partner of another."""
+
+    class Changed(Estimator):
+        def _side(self, *args, **side):
+            found = super()._side(*args, **side)
+            pairs = found.arrays["events"]
+            order = np.random.default_rng(0).permutation(len(pairs))
+            found.arrays["events"] = torch.stack([pairs[:, 0], pairs[order, 1]], dim=1)
+            found.arrays["filled"] &= False
+            return found
+
+    return Changed
+
+
 def untrained_classifiers(Estimator):
     """Labels are compared with the classifiers that inner training would begin with."""
 
@@ -366,17 +381,22 @@ CASES = [
     Case("SCAN", information, 0.6, pairs_of_others, VIEWS),
     Case("TEMI", information, 0.6, pairs_of_others, {"batch_size": 100, "max_epochs": 25}),
     Case("CPP", objective, 8.0, memberships_of_others, SUBSPACES),
+    Case("TGC", information, 0.6, partners_of_others,
+         {"init": "random", "n_components": 16, "batch_size": 512, "learning_rate": 0.05,
+          "max_epochs": 8, "tol": 0}),
     Case("TURTLE", information, 0.5, untrained_classifiers, {"max_epochs": 150}),
 ]  # fmt: skip
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
 def test_every_deep_method_has_a_case():
+    rooms = ("autoencoder", "graph", "selfsupervised", "semantic")
     names = {
         Estimator.__name__
         for room in ("autoencoder", "selfsupervised", "semantic", "subspace")
         for room in ("autoencoder", "graph", "selfsupervised", "semantic")
         for Estimator in family(room)
+        for Estimator in sum(map(family, rooms), [])
         if issubclass(Estimator, DeepEstimator)
     }
     assert names == {case.name for case in CASES}
