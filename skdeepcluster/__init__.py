@@ -66,6 +66,7 @@ _METHODS = {
         "private": ["PrivateGraphClustering"],
         "smoothed": ["SmoothedGraphClustering"],
         "_subgraphs": ["Graph"],
+        "weight_coclustering": ["WeightCoclustering"],
         "weighted_flow_diffusion": ["WeightedFlowDiffusion"],
     },
     "hierarchy": {

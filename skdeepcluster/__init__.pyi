@@ -49,6 +49,7 @@ from skdeepcluster.graph.neighbor_clusterer import NeighborClusterer as Neighbor
 from skdeepcluster.graph.neighbor_layout import NeighborLayout as NeighborLayout
 from skdeepcluster.graph.private import PrivateGraphClustering as PrivateGraphClustering
 from skdeepcluster.graph.smoothed import SmoothedGraphClustering as SmoothedGraphClustering
+from skdeepcluster.graph.weight_coclustering import WeightCoclustering as WeightCoclustering
 from skdeepcluster.graph.weighted_flow_diffusion import (
     WeightedFlowDiffusion as WeightedFlowDiffusion,
 )
