@@ -68,6 +68,7 @@ _METHODS = {
         "scgc": ["SCGC"],
         "_subgraphs": ["Graph"],
         "tgc": ["TGC"],
+        "weight_coclustering": ["WeightCoclustering"],
         "weighted_flow_diffusion": ["WeightedFlowDiffusion"],
     },
     "hierarchy": {

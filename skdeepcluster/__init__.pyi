@@ -51,6 +51,7 @@ from skdeepcluster.graph.private import PrivateGraphClustering as PrivateGraphCl
 from skdeepcluster.graph.scgc import SCGC as SCGC
 from skdeepcluster.graph.smoothed import SmoothedGraphClustering as SmoothedGraphClustering
 from skdeepcluster.graph.tgc import TGC as TGC
+from skdeepcluster.graph.weight_coclustering import WeightCoclustering as WeightCoclustering
 from skdeepcluster.graph.weighted_flow_diffusion import (
     WeightedFlowDiffusion as WeightedFlowDiffusion,
 )

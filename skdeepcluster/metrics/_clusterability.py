@@ -85,7 +85,7 @@ def clusterability_score(W, row_labels, column_labels, *, align=False, adjusted=
     matched = np.arange(len(masses))
     if align:
         _, matched = linear_sum_assignment(masses, maximize=True)
-    share = masses[np.arange(len(masses)), matched].sum() / total
+    share = min(1.0, masses[np.arange(len(masses)), matched].sum() / total)
     if not adjusted:
         return float(share)
     in_rows = np.asarray(of_rows.T @ squares.sum(axis=1)).ravel()[grouped] / total

@@ -9,6 +9,7 @@ from skdeepcluster.nn._autoencoder import (
     mlp_autoencoder,
 )
 from skdeepcluster.nn._average import follow, follower
+from skdeepcluster.nn._blocks import clusterability_penalty
 from skdeepcluster.nn._contrast import contrast
 from skdeepcluster.nn._encoder import (
     conv_encoder,
@@ -46,6 +47,7 @@ __all__ = [
     "Encoder",
     "Heads",
     "LabelMaps",
+    "clusterability_penalty",
     "code_width",
     "coding_rate",
     "contrast",
