@@ -28,6 +28,7 @@ from skdeepcluster.metrics._scorers import (
     make_unsupervised_scorer,
     silhouette_scorer,
 )
+from skdeepcluster.metrics._signal_to_noise import snr_distances
 
 __all__ = [
     "best_match",
@@ -54,4 +55,5 @@ __all__ = [
     "rate_reduction",
     "reliability_curve",
     "silhouette_scorer",
+    "snr_distances",
 ]
