@@ -223,3 +223,10 @@ def test_versions_and_requirements_are_the_same_everywhere():
         name, *least = requirement.split(">=")
         assert " ".join([f"- {names.get(name, name)}", *(f">={v}" for v in least)]) + "\n" in run
     assert f"- python {project['requires-python']}\n" in run
+
+
+def test_warnings_find_the_caller():
+    # A level counted by hand points into the package as soon as one method calls another.
+    for path in (ROOT / "skdeepcluster").rglob("*.py"):
+        if path.name != "_moved.py":
+            assert not re.search(r"stacklevel=\d", path.read_text()), path

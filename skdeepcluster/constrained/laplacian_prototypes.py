@@ -22,7 +22,7 @@ from skdeepcluster.base import (
     param,
 )
 from skdeepcluster.constraints import PartialLabelMixin
-from skdeepcluster.validation import check_n_samples
+from skdeepcluster.validation import caller_level, check_n_samples
 
 # Steps of a mean shift.
 _SHIFTS = 200
@@ -201,7 +201,7 @@ class LaplacianPrototypeClustering(
                 "The relaxed objective rose, and updates were halved: the graph is not positive "
                 "semi-definite. A lower laplacian_weight avoids this.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=caller_level(),
             )
         self.labels_ = best.labels.astype(np.int32)
         self.soft_labels_ = best.soft.astype(X.dtype)

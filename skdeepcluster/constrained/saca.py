@@ -9,7 +9,7 @@ from skdeepcluster._sklearn import Interval, StrOptions, fit_context
 from skdeepcluster.algorithms.communities import by_size
 from skdeepcluster.base import Clusterer, param
 from skdeepcluster.constraints import PairsMixin
-from skdeepcluster.validation import check_rows
+from skdeepcluster.validation import caller_level, check_rows
 
 
 class SACA(PairsMixin, Clusterer):
@@ -106,7 +106,7 @@ class SACA(PairsMixin, Clusterer):
                 f"{self.n_conflicts_} cannot-links, such as ({i}, {j}), have rows that must-links "
                 "connect: some answers are wrong. RGCA is for such answers.",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=caller_level(),
             )
         labels = pairs.components
         if self.merge == "evidence":

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from skdeepcluster.validation import as_array
+from skdeepcluster.validation import as_array, caller_level
 
 
 def as_pairs(pairs, name, are_ids):
@@ -92,7 +92,7 @@ def warn_of_conflicts(must, cannot):
                 f"{len(twice)} pairs are both must-links and cannot-links, such as ({i}, {j}). "
                 "Methods that may violate pairs take the heavier side; others refuse them.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=caller_level(),
             )
 
 

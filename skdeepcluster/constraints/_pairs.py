@@ -15,7 +15,7 @@ from skdeepcluster.constraints._input import (
     warn_of_conflicts,
 )
 from skdeepcluster.constraints._rows import rows_of
-from skdeepcluster.validation import as_array
+from skdeepcluster.validation import as_array, caller_level
 
 
 class PairwiseConstraints(Frozen):
@@ -116,7 +116,7 @@ class PairwiseConstraints(Frozen):
             warnings.warn(
                 f"must_link has {np.sum(~proper)} pairs of a row with itself, which are dropped.",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=caller_level(),
             )
         must, must_weight = merged(must[proper], must_weight[proper])
         cannot, cannot_weight = merged(cannot, cannot_weight)

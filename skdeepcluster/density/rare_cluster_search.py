@@ -17,6 +17,7 @@ from skdeepcluster.base import Clusterer, RandomStateMixin, ThreadsMixin, param
 from skdeepcluster.density.hdbscan import HDBSCAN
 from skdeepcluster.validation import (
     FLOATS,
+    caller_level,
     check_rows,
     largest_value,
     scaled_to_range,
@@ -178,7 +179,7 @@ class RareClusterSearch(RandomStateMixin, ThreadsMixin, Clusterer):
                 "No group of the wanted sizes is denser and farther from all else than groups in "
                 "rows without any; all labels are -1.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=caller_level(),
             )
         return self
 

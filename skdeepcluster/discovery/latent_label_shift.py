@@ -17,7 +17,13 @@ from sklearn.utils import check_random_state
 
 from skdeepcluster._sklearn import HasMethods, Interval, StrOptions, fit_context
 from skdeepcluster.base import Clusterer, NumberOfClustersMixin, RandomStateMixin, param
-from skdeepcluster.validation import as_array, check_labels, check_n_samples, check_rows
+from skdeepcluster.validation import (
+    as_array,
+    caller_level,
+    check_labels,
+    check_n_samples,
+    check_rows,
+)
 
 # Of the shares of classes in domains: above it they are too much alike.
 _ILL_CONDITIONED = 20.0
@@ -170,7 +176,7 @@ class LatentLabelShiftClustering(NumberOfClustersMixin, RandomStateMixin, Cluste
                 f"{self.condition_number_:.3g}): the domains are too much alike, or n_clusters is "
                 "too large, and the classes may be noise.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=caller_level(),
             )
         self.labels_ = self._classes(f, d).argmax(axis=1).astype(np.int32)
         return self
@@ -180,7 +186,7 @@ class LatentLabelShiftClustering(NumberOfClustersMixin, RandomStateMixin, Cluste
         warnings.warn(
             "Without domains= there is nothing that shifts; rows are clustered by k-means.",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=caller_level(),
         )
         model = KMeans(self.n_clusters, n_init=5, random_state=rng).fit(X)
         self.domains_ = self.class_priors_ = self.cell_given_class_ = None

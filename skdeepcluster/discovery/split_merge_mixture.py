@@ -21,7 +21,7 @@ from skdeepcluster.algorithms.known_kmeans import (
 from skdeepcluster.base import CentersMixin, Clusterer, RandomStateMixin, param
 from skdeepcluster.constraints import PartialLabelMixin
 from skdeepcluster.discovery._niw import GaussianPrior
-from skdeepcluster.validation import check_n_samples
+from skdeepcluster.validation import caller_level, check_n_samples
 
 # Features above which determinants say little.
 _MANY_FEATURES = 200
@@ -209,7 +209,7 @@ class SplitMergeGaussianMixture(PartialLabelMixin, CentersMixin, RandomStateMixi
                 f"Clusters were still split or merged in round max_rounds={self.max_rounds}; the "
                 "best round is kept.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=caller_level(),
             )
         self.n_iter_ = len(self.history_)
         self.lower_bound_, centers, labels, prior = best
@@ -243,7 +243,7 @@ class SplitMergeGaussianMixture(PartialLabelMixin, CentersMixin, RandomStateMixi
                 f"X has {X.shape[1]} features, in which the tests compare determinants that say "
                 "little; set n_components, such as 16.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=caller_level(),
             )
         return self._projected(X)
 

@@ -22,7 +22,7 @@ from skdeepcluster.base import (
     seeded_clone,
 )
 from skdeepcluster.metrics import best_match
-from skdeepcluster.validation import FLOATS, check_n_samples, check_rows
+from skdeepcluster.validation import FLOATS, caller_level, check_n_samples, check_rows
 
 # A cluster of a voter that stands for none of the reference's.
 UNMATCHED = -2
@@ -288,7 +288,7 @@ class VotingClustering(
                 "No row has votes enough, and all labels are -1. Lower min_votes or take "
                 "clusterers with the same number of clusters.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=caller_level(),
             )
 
     def _voted(self, aligned, least):

@@ -29,6 +29,7 @@ from skdeepcluster.graph._given import unpacked
 from skdeepcluster.graph._merges import Merges
 from skdeepcluster.validation import (
     METRICS,
+    caller_level,
     check_adjacency,
     check_distances,
     check_n_samples,
@@ -312,7 +313,7 @@ class GraphDegreeLinkage(RandomStateMixin, ThreadsMixin, Clusterer):
                     f"{self.n_clusters}. They were merged by edges in one direction and by "
                     "distances of components; raise n_neighbors.",
                     ConvergenceWarning,
-                    stacklevel=2,
+                    stacklevel=caller_level(),
                 )
         self.n_clusters_ = n - n_merges
         self.labels_ = components(n, source[:n_merges], target[:n_merges])

@@ -19,6 +19,7 @@ from skdeepcluster.base import (
 )
 from skdeepcluster.validation import (
     FLOATS,
+    caller_level,
     check_n_samples,
     check_rows,
     largest_value,
@@ -165,7 +166,7 @@ class LandmarkSpectral(
                 f"LandmarkSpectral found {n_found} clusters, fewer than n_clusters="
                 f"{self.n_clusters}: rows may be duplicates. Try fewer clusters.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=caller_level(),
             )
         return self
 

@@ -16,7 +16,7 @@ from skdeepcluster.algorithms.groups import members
 from skdeepcluster.algorithms.neighbors import neighbor_matrix
 from skdeepcluster.base import Clusterer, param
 from skdeepcluster.graph._given import GivenGraphMixin
-from skdeepcluster.validation import check_n_samples
+from skdeepcluster.validation import caller_level, check_n_samples
 
 # Runs whose agreement is the stability of a resolution.
 RUNS_OF_LAYERS = 5
@@ -284,7 +284,7 @@ class Leiden(GivenGraphMixin, Clusterer):
                 f"{n_components} components, and communities are connected. Raise n_neighbors, or "
                 "join components by edges.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=caller_level(),
             )
 
     def _predicts(self):

@@ -13,7 +13,7 @@ from skdeepcluster._kernels._flow_diffusion import diffuse, sweep
 from skdeepcluster._sklearn import Interval, StrOptions, fit_context
 from skdeepcluster.base import Clusterer, NumberOfClustersMixin, param
 from skdeepcluster.graph._given import GivenGraphMixin, unpacked
-from skdeepcluster.validation import check_n_samples, check_rows, scaled_to_range
+from skdeepcluster.validation import caller_level, check_n_samples, check_rows, scaled_to_range
 
 # Multiples of the target volume that are tried.
 FACTORS = np.arange(1.25, 5.01, 0.25)
@@ -228,7 +228,7 @@ class WeightedFlowDiffusion(NumberOfClustersMixin, GivenGraphMixin, Clusterer):
                 f"{n_unfinished} diffusions did not converge within max_iter={self.max_iter} "
                 "pushes for each node. Raise max_iter or tol, or lower gamma.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=caller_level(),
             )
         return self
 
@@ -290,7 +290,7 @@ class WeightedFlowDiffusion(NumberOfClustersMixin, GivenGraphMixin, Clusterer):
             warnings.warn(
                 f"Seeds {seeds.tolist()} have no edges of any weight; they are their own cluster.",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=caller_level(),
             )
             return LocalCluster(np.sort(seeds), np.ones(len(seeds)), 0.0, 1.0, len(seeds), True, 1)
         best, refusal = None, None

@@ -16,6 +16,7 @@ from skdeepcluster.hierarchy._fair import Builder, dasgupta_cost
 from skdeepcluster.hierarchy._linkage import to_scipy_linkage
 from skdeepcluster.validation import (
     FLOATS,
+    caller_level,
     check_labels,
     check_n_samples,
     check_rows,
@@ -212,7 +213,7 @@ class FairHierarchy(NumberOfClustersMixin, ThreadsMixin, Clusterer):
                 f"The tree has {self.n_clusters_} clusters that are fair, fewer than n_clusters="
                 f"{self.n_clusters}. Increase delta or take fewer clusters.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=caller_level(),
             )
 
     def _as_linkage(self):

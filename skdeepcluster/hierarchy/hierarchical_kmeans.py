@@ -25,7 +25,7 @@ from skdeepcluster.base import (
 )
 from skdeepcluster.hierarchy._levels import numbers_of_clusters, sample_sizes
 from skdeepcluster.hierarchy._nearest import NearestCentersMixin
-from skdeepcluster.validation import FLOATS, as_array, check_rows, largest_value
+from skdeepcluster.validation import FLOATS, as_array, caller_level, check_rows, largest_value
 from skdeepcluster.validation._inputs import is_on_disk
 
 
@@ -232,7 +232,7 @@ class HierarchicalKMeans(
                     f"Level {level} has {len(centers)} clusters, fewer than the {k} asked for: "
                     "rows repeat. Use fewer clusters.",
                     ConvergenceWarning,
-                    stacklevel=2,
+                    stacklevel=caller_level(),
                 )
         return self
 

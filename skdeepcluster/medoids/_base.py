@@ -38,6 +38,7 @@ from skdeepcluster.validation import (
     FLOATS,
     METRICS,
     as_array,
+    caller_level,
     check_distance_matrix,
     check_distances,
     check_rows,
@@ -238,7 +239,7 @@ class BaseMedoids(
                 f"The search did not end within max_iter={self.max_iter} rounds. Increase max_iter "
                 "or tol.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=caller_level(),
             )
         self.n_iter_ = best.n_iter
         self.n_swaps_ = best.n_swaps
@@ -271,7 +272,7 @@ class BaseMedoids(
                     f"Number of distinct clusters ({n_distinct}) found smaller than n_clusters "
                     f"({len(medoids)}). Possibly due to duplicate points in X.",
                     ConvergenceWarning,
-                    stacklevel=3,
+                    stacklevel=caller_level(),
                 )
 
     # ---------------------------------------------------------------- use

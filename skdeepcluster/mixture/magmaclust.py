@@ -18,6 +18,7 @@ from skdeepcluster.mixture._new_curves import NewCurvesMixin, checked_times
 from skdeepcluster.validation import (
     FLOATS,
     as_array,
+    caller_level,
     check_n_samples,
     check_rows,
     largest_value,
@@ -267,7 +268,7 @@ class MagmaClust(NewCurvesMixin, NumberOfClustersMixin, RandomStateMixin, Cluste
                 f"The bound still grew after max_iter={self.max_iter} iterations. Increase "
                 "max_iter or tol.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=caller_level(),
             )
         self._describe(X, Z, observed, best, kept)
         return self

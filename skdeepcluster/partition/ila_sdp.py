@@ -15,6 +15,7 @@ from skdeepcluster.partition._standardized import StandardizedMixin
 from skdeepcluster.partition.kmeans_sdp import KMeansSDP
 from skdeepcluster.validation import (
     FLOATS,
+    caller_level,
     check_n_samples,
     check_rows,
     largest_value,
@@ -227,7 +228,7 @@ class ILASDP(StandardizedMixin, NumberOfClustersMixin, RandomStateMixin, Cluster
                 f"Number of distinct clusters ({n_found}) found smaller than n_clusters "
                 f"({self.n_clusters}). Possibly due to duplicate points in X.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=caller_level(),
             )
 
     def _log_proba(self, X):

@@ -25,6 +25,7 @@ from skdeepcluster.base import (
 )
 from skdeepcluster.validation import (
     as_array,
+    caller_level,
     check_rows,
     check_weights,
     largest_value,
@@ -249,7 +250,7 @@ class IntervalClustering(
                 else f"There is room for {n_clusters} intervals of min_size={self.min_size}, fewer "
                 f"than n_clusters={self.n_clusters}: equal values are not separated.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=caller_level(),
             )
         # Scaled such that differences and sums are finite.
         values, unit = scaled_to_range(values[:, np.newaxis])

@@ -30,6 +30,7 @@ from skdeepcluster.base import (
 from skdeepcluster.partition._standardized import StandardizedCentersMixin
 from skdeepcluster.validation import (
     FLOATS,
+    caller_level,
     check_rows,
     check_weights,
     largest_value,
@@ -184,7 +185,7 @@ class KMeansSDP(
                 f"Number of distinct clusters ({n_found}) found smaller than n_clusters "
                 f"({self.n_clusters}). Possibly due to duplicate points in X.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=caller_level(),
             )
         return self
 

@@ -30,6 +30,7 @@ from skdeepcluster.partition._divisions import (
 from skdeepcluster.partition._standardized import StandardizedCentersMixin
 from skdeepcluster.validation import (
     FLOATS,
+    caller_level,
     check_rows,
     check_weights,
     largest_value,
@@ -295,7 +296,7 @@ class PPP(RandomStateMixin, ThreadsMixin, StandardizedCentersMixin, Clusterer):
                 f"The {n_centers // 2} means that stand for {len(rows)} rows lose {loss:.3f} of "
                 f"their variance, more than max_loss={self.max_loss}. Increase max_samples.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=caller_level(),
             )
         totals = np.bincount(labels, w, len(model.cluster_centers_))
         kept = totals > 0
@@ -365,7 +366,7 @@ class PPP(RandomStateMixin, ThreadsMixin, StandardizedCentersMixin, Clusterer):
             f"The {best} clusters are not validated: k-means and mixture agree with a score of "
             f"{score:.2f}, less than {VALID}. There may be no compact clusters.",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=caller_level(),
         )
         return best
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from skdeepcluster.training._samples import _ranges, _statistics_rows
+from skdeepcluster.validation import caller_level
 
 # A checkpoint is written when the time since the last one exceeds this multiple of its cost.
 COST_RATIO = 20
@@ -129,7 +130,7 @@ class Checkpoint:
                 warnings.warn(
                     f"checkpoint={self.path!r} could not be written ({error}); the fit continues",
                     RuntimeWarning,
-                    stacklevel=2,
+                    stacklevel=caller_level(),
                 )
             self.failed = True
         self.last = time.monotonic()

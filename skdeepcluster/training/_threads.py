@@ -12,6 +12,7 @@ from joblib.parallel import get_active_backend
 from sklearn.exceptions import EfficiencyWarning
 
 from skdeepcluster._sklearn import threadpool_controller
+from skdeepcluster.validation import caller_level
 
 # An epoch this many times as slow as the fastest one of its stage, and longer than this many
 # seconds, exceeds the usual variation.
@@ -72,6 +73,6 @@ class Pace:
                 f"where threads that wait for each other lose most. Beside them, {remedy}use fewer "
                 f"threads (torch.set_num_threads; now {torch.get_num_threads()}).",
                 EfficiencyWarning,
-                stacklevel=2,
+                stacklevel=caller_level(),
             )
         self.fastest = min(self.fastest, pace)

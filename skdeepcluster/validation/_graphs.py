@@ -7,6 +7,7 @@ import numpy as np
 from scipy.sparse import csr_array, issparse
 from sklearn.utils import check_array
 
+from skdeepcluster.validation._callers import caller_level
 from skdeepcluster.validation._rows import FLOATS, as_array
 
 
@@ -153,7 +154,7 @@ def _symmetric(graph, name):
         warnings.warn(
             f"{name} is not symmetric; the weight of an edge is the mean of both directions.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=caller_level(),
         )
     graph = csr_array((graph + reverse) / 2)
     graph.sort_indices()

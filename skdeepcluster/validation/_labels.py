@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 from sklearn.utils import check_array
 
+from skdeepcluster.validation._callers import caller_level
 from skdeepcluster.validation._rows import as_array
 
 
@@ -61,6 +62,6 @@ def check_known_labels(y, name, ignore_label):
             f"All known labels of {name} are 1, and samples labeled -1 are left out. If -1 is a "
             "class, pass ignore_label=None.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=caller_level(),
         )
     return labels, known

@@ -10,6 +10,7 @@ from sklearn.metrics import euclidean_distances, pairwise_distances
 from sklearn.metrics.pairwise import PAIRWISE_BOOLEAN_FUNCTIONS
 
 from skdeepcluster._sklearn import VALID_METRICS
+from skdeepcluster.validation._callers import caller_level
 from skdeepcluster.validation._distances import check_distances
 from skdeepcluster.validation._ranges import in_range, largest_value, rows_of_size_one
 
@@ -67,7 +68,7 @@ def complete_metric(metric, metric_params, X):
         warnings.warn(
             f"{name} is for booleans: all values of X that are not 0 count as True.",
             DataConversionWarning,
-            stacklevel=3,
+            stacklevel=caller_level(),
         )
     if metric == "haversine" and n_features != 2:
         raise ValueError(

@@ -21,6 +21,7 @@ from skdeepcluster.assignment.transport._masses import (
 from skdeepcluster.assignment.transport._result import TransportResult, start
 from skdeepcluster.assignment.transport._rounding import round_labels
 from skdeepcluster.assignment.transport._similarity import check_similarity, majorize
+from skdeepcluster.validation import caller_level
 
 
 @validate_params(
@@ -304,7 +305,7 @@ def transport_assign(
             f"{movement / reg:.3g} * reg, tol is {tol}. Raise max_iter, reg or tol"
             + (', or relax the columns by col="kl".' if col == "eq" else "."),
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=caller_level(),
         )
     outputs, weight, found = problem.read_out(g, h, output)
     labels = outputs.get("labels")

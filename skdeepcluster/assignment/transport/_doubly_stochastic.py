@@ -12,6 +12,7 @@ from skdeepcluster.assignment.transport._costs import is_tensor, to_numpy
 from skdeepcluster.assignment.transport._costs_of import costs_of
 from skdeepcluster.assignment.transport._fixed_point import iterate
 from skdeepcluster.assignment.transport._masses import Constraint
+from skdeepcluster.validation import caller_level
 
 
 @validate_params(
@@ -131,7 +132,7 @@ def _project(similarity, reg, tol, max_iter):
             f"The projection did not converge in {n_iter} sweeps: the last one moved a potential "
             f"by {largest / reg:.3g} * reg, tol is {tol}. Raise max_iter, reg or tol.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=caller_level(),
         )
     if is_tensor(similarity):
         w = costs.hold(w) if hasattr(costs, "device") else costs.give(w)

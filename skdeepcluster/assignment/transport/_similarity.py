@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skdeepcluster.assignment.transport._costs import to_numpy
 from skdeepcluster.assignment.transport._costs_of import costs_of
+from skdeepcluster.validation import caller_level
 
 
 def check_similarity(similarity, n, psd_shift):
@@ -72,5 +73,7 @@ def majorize(problem, S, weight, g, h, options, outer_tol, max_outer_iter):
     elif not at_rest:
         problem_found = f"did not converge in {max_outer_iter} steps; raise max_outer_iter"
     if problem_found:
-        warnings.warn(f"The objective {problem_found}.", ConvergenceWarning, stacklevel=4)
+        warnings.warn(
+            f"The objective {problem_found}.", ConvergenceWarning, stacklevel=caller_level()
+        )
     return inner, g, h, n_iter, converged, at_rest, movement, objectives
