@@ -122,6 +122,7 @@ _METHODS = {
     },
     "subspace": {
         "cpp": ["CPP"],
+        "mlc": ["MLC"],
     },
 }
 

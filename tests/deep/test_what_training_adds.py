@@ -277,8 +277,7 @@ VIEWS = {"hidden_layer_sizes": (128,), "batch_size": 100, "max_epochs": 25}
 WIDE = {"batch_size": 100, "max_epochs": 25}
 ROUNDS = WIDE | {"update_interval": 5}
 SUBSPACES = {
-    "hidden_layer_sizes": (64,), "n_components": 16, "batch_size": 100, "warmup_steps": 20,
-    "max_epochs": 20,
+    "hidden_layer_sizes": (64,), "n_components": 16, "batch_size": 100, "max_epochs": 20,
 }  # fmt: skip
 
 
@@ -348,7 +347,9 @@ CASES = [
     Case("SP2OT", information, 0.5, pairs_of_others, VIEWS | {"max_epochs": 8}),
     Case("SCAN", information, 0.6, pairs_of_others, VIEWS),
     Case("TEMI", information, 0.6, pairs_of_others, {"batch_size": 100, "max_epochs": 25}),
-    Case("CPP", objective, 8.0, memberships_of_others, SUBSPACES),
+    Case("CPP", objective, 8.0, memberships_of_others,
+         SUBSPACES | {"warmup_steps": 20}),
+    Case("MLC", objective, 8.7, memberships_of_others, SUBSPACES | {"pretrain_epochs": 10}),
     Case("TURTLE", information, 0.5, untrained_classifiers, {"max_epochs": 150}),
 ]  # fmt: skip
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
