@@ -127,6 +127,7 @@ _METHODS = {
     },
     "subspace": {
         "cpp": ["CPP"],
+        "mlc": ["MLC"],
     },
 }
 

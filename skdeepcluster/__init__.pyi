@@ -103,6 +103,7 @@ from skdeepcluster.semantic.sp2ot import SP2OT as SP2OT
 from skdeepcluster.semantic.temi import TEMI as TEMI
 from skdeepcluster.semantic.turtle import TURTLE as TURTLE
 from skdeepcluster.subspace.cpp import CPP as CPP
+from skdeepcluster.subspace.mlc import MLC as MLC
 
 __version__: str
 __all__: list[str]

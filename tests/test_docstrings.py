@@ -250,6 +250,7 @@ OTHERWISE = {
     "optimizer": {"PBN"},
     "views": {"SIGMA"},
     "pretrain_epochs": {"CDC", "SCAN", "SCGC"},
+    "pretrain_epochs": {"CDC", "MLC", "SCAN"},
 }
 
 

@@ -58,10 +58,6 @@ class SubspaceClusterer(ProbabilityMixin, NormalizedEncoderMixin, DeepClusterer)
     membership_weight : float, default=0.05
         Weight of the squares of memberships, against rows that keep to themselves.
 
-    warmup_steps : int, default=50
-        Steps in which only the coding rate of all rows grows. With too few all rows become alike,
-        with too many all become orthogonal.
-
     own_memberships : bool, default=True
         Whether memberships come from a head of their own, which begins as a copy of that of the
         embedding; otherwise from the embedding.
@@ -123,7 +119,6 @@ class SubspaceClusterer(ProbabilityMixin, NormalizedEncoderMixin, DeepClusterer)
     distortion: float = param(0.1, Interval(Real, 0, None, closed="neither"))
     reg: float = param(0.12, Interval(Real, 0, None, closed="neither"))
     membership_weight: float = param(0.05, Interval(Real, 0, None, closed="left"))
-    warmup_steps: int = param(50, Interval(Integral, 0, None, closed="left"))
     own_memberships: bool = param(True, "boolean")
     cluster_weight_decay: float = param(5e-3, Interval(Real, 0, None, closed="left"))
     n_landmarks: int = param(2000, Interval(Integral, 2, None, closed="left"))
@@ -135,6 +130,8 @@ class SubspaceClusterer(ProbabilityMixin, NormalizedEncoderMixin, DeepClusterer)
     _hidden = {"mlp": (256, 256), "conv": (32, 64, 128)}
     # Groups of parameters have their own.
     _weight_decay = None
+    # Which parameter says how long the coding rate grows first.
+    _first = ""
     # Whether opposite rows are far from each other, and not alike.
     _signed = False
 
@@ -157,18 +154,11 @@ class SubspaceClusterer(ProbabilityMixin, NormalizedEncoderMixin, DeepClusterer)
 
     # -- training ----------------------------------------------------------------------------
 
+    def _first_stages(self):
+        """Stages before memberships begin as those of the embedding."""
+        return []
+
     def _stages(self):
-        stages = []
-        if self.warmup_steps:
-            stages.append(
-                Stage(
-                    "warm-up",
-                    self._spread,
-                    1,
-                    parameters=lambda module: self._groups(module)[:1],
-                    batches=lambda fit: self._whole_batches(fit, self.warmup_steps),
-                )
-            )
         train = Stage(
             "train",
             self._reduce,
@@ -178,7 +168,7 @@ class SubspaceClusterer(ProbabilityMixin, NormalizedEncoderMixin, DeepClusterer)
             begin=lambda fit: fit.module.copy_head(),
             batches=self._whole_batches,
         )
-        return [*stages, train]
+        return [*self._first_stages(), train]
 
     def _groups(self, module):
         of_features = [*module.trunk.parameters(), *module.feature_head.parameters()]
@@ -198,19 +188,16 @@ class SubspaceClusterer(ProbabilityMixin, NormalizedEncoderMixin, DeepClusterer)
             batches += order[: in_epoch * size].split(size)
         return batches[: n_batches or in_epoch]
 
-    def _spread(self, fit, batch):
-        z, _ = self._whole_heads(fit, batch, batch.x)
-        return {"rate": -coding_rate(z, self.distortion)}
-
     def _reduce(self, fit, batch):
-        z, c = self._whole_heads(fit, batch, batch.x)
-        return self._rates(z, self._memberships(c))
+        z, c = self._whole_heads(fit, batch, [batch.x])
+        return self._rates(z[:, 0], self._memberships(c[:, 0]))
 
-    def _whole_heads(self, fit, batch, x):
-        """Both heads' outputs of all rows of a batch."""
-        own = torch.cat(fit.module.heads(x), dim=1)
+    def _whole_heads(self, fit, batch, views):
+        """Both heads' outputs for views of all rows of a batch, of shape (n, n_views, p)."""
+        own = torch.cat(fit.module.heads(torch.cat(views)), dim=1)
+        own = torch.stack(own.chunk(len(views)), dim=1)
         _, whole = fit.whole_batch_to_train(batch, own)
-        return whole.chunk(2, dim=1)
+        return whole.chunk(2, dim=2)
 
     def _memberships(self, c):
         with torch.autocast(c.device.type, enabled=False):
@@ -291,12 +278,12 @@ class SubspaceClusterer(ProbabilityMixin, NormalizedEncoderMixin, DeepClusterer)
         if self.coding_rate_ < LEAST_RATE * least:
             signs.append(
                 f"rows have become alike (coding_rate_={self.coding_rate_:.2f}, {least:.2f} of "
-                "equal rows); try a lower learning_rate or more warmup_steps"
+                f"equal rows); try a lower learning_rate or more {self._first}"
             )
         if self._alone > MOST_ALONE:
             signs.append(
                 f"rows are members of their own clusters only (with {self._alone:.2f} on average); "
-                "raise reg, or try fewer warmup_steps"
+                f"raise reg, or try fewer {self._first}"
             )
         if signs:
             warnings.warn(

@@ -1,10 +1,16 @@
 """CPP: features of pre-trained networks, refined until clusters span orthogonal subspaces."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.utils import check_array
 
+from skdeepcluster._sklearn import Interval
+from skdeepcluster.base import param
+from skdeepcluster.nn import coding_rate
 from skdeepcluster.subspace._base import SubspaceClusterer
 from skdeepcluster.subspace._names import names_by_vote
+from skdeepcluster.training import Stage
 
 
 class CPP(SubspaceClusterer):
@@ -40,6 +46,12 @@ class CPP(SubspaceClusterer):
 
     `predict_proba` is the softmax of :math:`-\ell_c`.
 
+    Parameters
+    ----------
+    warmup_steps : int, default=50
+        Steps in which only the coding rate of all rows grows. With too few all rows become alike,
+        with too many all become orthogonal.
+
     See Also
     --------
     TEMI : Heads that give near neighbors the same cluster.
@@ -63,6 +75,27 @@ class CPP(SubspaceClusterer):
     .. [2] Wright, Tao, Lin, Shum, Ma: Classification via minimum incremental coding length. NIPS
        2007.
     """
+
+    warmup_steps: int = param(50, Interval(Integral, 0, None, closed="left"))
+
+    _first = "warmup_steps"
+
+    def _first_stages(self):
+        if not self.warmup_steps:
+            return []
+        return [
+            Stage(
+                "warm-up",
+                self._spread,
+                1,
+                parameters=lambda module: self._groups(module)[:1],
+                batches=lambda fit: self._whole_batches(fit, self.warmup_steps),
+            )
+        ]
+
+    def _spread(self, fit, batch):
+        z, _ = self._whole_heads(fit, batch, [batch.x])
+        return {"rate": -coding_rate(z[:, 0], self.distortion)}
 
     def cluster_names(self, X, text_features, texts, *, n_votes=5, temperature=0.01):
         """Names of the clusters, by the texts that are nearest to their rows.

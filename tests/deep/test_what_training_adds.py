@@ -305,8 +305,7 @@ VIEWS = {"hidden_layer_sizes": (128,), "batch_size": 100, "max_epochs": 25}
 WIDE = {"batch_size": 100, "max_epochs": 25}
 ROUNDS = WIDE | {"update_interval": 5}
 SUBSPACES = {
-    "hidden_layer_sizes": (64,), "n_components": 16, "batch_size": 100, "warmup_steps": 20,
-    "max_epochs": 20,
+    "hidden_layer_sizes": (64,), "n_components": 16, "batch_size": 100, "max_epochs": 20,
 }  # fmt: skip
 
 
@@ -384,6 +383,9 @@ CASES = [
     Case("TGC", information, 0.6, partners_of_others,
          {"init": "random", "n_components": 16, "batch_size": 512, "learning_rate": 0.05,
           "max_epochs": 8, "tol": 0}),
+    Case("CPP", objective, 8.0, memberships_of_others,
+         SUBSPACES | {"warmup_steps": 20}),
+    Case("MLC", objective, 8.7, memberships_of_others, SUBSPACES | {"pretrain_epochs": 10}),
     Case("TURTLE", information, 0.5, untrained_classifiers, {"max_epochs": 150}),
 ]  # fmt: skip
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -9,6 +9,7 @@ from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 
 from skdeepcluster import CPP
+from skdeepcluster.displays import NClustersDisplay
 from skdeepcluster.metrics import rate_reduction
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -76,6 +77,9 @@ def test_the_number_of_clusters_is_that_of_the_shortest_code(cones):
     assert model.predict_proba(X).shape == (len(X), model.n_clusters_)
     assert model.n_clusters_ == len(np.unique(model.labels_)) >= 3
     assert adjusted_rand_score(y, model.labels_) > 0.5
+    display = NClustersDisplay.from_estimator(model)
+    assert display.lines_["coding_length"].get_ydata().tolist() == [*model.coding_lengths_.values()]
+    assert display.n_clusters == model.n_clusters_
 
 
 def test_each_stage_trains_what_it_should(cones):
