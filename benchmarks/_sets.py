@@ -6,18 +6,24 @@ not there is left out with a message.
 """
 
 import gzip
+import math
 import os
 from pathlib import Path
 
 import numpy as np
 from _common import DATA, load
-from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import StandardScaler, normalize
 
 FASHION_VARIABLE = "SKDEEPCLUSTER_FASHION_MNIST"
-IMAGES = ("digits", "usps", "mnist", "mnist-test", "mnist-70000", "fashion", "fashion-70000")
+LONG_TAIL = "longtail-digits"
+IMAGES = (
+    "digits", LONG_TAIL, "usps", "mnist", "mnist-test", "mnist-70000", "fashion", "fashion-70000",
+)  # fmt: skip
+# Rows of each digit, from tenfold to one, of the set with a long tail: the first of each class.
+LONG_TAIL_SIZES = (170, 131, 101, 78, 61, 47, 36, 28, 21, 17)
 BUNDLED = {"wine": load_wine, "breast_cancer": load_breast_cancer}
 TABLES = (*BUNDLED, "ctg", "segment", "mice_protein")
 TEXTS = ("bbc_news", "m10", "searchsnippets", "stackoverflow")
@@ -109,7 +115,18 @@ MADE = {"customers": _customers, "ball_in_shell": _ball_in_shell, "linked_rings"
 NAMES = (*IMAGES, *TABLES, *MADE, *OTHERS, CELLS, *TEXTS)
 
 
+def square(X):
+    """Flat rows of gray images, of shape (n, side, side)."""
+    side = math.isqrt(X.shape[1])
+    return X.reshape(-1, side, side)
+
+
 def _images(name):
+    if name == LONG_TAIL:
+        X, y = load_digits(return_X_y=True)
+        rows = [np.flatnonzero(y == digit)[:n] for digit, n in enumerate(LONG_TAIL_SIZES)]
+        rows = np.random.RandomState(0).permutation(np.concatenate(rows))
+        return X[rows].astype(np.float32), y[rows]
     if name == "mnist-test":
         path = DATA / "mnist.npz"
         if not path.exists():

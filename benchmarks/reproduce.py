@@ -10,6 +10,7 @@ there is skipped: stop the command at any time and start it again.
     python benchmarks/reproduce.py --data digits --estimators DEC IDEC --seeds 0 1 2
     python benchmarks/reproduce.py --quick                         digits, one seed, what is fast
     python benchmarks/reproduce.py --settings paper                the papers' recipes
+    python benchmarks/reproduce.py --settings images --data usps   views of images
     python benchmarks/reproduce.py --umap PYTHON                   an interpreter with umap-learn
     python benchmarks/reproduce.py --busy                          no seconds: other work is running
 
@@ -31,7 +32,7 @@ from pathlib import Path
 
 import numpy as np
 from _common import FIELDS, LIBRARIES, ROOT, n_cores, processor, scores
-from _sets import NAMES, read
+from _sets import IMAGES, NAMES, read, square
 from scipy.sparse import issparse
 from sklearn.cluster import KMeans
 from sklearn.preprocessing import normalize
@@ -39,6 +40,7 @@ from sklearn.utils import get_tags
 
 import skdeepcluster
 from skdeepcluster._discovery import all_estimators
+from skdeepcluster.metrics import best_match
 
 DEEP = ("autoencoder", "selfsupervised", "semantic", "subspace")
 CLASSICAL = (
@@ -48,13 +50,17 @@ CLASSICAL = (
 )  # fmt: skip
 K_MEANS, LINKAGE, UMAP = "k-means", "degree linkage of unit rows", "umap-learn, k-means"
 BASELINES = (K_MEANS, LINKAGE, UMAP)
-# "paper" are the `paper_params` of the methods that have them.
-SETTINGS = ("default", "paper")
+# "paper" are the `paper_params` of the methods that have them, "images" the rows of sets of images
+# as what they are, which get convolutions and views of images, for the methods that have views.
+SETTINGS = ("default", "paper", "images")
 # Without these a method is its network without any training.
 EPOCHS = ("pretrain_epochs", "guide_epochs", "init_epochs", "warmup_steps", "max_epochs")
 COMMAND = "python benchmarks/reproduce.py"
 GIVEN_UP = "given up after, seconds"
 MEASURES = ("accuracy", "NMI", "ARI")
+# Where the largest class is more than so many times the smallest, accuracy is that of large ones:
+# the mean recall of the classes is measured, too.
+UNEQUAL = 5
 
 
 class Stages:
@@ -81,8 +87,17 @@ class Stages:
 
 def named(stage, y, labels):
     """Scores of labels by the names of their metrics."""
-    values = scores(y, labels)
-    return {f"{stage} {name}".strip(): v for name, v in zip(MEASURES, values, strict=True)}
+    values = dict(zip(MEASURES, scores(y, labels), strict=True))
+    sizes = np.unique(y, return_counts=True)[1]
+    if sizes.max() > UNEQUAL * sizes.min():
+        values["mean recall"] = mean_recall(y, labels)
+    return {f"{stage} {name}".strip(): value for name, value in values.items()}
+
+
+def mean_recall(y, labels):
+    """The mean over the classes of the share of a class that is in its cluster."""
+    cluster_of = {known: cluster for cluster, known in best_match(y, labels).items()}
+    return np.mean([np.mean(labels[y == c] == cluster_of.get(c)) for c in np.unique(y)])
 
 
 def estimators():
@@ -100,6 +115,9 @@ def params_of(name, setting):
     """Parameters beside the defaults; None where a method has no such setting."""
     if setting == "default":
         return {}
+    if setting == "images":
+        cls = estimators().get(name)
+        return {} if cls and "views" in cls().get_params() else None
     recipe = getattr(estimators().get(name), "paper_params", dict)
     return recipe() or None
 
@@ -151,6 +169,7 @@ def run_one(job):
         found = fit_baseline(job["name"], X, y, job["seed"])
     else:
         params = params_of(job["name"], job["setting"])
+        X = square(X) if job["setting"] == "images" else X
         found = fit_estimator(estimators()[job["name"]], X, y, job["seed"], params)
     found["peak MB"] = peak_memory()
     libraries = [*LIBRARIES, "umap"] if job["name"] == UMAP else LIBRARIES
@@ -235,6 +254,8 @@ def jobs(options, classes):
                     if (fixed or name == LINKAGE) and seed != options.seeds[0]:
                         continue
                     if params_of(name, setting) is None:
+                        continue
+                    if setting == "images" and data not in IMAGES:
                         continue
                     label = name if setting == "default" else f"{name}, {setting}"
                     job = {"name": name, "data": data, "seed": seed, "setting": setting}

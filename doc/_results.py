@@ -44,6 +44,8 @@ PER_DATA = {
         "start accuracy",
         "warm-up accuracy",
         "accuracy",
+        "start mean recall",
+        "mean recall",
         "start NMI",
         "NMI",
         "ARI",

@@ -105,6 +105,7 @@ _METHODS = {
         "deepcluster": ["DeepCluster", "DeepClusterV2"],
         "deepercluster": ["DeeperCluster"],
         "gsimclr": ["GSimCLR"],
+        "image_volume": ["ImageVolumeClustering"],
         "jigclu": ["JigClu"],
         "jule": ["JULE"],
         "mlcd": ["MLCD"],

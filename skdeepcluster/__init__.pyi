@@ -83,6 +83,7 @@ from skdeepcluster.selfsupervised.deepcluster import DeepCluster as DeepCluster
 from skdeepcluster.selfsupervised.deepcluster import DeepClusterV2 as DeepClusterV2
 from skdeepcluster.selfsupervised.deepercluster import DeeperCluster as DeeperCluster
 from skdeepcluster.selfsupervised.gsimclr import GSimCLR as GSimCLR
+from skdeepcluster.selfsupervised.image_volume import ImageVolumeClustering as ImageVolumeClustering
 from skdeepcluster.selfsupervised.jigclu import JigClu as JigClu
 from skdeepcluster.selfsupervised.jule import JULE as JULE
 from skdeepcluster.selfsupervised.mlcd import MLCD as MLCD

@@ -3,7 +3,9 @@
 import importlib
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -58,3 +60,57 @@ def test_start_warm_up_and_end_are_scores_of_one_fit(reproduce):
     for stage, of_stage in labels:
         for name, value in reproduce.named(stage, y, of_stage).items():
             assert found[name] == value
+
+
+# -- what is measured ----------------------------------------------------------------------------
+
+TINY = {"hidden_layer_sizes": (4,), "n_components": 4, "batch_size": 64, "n_heads": 2}
+SEMANTIC = [
+    "CDC", "ContrastiveClustering", "DivClust", "IIC", "P2OT", "SCAN", "SP2OT", "TEMI", "TURTLE",
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", [*SEMANTIC, "SIGMA", "ImageVolumeClustering"])
+@pytest.mark.parametrize("setting", ["default", "images"])
+def test_rows_and_images_are_measured_from_the_start(reproduce, name, setting):
+    if reproduce.params_of(name, setting) is None:
+        assert name in ("TEMI", "TURTLE")  # of features, which have no views
+        return
+    X, y = (array[:150] for array in reproduce.read("longtail-digits"))
+    X = reproduce.square(X) if setting == "images" else X
+    cls = reproduce.estimators()[name]
+    offered = cls().get_params()
+    params = TINY | dict.fromkeys(reproduce.EPOCHS, 1)
+    params = {name: value for name, value in params.items() if name in offered}
+    found = reproduce.fit_estimator(cls, X, y, 0, params)
+    measured = {"accuracy", "NMI", "ARI", "mean recall"}
+    assert found.keys() >= measured | {f"start {measure}" for measure in measured}
+    assert all(0 <= found[measure] <= 1 for measure in ("accuracy", "mean recall"))
+
+
+def test_the_mean_recall_counts_every_class_alike(reproduce):
+    y = [0] * 90 + [1] * 10
+    y, labels = np.array(y), np.array([1] * 90 + [0] * 5 + [1] * 5)
+    assert reproduce.mean_recall(y, labels) == 0.75
+    assert reproduce.named("", y, labels)["accuracy"] == 0.95
+    assert reproduce.mean_recall(y, np.zeros(100)) == 0.5
+
+
+def test_images_are_given_to_methods_with_views_of_sets_of_images(reproduce):
+    options = SimpleNamespace(
+        seeds=[0],
+        data=["longtail-digits", "features_cifar10_test"],
+        estimators=["SCAN", "TEMI", "k-means"],
+        settings=["default", "images"],
+        memory=8000,
+    )
+    found = [(label, job["data"]) for label, job in reproduce.jobs(options, reproduce.estimators())]
+    plain = [(name, data) for data in options.data for name in options.estimators]
+    assert sorted(found) == sorted([*plain, ("SCAN, images", "longtail-digits")])
+
+
+def test_digits_with_a_long_tail(reproduce):
+    X, y = reproduce.read("longtail-digits")
+    assert np.bincount(y).tolist() == [170, 131, 101, 78, 61, 47, 36, 28, 21, 17]
+    assert reproduce.square(X).shape == (690, 8, 8)

@@ -42,13 +42,18 @@ class ViewsMixin:
         return self.views
 
     def _views(self, fit, batch, n_views=2, n_local=0):
-        """Views of a batch: global ones, then local ones, which keep less of a row."""
-        x = batch.x
+        """Views of a batch: global ones, then local ones, which keep less of a row.
+
+        Of items of several rows all rows have views of their own, one after the other.
+        """
         draws = SimpleNamespace(
             uniform=partial(fit.uniform, batch),
             normal=partial(fit.normal, batch),
             batch_rows=partial(fit.batch_rows, batch),
         )
+        x = batch.x
+        if batch.index.ndim > 1:
+            x, draws = x.flatten(0, 1), _draws_of_items(draws, batch.index.shape[1])
         whole = self._view_maker(x.shape[1:])
         local = whole.local() if n_local and isinstance(whole, Views) else whole
         makers = [whole] * n_views + [local] * n_local
@@ -66,6 +71,21 @@ class ViewsMixin:
         with seeded(self._global_generators(samples.device), seed=seed):
             parts = map_blocks(lambda x: function(x, view_of(make, x, Draws(x, draws))), samples)
             return torch.cat(list(parts))
+
+
+def _draws_of_items(draws, n_rows):
+    """Random numbers for each row of items of so many rows, from numbers for each item."""
+
+    def batch_rows():
+        items, places = draws.batch_rows()
+        rows = places[:, None] * n_rows + torch.arange(n_rows, device=places.device)
+        return items.flatten(0, 1), rows.flatten()
+
+    return SimpleNamespace(
+        uniform=lambda *shape: draws.uniform(n_rows, *shape).flatten(0, 1),
+        normal=lambda *shape: draws.normal(n_rows, *shape).flatten(0, 1),
+        batch_rows=batch_rows,
+    )
 
 
 def view_of(make, x, draws):

@@ -33,6 +33,8 @@ VIEWED = 10_000
 # if its effective dimension is below RANK; or if views hardly predict the clusters of their rows:
 # with a cross entropy above the fraction GUESS of that of uniform guesses.
 SPREAD, RANK, GUESS = 0.01, 1.05, 0.9
+# Temperature of the memberships of the read-out.
+TEMPERATURE = 0.1
 
 
 class SelfSupervised(ProbabilityMixin, ViewsMixin, NormalizedEncoderMixin, DeepClusterer):
@@ -83,8 +85,6 @@ class SelfSupervised(ProbabilityMixin, ViewsMixin, NormalizedEncoderMixin, DeepC
     _constraint = "unit_norm"
     # Whether an incomplete last batch is dropped, for losses that compare the rows of a batch.
     _drops_rest = False
-    # Temperature of the memberships of the read-out.
-    _read_out_temperature = 0.1
 
     # -- networks ----------------------------------------------------------------------------
 
@@ -137,38 +137,44 @@ class SelfSupervised(ProbabilityMixin, ViewsMixin, NormalizedEncoderMixin, DeepC
     def _read_out(self, fit):
         Z = map_rows(fit.module.encode, fit.samples)
         fit.require_finite(Z.sum(dtype=torch.float64).item())
-        anchors, clusters = self._anchors(fit, Z.cpu().numpy())
-        fit.module.anchors[: len(anchors)] = torch.as_tensor(anchors)
-        fit.module.anchor_clusters.fill_(-1)[: len(clusters)] = torch.as_tensor(clusters)
+        place_anchors(
+            fit.module.anchors, fit.module.anchor_clusters, *self._anchors(fit, Z.cpu().numpy())
+        )
         loss, labels = self._evaluate(fit.module, fit.samples)
+        return ReadOut(loss, labels, self._describe(fit, Z, labels) | self._attributes(fit))
+
+    def _describe(self, fit, Z, labels):
+        """Fitted attributes that follow from the embedding of the training rows."""
         centers = Z.new_zeros(self.n_clusters, Z.shape[1])
         centers.index_add_(0, torch.as_tensor(labels, device=Z.device).long(), Z)
         centered = Z.double() - Z.mean(dim=0, dtype=torch.float64)
         variances = torch.linalg.eigvalsh(centered.T @ centered / len(Z))
         squares = variances.square().sum().item()
-        found = {
+        return {
             "cluster_centers_": F.normalize(centers, dim=1).cpu().numpy(),
             "n_components_": Z.shape[1],
             "embedding_rank_": variances.sum().item() ** 2 / squares if squares > 0 else 0.0,
             "n_prototypes_": fit.plan.n_prototypes,
             "_spread": variances.sum().clamp_min(0).sqrt().item(),
         }
-        return ReadOut(loss, labels, found | self._attributes(fit))
 
     def _anchors(self, fit, Z):
+        return self._cut(fit, Z, self.n_clusters, fit.plan.n_anchors, self._seen)
+
+    def _seen(self, fit, seed):
+        """Embeddings of a view of each row."""
+        return self._over_views(fit.samples, lambda x, view: fit.module.encode(view), seed)
+
+    def _cut(self, fit, Z, n_clusters, n_anchors, seen):
+        """Anchors and their clusters, of an embedding whose views `seen` embeds."""
         rule, views = self.final_clustering, None
         make = self._view_maker(fit.samples.shape)
         # Views of tables stay near their rows: they add nothing to what neighbors show. Masks, of
         # which more is changed, choose no better cuts of digits.
         if rule == "spectral" and not isinstance(make, (TabularViews, MaskedViews)):
-            views = torch.stack(
-                [
-                    self._over_views(fit.samples, lambda x, view: fit.module.encode(view), seed)
-                    for seed in range(max(1, VIEWED // len(Z)))
-                ]
-            )
-            views = views.cpu().numpy()
-        return grouped_anchors(Z, self.n_clusters, fit.plan.n_anchors, rule, views)
+            n_views = max(1, VIEWED // len(fit.samples))
+            views = torch.stack([seen(fit, seed) for seed in range(n_views)]).cpu().numpy()
+        return grouped_anchors(Z, n_clusters, n_anchors, rule, views)
 
     def _evaluate(self, module, samples):
         def loss_and_label(x, view):
@@ -180,13 +186,8 @@ class SelfSupervised(ProbabilityMixin, ViewsMixin, NormalizedEncoderMixin, DeepC
         return found[:, 0].mean(dtype=torch.float64).item(), found[:, 1].int().cpu().numpy()
 
     def _log_proba(self, module, x):
-        """By the nearest anchor of each cluster."""
-        clusters = module.anchor_clusters
-        cosine = module.encode(x) @ module.anchors[clusters >= 0].T
-        nearest = cosine.new_full((len(x), self.n_clusters), -1e4)
-        index = clusters[clusters >= 0].expand(len(x), -1)
-        nearest = nearest.scatter_reduce(1, index, cosine, "amax")
-        return F.log_softmax(nearest / self._read_out_temperature, dim=1)
+        z = module.encode(x)
+        return log_memberships(z, module.anchors, module.anchor_clusters, self.n_clusters)
 
     def _warn(self, out_of_time):
         super()._warn(out_of_time)
@@ -209,6 +210,21 @@ class SelfSupervised(ProbabilityMixin, ViewsMixin, NormalizedEncoderMixin, DeepC
                 ConvergenceWarning,
                 stacklevel=caller_level(),
             )
+
+
+def place_anchors(anchors, clusters, found, clusters_found):
+    """Store anchors and their clusters in buffers, which may be longer."""
+    anchors[: len(found)] = torch.as_tensor(found)
+    clusters.fill_(-1)[: len(clusters_found)] = torch.as_tensor(clusters_found)
+
+
+def log_memberships(z, anchors, clusters, n_clusters):
+    """Log-probabilities of clusters, by the nearest anchor of each."""
+    cosine = z @ anchors[clusters >= 0].T
+    nearest = cosine.new_full((len(z), n_clusters), -1e4)
+    index = clusters[clusters >= 0].expand(len(z), -1)
+    nearest = nearest.scatter_reduce(1, index, cosine, "amax")
+    return F.log_softmax(nearest / TEMPERATURE, dim=1)
 
 
 class OnlineBase(StreamMixin, SelfSupervised):

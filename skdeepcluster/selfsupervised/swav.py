@@ -118,15 +118,7 @@ class SwAV(ProjectionMixin, OnlineBase):
         }
 
     def _empty_queue(self, fit):
-        size = min(self.batch_size, len(fit.samples))
-        length = self.queue_length
-        if length is None:
-            length = max(0, 2 * fit.plan.n_prototypes - size)
-        length = -(-length // size) * size if len(fit.samples) > size else 0
-        fit.state.queue = torch.zeros(
-            self.n_views, length, fit.module.prototypes.shape[1], device=fit.device
-        )
-        fit.state.n_queued = 0
+        begin_queue(fit, self.n_views, len(fit.samples), self.queue_length)
 
     def _loss_of_batch(self, fit, batch):
         z = self._projected_views(fit, batch, self.n_views, self.n_local_views)
@@ -134,24 +126,15 @@ class SwAV(ProjectionMixin, OnlineBase):
             scores = [view @ fit.module.prototypes.T for view in z]
         temperature = self.temperature or (0.2 if batch.x.ndim == 4 else 0.1)
         log_p = [F.log_softmax(score / temperature, dim=1) for score in scores]
-        loss = 0
-        for a in range(self.n_views):
-            code = self._code(fit, batch, a, z[a].detach(), scores[a].detach())
-            others = [log_p[v] for v in range(len(z)) if v != a or len(z) == 1]
-            loss = loss - sum((code * other).sum(dim=1).mean() for other in others) / len(others)
-        return {"swapped": loss / self.n_views}
+        codes = [
+            self._code(fit, batch, a, z[a].detach(), scores[a].detach())
+            for a in range(self.n_views)
+        ]
+        return {"swapped": swapped(codes, log_p)}
 
     def _code(self, fit, batch, view, z, scores):
         """Codes of this process's rows, from the assignment of the whole batch."""
-        _, whole = fit.whole_batch(batch, scores)
-        own = fit.processes.share(torch.arange(len(whole), device=whole.device))
-        queue = fit.state.queue[view]
-        if queue.shape[0]:
-            if fit.state.n_queued >= queue.shape[0]:
-                whole = torch.cat([whole, queue @ fit.module.prototypes.detach().T])
-            _, z = fit.whole_batch(batch, z)
-            fit.state.queue[view] = torch.cat([z, queue])[: len(queue)]
-            fit.state.n_queued += len(z) if view == self.n_views - 1 else 0
+        whole, own = with_queue(fit, batch, view, self.n_views, z, scores)
         return balanced_codes(whole, self.reg, self.inner_iter, self.hard_codes)[own]
 
     def _freeze_prototypes(self, fit, batch):
@@ -164,6 +147,43 @@ class SwAV(ProjectionMixin, OnlineBase):
 
     def _attributes(self, fit):
         return {"prototypes_": fit.module.prototypes.detach().cpu().numpy()}
+
+
+def swapped(codes, log_p, mean=torch.mean):
+    """Mean cross entropy between codes of views and what the other views predict."""
+    loss = 0
+    for a, code in enumerate(codes):
+        others = [log_p[v] for v in range(len(log_p)) if v != a or len(log_p) == 1]
+        loss = loss - sum(mean((code * other).sum(dim=1)) for other in others) / len(others)
+    return loss / len(codes)
+
+
+def begin_queue(fit, n_views, n_items, length=None):
+    """Make room for the embeddings of earlier items, by default two for each prototype."""
+    n_prototypes, width = fit.module.prototypes.shape
+    size = min(fit.batch_size, n_items)
+    if length is None:
+        length = max(0, 2 * n_prototypes - size)
+    length = -(-length // size) * size if n_items > size else 0
+    fit.state.queue = torch.zeros(n_views, length, width, device=fit.device)
+    fit.state.n_queued = 0
+
+
+def with_queue(fit, batch, view, n_views, z, scores):
+    """Scores of the whole batch and of the queue, and the positions of this process's items.
+
+    The embeddings of the batch join the queue, which counts when it is full.
+    """
+    _, whole = fit.whole_batch(batch, scores)
+    own = fit.processes.share(torch.arange(len(whole), device=whole.device))
+    queue = fit.state.queue[view]
+    if queue.shape[0]:
+        if fit.state.n_queued >= queue.shape[0]:
+            whole = torch.cat([whole, queue @ fit.module.prototypes.detach().T])
+        _, z = fit.whole_batch(batch, z)
+        fit.state.queue[view] = torch.cat([z, queue])[: len(queue)]
+        fit.state.n_queued += len(z) if view == n_views - 1 else 0
+    return whole, own
 
 
 def balanced_codes(scores, reg, n_iter, hard):

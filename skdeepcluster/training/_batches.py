@@ -145,13 +145,12 @@ def sets_of(name):
 
     def batches(fit):
         numbers = fit.side.rows[name].cpu()
-        members = [(numbers == number).nonzero()[:, 0] for number in numbers.unique()[:]]
-        members = [rows for rows in members if numbers[rows[0]] >= 0]
-        largest = max(map(len, members))
-        index = torch.stack(
-            [torch.cat([rows, rows[:1].expand(largest - len(rows))]) for rows in members]
-        )
-        inside = torch.arange(largest) < torch.tensor([len(rows) for rows in members])[:, None]
+        order = numbers.argsort(stable=True)
+        order = order[numbers[order] >= 0]
+        sizes = numbers[order].unique_consecutive(return_counts=True)[1]
+        inside = torch.arange(int(sizes.max())) < sizes[:, None]
+        first = order[sizes.cumsum(0) - sizes]
+        index = first[:, None].repeat(1, inside.shape[1]).masked_scatter(inside, order)
         return shuffled(Items(index, {"inside": inside}), fit.batch_size, fit.generator)
 
     return batches

@@ -359,6 +359,7 @@ CASES = [
     Case("DeepClusterV2", between_classes, 0.45, without("end_epoch"), WIDE),
     Case("DeeperCluster", between_classes, 0.47, None, ROUNDS),
     Case("GSimCLR", objective, -0.25, views_of_others, VIEWS),
+    Case("ImageVolumeClustering", between_classes, 0.49, codes_of_others, VIEWS),
     Case("JULE", between_classes, 0.445, without("end_epoch"), {"max_epochs": 20}),
     Case("JigClu", between_classes, 0.5, blocks_of_others, VIEWS | {"max_epochs": 10}),
     Case("MLCD", objective, -0.45, labels_of_others, WIDE),

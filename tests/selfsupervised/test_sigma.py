@@ -12,6 +12,7 @@ from scipy.optimize import linear_sum_assignment
 
 from skdeepcluster import SIGMA
 from skdeepcluster.selfsupervised.swav import balanced_codes
+from skdeepcluster.training import Batch
 from skdeepcluster.views import MaskedViews, TabularViews
 from tests.common import brief, torch_generator
 
@@ -32,7 +33,8 @@ def parts(n=12, d=6, k=5, p=4, **params):
         normal=lambda batch, *shape: torch.randn(n, *shape, generator=torch_generator(4)),
         batch_rows=lambda batch: (batch.x, torch.arange(n)),
     )
-    return model, fit, SimpleNamespace(x=torch.randn(n, d, generator=torch_generator(5)))
+    x = torch.randn(n, d, generator=torch_generator(5))
+    return model, fit, Batch(torch.arange(n), x)
 
 
 def slow_codes(scores, reg, n_iter):
