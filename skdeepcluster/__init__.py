@@ -60,6 +60,7 @@ _METHODS = {
         "graphhash": ["GraphHash"],
         "landmark_spectral": ["LandmarkSpectral"],
         "leiden": ["Leiden"],
+        "m3s": ["M3S"],
         "multicut": ["MulticutClustering"],
         "neighbor_clusterer": ["NeighborClusterer"],
         "neighbor_layout": ["NeighborLayout"],

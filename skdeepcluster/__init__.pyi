@@ -44,6 +44,7 @@ from skdeepcluster.graph.degree_linkage import GraphDegreeLinkage as GraphDegree
 from skdeepcluster.graph.graphhash import GraphHash as GraphHash
 from skdeepcluster.graph.landmark_spectral import LandmarkSpectral as LandmarkSpectral
 from skdeepcluster.graph.leiden import Leiden as Leiden
+from skdeepcluster.graph.m3s import M3S as M3S
 from skdeepcluster.graph.multicut import MulticutClustering as MulticutClustering
 from skdeepcluster.graph.neighbor_clusterer import NeighborClusterer as NeighborClusterer
 from skdeepcluster.graph.neighbor_layout import NeighborLayout as NeighborLayout

@@ -208,6 +208,16 @@ def edges_of_others(Estimator):
     return Changed
 
 
+def first_labels_of_others(Estimator):
+    class Changed(Estimator):
+        def _label_first(self, fit):
+            super()._label_first(fit)
+            order = torch.as_tensor(np.random.default_rng(0).permutation(len(X)))
+            fit.state.label = fit.state.label[order]
+
+    return Changed
+
+
 def without_marginals(Estimator):
     """Nothing is left that keeps all rows from one cluster: pairs alone are no target."""
     information = iic.negative_information
@@ -368,6 +378,8 @@ CASES = [
     Case("SimCLR", objective, -0.25, views_of_others, VIEWS),
     Case("SIGMA", between_classes, 0.49, codes_of_others, VIEWS),
     Case("SwAV", between_classes, 0.49, codes_of_others, VIEWS),
+    Case("M3S", information, 0.75, first_labels_of_others,
+         {"n_stages": 1, "n_per_class": 10, "max_epochs": 60}),
     Case("SCGC", between_classes, 0.67, edges_of_others,
          AUTOENCODER | {"pretrain_epochs": 5, "contrast_epochs": 0, "max_epochs": 60, "tol": 0,
                         "learning_rate": 3e-3}),
