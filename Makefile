@@ -42,7 +42,7 @@ lint: $(VENV)/installed-test
 	$(BIN)/python tools/check_language.py
 
 doc: $(VENV)/installed-doc
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going doc doc/_build/html
+	$(BIN)/python -m sphinx --jobs auto --fail-on-warning --keep-going doc doc/_build/html
 
 # Benchmarks run one by one: each says what it measures.
 bench:

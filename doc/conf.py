@@ -81,6 +81,8 @@ sphinx_gallery_conf = {
     "capture_repr": (),
     "show_memory": False,
     "remove_config_comments": True,
+    # As many at once as `make doc` has processes.
+    "parallel": True,
 }
 
 
