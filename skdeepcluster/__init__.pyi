@@ -47,6 +47,7 @@ from skdeepcluster.graph.leiden import Leiden as Leiden
 from skdeepcluster.graph.multicut import MulticutClustering as MulticutClustering
 from skdeepcluster.graph.neighbor_clusterer import NeighborClusterer as NeighborClusterer
 from skdeepcluster.graph.neighbor_layout import NeighborLayout as NeighborLayout
+from skdeepcluster.graph.pamc import PamC as PamC
 from skdeepcluster.graph.private import PrivateGraphClustering as PrivateGraphClustering
 from skdeepcluster.graph.smoothed import SmoothedGraphClustering as SmoothedGraphClustering
 from skdeepcluster.graph.tgc import TGC as TGC
