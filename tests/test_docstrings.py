@@ -248,7 +248,7 @@ OF_AN_ENCODER = [
 OTHERWISE = {
     "n_jobs": {"NClustersSearch", "VotingClustering"},
     "optimizer": {"PBN"},
-    "pretrain_epochs": {"CDC", "SCAN"},
+    "pretrain_epochs": {"CDC", "PamC", "SCAN"},
 }
 
 
