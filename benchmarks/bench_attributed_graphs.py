@@ -1,11 +1,12 @@
 """Nodes with features: smoothed features beside features alone and edges alone.
 
-    python benchmarks/bench_attributed_graphs.py [--seeds 10] [--learned] [--labels 2]
+    python benchmarks/bench_attributed_graphs.py [--seeds 10] [--learned 5] [--labels 2]
 
 Means and ranges over seeds of the accuracy, on graphs of the folder that
 SKDEEPCLUSTER_BENCHMARK_DATA names. "plain" is two steps of smoothing, 50 leading directions of
-binary words, and k-means. With --learned, SCGC takes minutes for each graph and seed, on words
-weighed as SmoothedGraphClustering weighs them; its start is k-means after the contrast alone. With
+binary words, and k-means. SCGC and PamC train networks, which takes minutes for each graph and
+seed: their number is that of --learned. They are given words weighed as SmoothedGraphClustering
+weighs them, PamC binary ones too; the start of SCGC is k-means after the contrast alone. With
 --labels, the accuracy on the other nodes where so many of each class are known, by one graph
 network, by self-training and by M3S.
 """
@@ -15,9 +16,9 @@ import argparse
 import numpy as np
 from _common import DATA, Table, scores
 from scipy.sparse import csr_array
-from sklearn.feature_extraction.text import TfidfTransformer
 
-from skdeepcluster import M3S, SCGC, Leiden, SmoothedGraphClustering
+from skdeepcluster import M3S, SCGC, Leiden, PamC, SmoothedGraphClustering
+from skdeepcluster.algorithms.smoothing import tf_idf
 
 GRAPHS = ("acm", "dblp", "cora", "citeseer", "amap", "blogcatalog")
 
@@ -55,11 +56,16 @@ def methods(k):
 
 
 def learned(k):
-    def scgc(X, A, seed):
-        model = SCGC(k, random_state=seed)
-        return model.fit(TfidfTransformer().fit_transform(X), adjacency=A)
+    def fitted(cls, rows):
+        return lambda X, A, seed: cls(k, random_state=seed).fit(
+            rows(X).astype(np.float32), adjacency=A
+        )
 
-    return {"SCGC": scgc}
+    return {
+        "SCGC, tf-idf": fitted(SCGC, tf_idf),
+        "PamC, tf-idf": fitted(PamC, tf_idf),
+        "PamC": fitted(PamC, lambda X: X),
+    }
 
 
 def few_labels(y, n_labels, k):
@@ -83,7 +89,7 @@ def few_labels(y, n_labels, k):
     }
 
 
-def main(n_seeds, with_learned=False, n_labels=0):
+def main(n_seeds, n_learned=0, n_labels=0):
     table = Table(data="", method="", accuracy=".3f", least=".3f", most=".3f", NMI=".3f", ARI=".3f")
     for name in GRAPHS:
         data = load_graph(name)
@@ -96,8 +102,10 @@ def main(n_seeds, with_learned=False, n_labels=0):
                 found = np.array([method(X, A, seed) for seed in range(n_seeds)])
                 table.row(name, who, found.mean(), found.min(), found.max(), None, None)
             continue
-        for who, method in (methods(k) | (learned(k) if with_learned else {})).items():
-            fits = [method(X, A, seed) for seed in range(n_seeds)]
+        runs = [(*item, n_seeds) for item in methods(k).items()]
+        runs += [(*item, n_learned) for item in learned(k).items() if n_learned]
+        for who, method, n in runs:
+            fits = [method(X, A, seed) for seed in range(n)]
             found = {who: [fit.labels_ for fit in fits]}
             if hasattr(fits[0], "initial_labels_"):
                 found[f"{who}, its start"] = [fit.initial_labels_ for fit in fits]
@@ -114,7 +122,7 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore")
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--learned", action="store_true")
+    parser.add_argument("--learned", type=int, default=0, help="seeds of SCGC and PamC")
     parser.add_argument("--labels", type=int, default=0)
     arguments = parser.parse_args()
     main(arguments.seeds, arguments.learned, arguments.labels)

@@ -64,6 +64,7 @@ _METHODS = {
         "multicut": ["MulticutClustering"],
         "neighbor_clusterer": ["NeighborClusterer"],
         "neighbor_layout": ["NeighborLayout"],
+        "pamc": ["PamC"],
         "private": ["PrivateGraphClustering"],
         "smoothed": ["SmoothedGraphClustering"],
         "scgc": ["SCGC"],

@@ -48,6 +48,7 @@ from skdeepcluster.graph.m3s import M3S as M3S
 from skdeepcluster.graph.multicut import MulticutClustering as MulticutClustering
 from skdeepcluster.graph.neighbor_clusterer import NeighborClusterer as NeighborClusterer
 from skdeepcluster.graph.neighbor_layout import NeighborLayout as NeighborLayout
+from skdeepcluster.graph.pamc import PamC as PamC
 from skdeepcluster.graph.private import PrivateGraphClustering as PrivateGraphClustering
 from skdeepcluster.graph.scgc import SCGC as SCGC
 from skdeepcluster.graph.smoothed import SmoothedGraphClustering as SmoothedGraphClustering

@@ -277,6 +277,23 @@ def pseudo_labels_of_others(Estimator):
     return Changed
 
 
+def neighbors_of_others(Estimator):
+    """Rows are near to those that are neighbors of others."""
+
+    class Changed(Estimator):
+        def _side(self, *args, **side):
+            found = super()._side(*args, **side)
+            graph = found.arrays["influence"]
+            order = torch.as_tensor(np.random.default_rng(0).permutation(len(graph)))
+            moved = torch.stack([order[graph.indices()[0]], order[graph.indices()[1]]])
+            found.arrays["influence"] = torch.sparse_coo_tensor(
+                moved, graph.values(), graph.shape, check_invariants=True
+            ).coalesce()
+            return found
+
+    return Changed
+
+
 def partners_of_others(Estimator):
     """Each node meets the partner of another."""
 
@@ -393,6 +410,8 @@ CASES = [
     Case("SCAN", information, 0.6, pairs_of_others, VIEWS),
     Case("TEMI", information, 0.6, pairs_of_others, {"batch_size": 100, "max_epochs": 25}),
     Case("CPP", objective, 8.0, memberships_of_others, SUBSPACES),
+    Case("PamC", between_classes, 0.66, neighbors_of_others,
+         CENTERS | {"clustering_weight": 0, "learning_rate": 5e-3, "max_epochs": 60}),
     Case("TGC", information, 0.6, partners_of_others,
          {"init": "random", "n_components": 16, "batch_size": 512, "learning_rate": 0.05,
           "max_epochs": 8, "tol": 0}),
