@@ -44,9 +44,27 @@ class GraphBesideRowsMixin:
                 f"{type(self).__name__} needs neighbors, which a single row does not have: "
                 "n_samples=1. Pass more rows or an adjacency."
             )
-        rows = map_rows(lambda x: x.flatten(1), samples).cpu().numpy()
-        rows = unit_rows(rows) if self.metric == "cosine" else scaled_to_range(rows)[0]
-        n_threads = effective_n_threads()
-        search = NeighborSearch(np.ascontiguousarray(rows), 0, n_threads)
-        _, indices = search.neighbors(min(self.n_neighbors, len(rows) - 1), n_threads)
-        return joined_neighbors(indices)
+        return graph_of_rows(samples, self.n_neighbors, self.metric)
+
+
+def graph_of_rows(samples, n_neighbors, metric="euclidean"):
+    """Edges of weight 1 between rows of which either is a neighbor of the other.
+
+    Parameters
+    ----------
+    samples : Samples
+        At least two.
+    n_neighbors : int
+        All other rows, if there are fewer.
+    metric : {"euclidean", "cosine"}
+
+    Returns
+    -------
+    graph : csr_array of shape (n_samples, n_samples), float64
+    """
+    rows = map_rows(lambda x: x.flatten(1), samples).cpu().numpy()
+    rows = unit_rows(rows) if metric == "cosine" else scaled_to_range(rows)[0]
+    n_threads = effective_n_threads()
+    search = NeighborSearch(np.ascontiguousarray(rows), 0, n_threads)
+    _, indices = search.neighbors(min(n_neighbors, len(rows) - 1), n_threads)
+    return joined_neighbors(indices)

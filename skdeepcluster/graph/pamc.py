@@ -4,24 +4,21 @@ from numbers import Integral, Real
 
 import torch
 import torch.nn.functional as F
-from scipy.sparse import csr_array, diags_array, eye_array
 
 from skdeepcluster._sklearn import Interval, StrOptions
 from skdeepcluster.assignment import sharpen, sharpening_loss, student_t
 from skdeepcluster.base import param
 from skdeepcluster.deep import CenteredAutoencoder, StudentTMixin, most_probable, smoothed
-from skdeepcluster.graph._rows import graph_of_rows
+from skdeepcluster.graph._beside_rows import GraphBesideRowsMixin
+from skdeepcluster.graph._influence import influence
 from skdeepcluster.nn import directions, kl_divergence
 from skdeepcluster.training import Stage, all_rows, graph_tensor, map_rows
-from skdeepcluster.validation import check_adjacency
 
-# Influences below this share are left out: powers of a graph with hubs would fill up.
-LEAST_INFLUENCE = 1e-6
 # Epochs between two comparisons of the labels.
 COMPARED_EVERY = 10
 
 
-class PamC(StudentTMixin, CenteredAutoencoder):
+class PamC(GraphBesideRowsMixin, StudentTMixin, CenteredAutoencoder):
     r"""PamC: clusters of nodes with features, by a network of the features that edges train.
 
     A network embeds the features of each node, :math:`z_i`; edges enter by the loss alone, so new
@@ -55,11 +52,8 @@ class PamC(StudentTMixin, CenteredAutoencoder):
     contrast_weight : float, default=1.0
         Weight :math:`\alpha` of neighbors and clusters.
 
-    clustering_weight : float, default=1.0
+    kl_weight : float, default=1.0
         Weight :math:`\beta` of the divergence.
-
-    n_neighbors : int, default=5
-        Without an adjacency: number of nearest neighbors, edges to which are the graph.
 
     tol : float, default=1e-3
         Training ends when less than this fraction of the labels changed in ten epochs.
@@ -118,8 +112,7 @@ class PamC(StudentTMixin, CenteredAutoencoder):
     temperature: float = param(2.0, Interval(Real, 0, None, closed="neither"))
     meta_nodes: str = param("hard", StrOptions({"hard", "soft"}))
     contrast_weight: float = param(1.0, Interval(Real, 0, None, closed="left"))
-    clustering_weight: float = param(1.0, Interval(Real, 0, None, closed="left"))
-    n_neighbors: int = param(5, Interval(Integral, 1, None, closed="left"))
+    kl_weight: float = param(1.0, Interval(Real, 0, None, closed="left"))
     tol: float = param(1e-3, Interval(Real, 0, None, closed="left"))
     init: str = "k-means"
     pretrain_epochs: int = 30
@@ -132,8 +125,10 @@ class PamC(StudentTMixin, CenteredAutoencoder):
 
         Parameters
         ----------
-        X : array-like, data frame, list of images, sparse matrix or torch.utils.data.Dataset
-            Features of the nodes, of shape (n_samples, n_features), or images.
+        X : array-like, data frame, list of images, sparse matrix, Graph or \
+                torch.utils.data.Dataset
+            Features of the nodes, of shape (n_samples, n_features), or images; or features and
+            edges, a :class:`~skdeepcluster.Graph`.
         adjacency : array-like, sparse matrix or graph, default=None
             Weights of the edges between the rows, of shape (n_samples, n_samples), none negative.
             None: edges to nearest neighbors.
@@ -142,11 +137,8 @@ class PamC(StudentTMixin, CenteredAutoencoder):
 
     def _side(self, samples, X, y, *, adjacency=None, **side):
         known = super()._side(samples, X, y, **side)
-        if adjacency is None:
-            graph = graph_of_rows(samples, self.n_neighbors)
-        else:
-            graph = check_adjacency(adjacency, len(samples))
-        known.arrays["influence"] = graph_tensor(influence(graph, self.order), len(samples))
+        graph = influence(self._graph_of(samples, X, adjacency), self.order, True)
+        known.arrays["influence"] = graph_tensor(graph, len(samples))
         return known
 
     def _stages(self):
@@ -161,7 +153,7 @@ class PamC(StudentTMixin, CenteredAutoencoder):
             weights={
                 "neighbors": self.contrast_weight,
                 "clusters": self.contrast_weight,
-                "kl": self.clustering_weight,
+                "kl": self.kl_weight,
             },
             batches=all_rows,
             end_epoch=self._has_converged,
@@ -203,36 +195,6 @@ class PamC(StudentTMixin, CenteredAutoencoder):
     def _evaluate(self, module, samples):
         log_q = map_rows(lambda x: self._log_proba(module, x), samples)
         return sharpening_loss(log_q), most_probable(log_q)
-
-
-def influence(graph, order):
-    r"""How much nodes are within reach of each other: :math:`\sum_{r=1}^R (D^{-1} (A + I))^r`.
-
-    Parameters
-    ----------
-    graph : csr_array of shape (n, n)
-        Symmetric weights :math:`A`, none negative. Those on the diagonal are left out.
-    order : int
-        The longest distance :math:`R`.
-
-    Returns
-    -------
-    G : csr_array of shape (n, n)
-        Rows sum to the order, but for entries that are too small to matter.
-    """
-    n = graph.shape[0]
-    graph = csr_array(graph - diags_array(graph.diagonal()))
-    graph.eliminate_zeros()
-    loop = graph.data.mean() if graph.nnz else 1.0
-    looped = csr_array(graph + loop * eye_array(n))
-    step = csr_array(diags_array(1 / looped.sum(axis=1)) @ looped)
-    total, power = step, step
-    for _ in range(order - 1):
-        power = csr_array(power @ step)
-        power.data[power.data < LEAST_INFLUENCE] = 0
-        power.eliminate_zeros()
-        total = csr_array(total + power)
-    return total
 
 
 def neighbor_term(z, graph, temperature):

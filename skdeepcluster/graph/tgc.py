@@ -15,9 +15,9 @@ from skdeepcluster.algorithms.smoothing import unit_length
 from skdeepcluster.algorithms.walks import netmf, skip_gram
 from skdeepcluster.base import Clusterer, param
 from skdeepcluster.deep import DeepEstimator, PartitionMixin
+from skdeepcluster.graph._beside_rows import graph_of_rows
 from skdeepcluster.graph._event_losses import Vectors, event_losses
 from skdeepcluster.graph._events import Past, check_events, collapsed, histories, no_past
-from skdeepcluster.graph._rows import graph_of_rows
 from skdeepcluster.training import ReadOut, Stage, events_of, map_rows, pairs_of
 
 # Walks of the start.
@@ -213,6 +213,8 @@ class TGC(PartitionMixin, Clusterer, DeepEstimator):
                 "nodes; new nodes need a new fit"
             )
         if events is None:
+            if n < 2:
+                raise ValueError(f"n_samples={n} is too few for a graph of nearest neighbors")
             edges = triu(graph_of_rows(samples, self.n_neighbors)).coords
             source, target, time = *edges, np.zeros(len(edges[0]))
         else:

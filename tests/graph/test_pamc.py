@@ -10,7 +10,8 @@ from scipy.sparse import csr_array
 from sklearn.metrics import adjusted_rand_score
 
 from skdeepcluster import PamC
-from skdeepcluster.graph.pamc import cluster_term, influence, neighbor_term
+from skdeepcluster.graph._influence import influence
+from skdeepcluster.graph.pamc import cluster_term, neighbor_term
 from skdeepcluster.training import graph_tensor
 from tests.graph._samples import quiet
 
@@ -47,7 +48,7 @@ def slow_terms(z, A, labels, n_clusters, order, temperature):
 
 
 def terms(z, A, labels, n_clusters, order, temperature):
-    graph = graph_tensor(influence(csr_array(A), order), len(z), dtype=torch.float64)
+    graph = graph_tensor(influence(csr_array(A), order, True), len(z), dtype=torch.float64)
     shares = np.eye(n_clusters)[labels]
     z = torch.as_tensor(z)
     return (
@@ -93,10 +94,14 @@ def test_influence_leaves_loops_out_and_keeps_units_apart():
     rng = np.random.default_rng(0)
     A = random_graph(10, rng)
     looped = csr_array(A + np.diag(rng.random(10)))
-    np.testing.assert_allclose(influence(looped, 2).toarray(), influence(A, 2).toarray())
-    np.testing.assert_allclose(influence(64 * A, 2).toarray(), influence(A, 2).toarray())
-    np.testing.assert_allclose(influence(A, 3).sum(axis=1), 3)
-    alone = influence(csr_array((4, 4)), 2)
+    np.testing.assert_allclose(
+        influence(looped, 2, True).toarray(), influence(A, 2, True).toarray()
+    )
+    np.testing.assert_allclose(
+        influence(64 * A, 2, True).toarray(), influence(A, 2, True).toarray()
+    )
+    np.testing.assert_allclose(influence(A, 3, True).sum(axis=1), 3)
+    alone = influence(csr_array((4, 4)), 2, True)
     np.testing.assert_array_equal(alone.toarray(), 2 * np.eye(4))
 
 
@@ -106,7 +111,7 @@ def test_edges_decide_where_features_say_little(meta_nodes, least):
     graph, y = planted()
     X = np.random.default_rng(0).normal(size=(180, 20))
     X[:, :3] += 3.5 * np.eye(3)[y]
-    params = {"learning_rate": 5e-3, "clustering_weight": 0.3, "max_epochs": 60, "tol": 0}
+    params = {"learning_rate": 5e-3, "kl_weight": 0.3, "max_epochs": 60, "tol": 0}
     params |= BRIEF | {"hidden_layer_sizes": (64,), "meta_nodes": meta_nodes}
     model = PamC(3, **params).fit(X, adjacency=graph)
     assert adjusted_rand_score(y, model.labels_) > least
