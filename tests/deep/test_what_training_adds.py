@@ -411,7 +411,7 @@ CASES = [
     Case("TEMI", information, 0.6, pairs_of_others, {"batch_size": 100, "max_epochs": 25}),
     Case("CPP", objective, 8.0, memberships_of_others, SUBSPACES),
     Case("PamC", between_classes, 0.66, neighbors_of_others,
-         CENTERS | {"clustering_weight": 0, "learning_rate": 5e-3, "max_epochs": 60}),
+         CENTERS | {"kl_weight": 0, "learning_rate": 5e-3, "max_epochs": 60}),
     Case("TGC", information, 0.6, partners_of_others,
          {"init": "random", "n_components": 16, "batch_size": 512, "learning_rate": 0.05,
           "max_epochs": 8, "tol": 0}),

@@ -30,7 +30,7 @@ X, new = features(rng), features(rng)
 params = {
     "hidden_layer_sizes": (64,),
     "learning_rate": 5e-3,
-    "clustering_weight": 0.3,
+    "kl_weight": 0.3,
     "random_state": 0,
 }
 models = {
