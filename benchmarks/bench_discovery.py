@@ -3,6 +3,7 @@
     python benchmarks/bench_discovery.py --novel   # 1, 2, 7, 8 and 9 known, others novel
     python benchmarks/bench_discovery.py --split   # half of the rows of 0 to 4 labeled
     python benchmarks/bench_discovery.py --sizes   # exact and greedy assignments
+    python benchmarks/bench_discovery.py --shift   # an old classifier, and digits new to it
 
 Every seed is reported, beside k-means where it applies.
 """
@@ -13,6 +14,7 @@ import numpy as np
 from _common import Table
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
+from sklearn.neural_network import MLPClassifier
 
 from skdeepcluster import (
     PBN,
@@ -20,6 +22,7 @@ from skdeepcluster import (
     NCDKMeans,
     NCDSpectralClustering,
     SplitMergeGaussianMixture,
+    one_vs_all_labels,
 )
 from skdeepcluster.metrics import clustering_accuracy
 
@@ -68,10 +71,46 @@ def sizes(X, y, seeds):
                 table.row(f"digits, {k} clusters", assignment, seed, model.inertia_)
 
 
+def h_score(y, labels):
+    """Harmonic mean of the accuracies on known classes, their mean, and on rows of no known one."""
+    known = np.mean([(labels[y == c] == c).mean() for c in np.unique(y[y >= 0])])
+    unknown = (labels[y < 0] == -1).mean()
+    return 2 * known * unknown / max(known + unknown, 1e-12)
+
+
+def shift(X, y, seeds):
+    """H-score on 0 to 3 and 6 to 9, by a network that learned 0 to 5 from half of the rows."""
+    table = Table(data="", method="", seed="d", clusters="d", score=".3f")
+    for noise in (0, 3):
+        for seed in range(seeds):
+            rng = np.random.default_rng(seed)
+            old = rng.random(len(y)) < 0.5
+            first, new = old & (y < 6), ~old & ~np.isin(y, [4, 5])
+            model = MLPClassifier((128, 64), max_iter=200, random_state=seed)
+            model.fit(X[first] / 16, y[first])
+            rows = X[new] / 16
+            if noise:
+                # Less contrast, and noise.
+                rows = np.clip(0.7 * rows + 0.1 + rng.normal(0, noise / 16, rows.shape), 0, 1)
+            Z = rows
+            for W, b in list(zip(model.coefs_, model.intercepts_, strict=True))[:-1]:
+                Z = np.maximum(Z @ W + b, 0)
+            proba = model.predict_proba(rows)
+            truth = np.where(y[new] < 6, y[new], -1)
+            data = "digits, noise" if noise else "digits"
+            for k in (None, 6, 8, 10, 12):
+                found = one_vs_all_labels(Z, proba, n_clusters=k, random_state=seed)
+                name = "one against all" + ", found" * (k is None)
+                table.row(data, name, seed, found.n_clusters, h_score(truth, found.labels))
+            for t in (0.1, 0.3, 0.55):
+                labels = np.where(found.entropy > t, -1, proba.argmax(axis=1))
+                table.row(data, f"entropy below {t}", seed, 0, h_score(truth, labels))
+
+
 def main():
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    tasks = {"novel": novel, "split": split, "sizes": sizes}
+    tasks = {"novel": novel, "split": split, "sizes": sizes, "shift": shift}
     for name, task in tasks.items():
         parser.add_argument(f"--{name}", action="store_true", help=task.__doc__)
     parser.add_argument("--seeds", type=int, default=5)

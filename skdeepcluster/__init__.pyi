@@ -28,6 +28,7 @@ from skdeepcluster.discovery.latent_label_shift import (
 )
 from skdeepcluster.discovery.ncd_kmeans import NCDKMeans as NCDKMeans
 from skdeepcluster.discovery.ncd_spectral import NCDSpectralClustering as NCDSpectralClustering
+from skdeepcluster.discovery.one_vs_all import one_vs_all_labels as one_vs_all_labels
 from skdeepcluster.discovery.pbn import PBN as PBN
 from skdeepcluster.discovery.semi_supervised_kmeans import (
     SemiSupervisedKMeans as SemiSupervisedKMeans,
