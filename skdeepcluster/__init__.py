@@ -44,6 +44,7 @@ _METHODS = {
     },
     "discovery": {
         "balanced_kmeans": ["BalancedKMeans"],
+        "global_local_adapter": ["GlobalLocalAdapter"],
         "latent_label_shift": ["LatentLabelShiftClustering"],
         "ncd_kmeans": ["NCDKMeans"],
         "ncd_spectral": ["NCDSpectralClustering"],

@@ -149,14 +149,14 @@ def one_vs_all_labels(
 
     See Also
     --------
+    GlobalLocalAdapter : A network that adapts to these labels.
     NCDKMeans : Clusters of rows that are known to belong to no known class.
 
     Notes
     -----
     Differences from the authors' code: silhouettes are computed in principal axes instead of t-SNE
     by default, and 3/2 is among the ratios tried; the number of clusters is an integer everywhere,
-    at least 2; k-means has several starts and is seeded anew for each class. It is the first half
-    of the paper's method: the network that the authors then train on these labels is not included.
+    at least 2; k-means has several starts and is seeded anew for each class.
 
     References
     ----------
