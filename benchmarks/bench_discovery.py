@@ -3,6 +3,8 @@
     python benchmarks/bench_discovery.py --novel   # 1, 2, 7, 8 and 9 known, others novel
     python benchmarks/bench_discovery.py --split   # half of the rows of 0 to 4 labeled
     python benchmarks/bench_discovery.py --sizes   # exact and greedy assignments
+    python benchmarks/bench_discovery.py --shift   # an old classifier, and digits new to it
+    python benchmarks/bench_discovery.py --adapt   # the same, and a network that adapts
 
 Every seed is reported, beside k-means where it applies.
 """
@@ -13,13 +15,16 @@ import numpy as np
 from _common import Table
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
+from sklearn.neural_network import MLPClassifier
 
 from skdeepcluster import (
     PBN,
     BalancedKMeans,
+    GlobalLocalAdapter,
     NCDKMeans,
     NCDSpectralClustering,
     SplitMergeGaussianMixture,
+    one_vs_all_labels,
 )
 from skdeepcluster.metrics import clustering_accuracy
 
@@ -68,10 +73,72 @@ def sizes(X, y, seeds):
                 table.row(f"digits, {k} clusters", assignment, seed, model.inertia_)
 
 
+def h_score(y, labels):
+    """Harmonic mean of the accuracies on known classes, their mean, and on rows of no known one."""
+    known = np.mean([(labels[y == c] == c).mean() for c in np.unique(y[y >= 0])])
+    unknown = (labels[y < 0] == -1).mean()
+    return 2 * known * unknown / max(known + unknown, 1e-12)
+
+
+def split_of(X, y, seed, noise):
+    """Digits for the classifier, those new to it, and all rows, of which the new ones may shift."""
+    rng = np.random.default_rng(seed)
+    old = rng.random(len(y)) < 0.5
+    first, new = old & (y < 6), ~old & ~np.isin(y, [4, 5])
+    X = X / 16
+    if noise:
+        # Less contrast, and noise.
+        X[new] = np.clip(0.7 * X[new] + 0.1 + rng.normal(0, noise / 16, X[new].shape), 0, 1)
+    return first, new, X
+
+
+def shift(X, y, seeds):
+    """H-score on 0 to 3 and 6 to 9, by a network that learned 0 to 5 from half of the rows."""
+    table = Table(data="", method="", seed="d", clusters="d", score=".3f")
+    for noise in (0, 3):
+        for seed in range(seeds):
+            first, new, rows = split_of(X, y, seed, noise)
+            model = MLPClassifier((128, 64), max_iter=200, random_state=seed)
+            model.fit(rows[first], y[first])
+            Z = rows[new]
+            for W, b in list(zip(model.coefs_, model.intercepts_, strict=True))[:-1]:
+                Z = np.maximum(Z @ W + b, 0)
+            proba = model.predict_proba(rows[new])
+            truth = np.where(y[new] < 6, y[new], -1)
+            data = "digits, noise" if noise else "digits"
+            for k in (None, 6, 8, 10, 12):
+                found = one_vs_all_labels(Z, proba, n_clusters=k, random_state=seed)
+                name = "one against all" + ", found" * (k is None)
+                table.row(data, name, seed, found.n_clusters, h_score(truth, found.labels))
+            for t in (0.1, 0.3, 0.55):
+                labels = np.where(found.entropy > t, -1, proba.argmax(axis=1))
+                table.row(data, f"entropy below {t}", seed, 0, h_score(truth, labels))
+
+
+def adapt(X, y, seeds):
+    """H-score on the same rows, before and after the adaptation of a network."""
+    table = Table(data="", method="", seed="d", clusters="d", score=".3f")
+    for noise in (0, 3):
+        for seed in range(seeds):
+            first, new, rows = split_of(X, y, seed, noise)
+            used = first | new
+            partial = np.where(first, y, -1)[used]
+            truth = np.where(y[new] < 6, y[new], -1)
+            data = "digits, noise" if noise else "digits"
+            for k in (None, 6, 8, 10):
+                model = GlobalLocalAdapter(k, random_state=seed)
+                after = model.fit(rows[used], partial).labels_[partial < 0]
+                if k is None:
+                    before = model.source_labels_[partial < 0]
+                    table.row(data, "network alone", seed, 0, h_score(truth, before))
+                name = "adapted" + ", found" * (k is None)
+                table.row(data, name, seed, model.n_clusters_, h_score(truth, after))
+
+
 def main():
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    tasks = {"novel": novel, "split": split, "sizes": sizes}
+    tasks = {"novel": novel, "split": split, "sizes": sizes, "shift": shift, "adapt": adapt}
     for name, task in tasks.items():
         parser.add_argument(f"--{name}", action="store_true", help=task.__doc__)
     parser.add_argument("--seeds", type=int, default=5)

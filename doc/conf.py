@@ -68,6 +68,7 @@ sphinx_gallery_conf = {
             "ensemble",
             "selection",
             "constrained",
+            "discovery",
             "explain",
             "assignment",
         )

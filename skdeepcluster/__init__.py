@@ -44,9 +44,11 @@ _METHODS = {
     },
     "discovery": {
         "balanced_kmeans": ["BalancedKMeans"],
+        "global_local_adapter": ["GlobalLocalAdapter"],
         "latent_label_shift": ["LatentLabelShiftClustering"],
         "ncd_kmeans": ["NCDKMeans"],
         "ncd_spectral": ["NCDSpectralClustering"],
+        "one_vs_all": ["one_vs_all_labels"],
         "pbn": ["PBN"],
         "semi_supervised_kmeans": ["SemiSupervisedKMeans"],
         "split_merge_mixture": ["SplitMergeGaussianMixture"],

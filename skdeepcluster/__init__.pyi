@@ -23,11 +23,13 @@ from skdeepcluster.constrained.volmax_dcc import VolMaxDCC as VolMaxDCC
 from skdeepcluster.density.hdbscan import HDBSCAN as HDBSCAN
 from skdeepcluster.density.rare_cluster_search import RareClusterSearch as RareClusterSearch
 from skdeepcluster.discovery.balanced_kmeans import BalancedKMeans as BalancedKMeans
+from skdeepcluster.discovery.global_local_adapter import GlobalLocalAdapter as GlobalLocalAdapter
 from skdeepcluster.discovery.latent_label_shift import (
     LatentLabelShiftClustering as LatentLabelShiftClustering,
 )
 from skdeepcluster.discovery.ncd_kmeans import NCDKMeans as NCDKMeans
 from skdeepcluster.discovery.ncd_spectral import NCDSpectralClustering as NCDSpectralClustering
+from skdeepcluster.discovery.one_vs_all import one_vs_all_labels as one_vs_all_labels
 from skdeepcluster.discovery.pbn import PBN as PBN
 from skdeepcluster.discovery.semi_supervised_kmeans import (
     SemiSupervisedKMeans as SemiSupervisedKMeans,

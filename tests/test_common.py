@@ -32,7 +32,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_info
 
-from skdeepcluster import IIC, M3S, SACA, RareClusterSearch, VolMaxDCC
+from skdeepcluster import IIC, M3S, SACA, SP2OT, GlobalLocalAdapter, RareClusterSearch, VolMaxDCC
 from skdeepcluster._discovery import all_estimators
 from skdeepcluster._sklearn import StrOptions
 from skdeepcluster.deep import DeepClusterer
@@ -49,6 +49,10 @@ pytestmark = [
 ONE_BATCH = {"pretrain_epochs": 2, "init_epochs": 5, "max_epochs": 2, "batch_size": 256}
 # Heads begin with arbitrary clusters, which a check wants to be better than that.
 MORE_EPOCHS = dict.fromkeys([*family("semantic"), M3S, VolMaxDCC], {"max_epochs": 25})
+# Each of its steps solves a transport several times.
+MORE_EPOCHS[SP2OT] = {"max_epochs": 8}
+# Rows of which its classifier is not sure are of no class.
+MORE_EPOCHS[GlobalLocalAdapter] = {"pretrain_epochs": 30, "learning_rate": 0.02}
 PLAIN = [
     brief(Estimator, **known(Estimator, ONE_BATCH) | MORE_EPOCHS.get(Estimator, {}))
     for _, Estimator in all_estimators()

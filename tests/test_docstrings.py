@@ -250,6 +250,7 @@ OTHERWISE = {
     "optimizer": {"PBN"},
     "views": {"SIGMA"},
     "pretrain_epochs": {"CDC", "MLC", "PamC", "SCAN", "SCGC"},
+    "pretrain_epochs": {"CDC", "GlobalLocalAdapter", "SCAN", "SCGC"},
 }
 
 

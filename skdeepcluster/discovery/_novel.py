@@ -1,9 +1,13 @@
 """Rows of known classes and rows of novel ones."""
 
 import numpy as np
+from sklearn.metrics import silhouette_score
 
 from skdeepcluster.constraints import PartialLabelMixin
 from skdeepcluster.validation import check_n_samples
+
+# Rows of which silhouettes are computed.
+SILHOUETTE_ROWS = 2000
 
 
 class NovelMixin(PartialLabelMixin):
@@ -28,3 +32,13 @@ class NovelMixin(PartialLabelMixin):
         joined = known.astype(np.int32)
         joined[novel] = len(self.classes_) + labels
         return joined
+
+
+def sampled_silhouette(Z, labels, seed):
+    """Mean silhouette, of a sample of many rows."""
+    rng = np.random.RandomState(seed)
+    rows = rng.permutation(len(Z))[:SILHOUETTE_ROWS]
+    n_found = len(np.unique(labels[rows]))
+    if not 1 < n_found < len(rows):
+        return -1.0
+    return float(silhouette_score(Z[rows], labels[rows]))

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.metrics import silhouette_score
 
 from skdeepcluster._sklearn import Interval
 from skdeepcluster.algorithms.kmeans import kmeans
 from skdeepcluster.base import param
 from skdeepcluster.constraints import PartialLabelMixin, check_partial_labels
 from skdeepcluster.deep import AutoencoderMixin, DeepClusterer, known_classes, note_labels
+from skdeepcluster.discovery._novel import sampled_silhouette
 from skdeepcluster.nn import code_width, linear
 from skdeepcluster.training import ReadOut, Stage, map_rows
 from skdeepcluster.validation import check_n_samples
@@ -22,8 +22,8 @@ from skdeepcluster.validation import check_n_samples
 SHARES, WIDEST = (3 / 4, 1 / 2), 512
 # Default width of the embedding.
 WIDTH = 32
-# Numbers of clusters that are compared at most, and rows of which silhouettes are computed.
-MOST_CLUSTERS, SILHOUETTE_ROWS = 30, 2000
+# Numbers of clusters that are compared at most.
+MOST_CLUSTERS = 30
 
 
 class PBN(PartialLabelMixin, AutoencoderMixin, DeepClusterer):
@@ -242,7 +242,7 @@ class PBN(PartialLabelMixin, AutoencoderMixin, DeepClusterer):
             found[k] = kmeans(Z, k, n_init=10, seed=seed)
             n_found = len(np.unique(found[k][1]))
             if 1 < n_found < len(Z):
-                silhouettes[k] = _silhouette(Z, found[k][1], seed)
+                silhouettes[k] = sampled_silhouette(Z, found[k][1], seed)
         if not silhouettes:
             return *kmeans(Z, 1, n_init=1, seed=seed), {}
         return *found[max(silhouettes, key=silhouettes.get)], silhouettes
@@ -262,13 +262,3 @@ class PBN(PartialLabelMixin, AutoencoderMixin, DeepClusterer):
             return (z[:, None] - centers).square().sum(dim=2).argmin(dim=1).int()
 
         return self._stream(X, nearest)
-
-
-def _silhouette(Z, labels, seed):
-    """Mean silhouette, of a sample of many rows."""
-    rng = np.random.RandomState(seed)
-    rows = rng.permutation(len(Z))[:SILHOUETTE_ROWS]
-    n_found = len(np.unique(labels[rows]))
-    if not 1 < n_found < len(rows):
-        return -1.0
-    return float(silhouette_score(Z[rows], labels[rows]))
