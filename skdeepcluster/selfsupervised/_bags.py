@@ -218,4 +218,4 @@ class BagsMixin:
         Y : ndarray of shape (n_samples, n_components)
             The embedding, of length one.
         """
-        return self._stream(X, self.module_.encode)
+        return self._stream(X, lambda x: self.module_.encode(x))

@@ -109,7 +109,7 @@ def test_each_loss_trains_its_own_head(blobs):
 def test_calibrated_head_is_less_wrong_about_its_certainty_on_digits():
     X, y = (array[:500] for array in load_digits(return_X_y=True))
     params = {"hidden_layer_sizes": (64,), "n_components": 32, "learning_rate": 5e-4}
-    model = CDC(10, pretrain_epochs=15, max_epochs=25, random_state=0, **params).fit(X)
+    model = CDC(10, pretrain_epochs=15, max_epochs=40, random_state=0, **params).fit(X)
     cluster, calibrated = model.cluster_head_proba(X), model.predict_proba(X)
     assert cluster.max(1).mean() > calibrated.max(1).mean() + 0.03
     error = expected_calibration_error

@@ -32,7 +32,8 @@ def test_symmetric_and_stochastic(m, seed, reg, offset):
 @pytest.mark.parametrize("reg", [0.03, 0.175, 1.0])
 def test_is_the_transport_with_equal_sides(reg):
     G = gram(50)
-    plan = transport_assign(-G, reg=reg, row_mass=1, tol=1e-10).plan
+    # Near what rounding allows; how many sweeps that takes hangs on the processor.
+    plan = transport_assign(-G, reg=reg, row_mass=1, tol=1e-10, max_iter=10_000).plan
     np.testing.assert_allclose(doubly_stochastic(G, reg=reg), plan, atol=1e-7)
 
 
