@@ -2,7 +2,8 @@
 
 import sys
 
-_INSIDE = {"skdeepcluster", "sklearn"}
+# joblib runs the fits of a search.
+_INSIDE = {"skdeepcluster", "sklearn", "joblib"}
 
 
 def caller_level():

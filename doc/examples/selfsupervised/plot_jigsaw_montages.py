@@ -64,7 +64,7 @@ _ = axes[1, 0].set_ylabel("montages")
 # In each row the four patches of one crop, each followed by the three that are nearest in the
 # embedding, with a green frame where they are from that crop.
 with torch.no_grad():
-    Z = jigsaw.module_.project(cells.together(quarters).flatten(0, 1))
+    Z = jigsaw.module_.project(cells.mixed(quarters).flatten(0, 1))
 Z = torch.nn.functional.normalize(Z, dim=1)
 alike = (Z @ Z.T).fill_diagonal_(-1).topk(3).indices
 crop = order % 6
