@@ -27,7 +27,7 @@ unknown = partial < 0
 params = {"n_clusters": 3, "n_per_class": 15, "max_epochs": 100, "random_state": 0}
 one = M3S(n_stages=0, **params).fit(X, partial, adjacency=graph)
 model = M3S(n_stages=3, **params).fit(X, partial, adjacency=graph)
-figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 places = None
 for ax, labels, name in (
     (axes[0], one.labels_, "one network"),
@@ -39,12 +39,13 @@ for ax, labels, name in (
     ax.set_title(f"{name}: accuracy {np.mean(labels[unknown] == y[unknown]):.2f}")
 
 # %%
-# The stars are the labeled nodes. On the right, the stage after which each node was labeled, and
-# how many of these labels are right.
+# The stars are the labeled nodes. Below, the stage after which each node was labeled, and how many
+# of these labels are right.
 stage = model.labeled_iter_
-points = axes[2].scatter(*places.T, c=np.where(stage < 0, np.nan, stage), s=14, cmap="viridis_r")
-axes[2].scatter(*places[stage < 0].T, c="lightgray", s=6)
+figure, ax = plt.subplots(figsize=(5, 4), layout="constrained")
+points = ax.scatter(*places.T, c=np.where(stage < 0, np.nan, stage), s=14, cmap="viridis_r")
+ax.scatter(*places[stage < 0].T, c="lightgray", s=6)
 right = np.mean(model.labels_[stage > 0] == y[stage > 0])
-axes[2].set(xticks=[], yticks=[], title=f"labeled after stage ({right:.0%} right)")
-figure.colorbar(points, ax=axes[2], ticks=[0, 1, 2, 3])
+ax.set(xticks=[], yticks=[], title=f"labeled after stage ({right:.0%} right)")
+figure.colorbar(points, ax=ax, ticks=[0, 1, 2, 3])
 plt.show()

@@ -25,20 +25,21 @@ for row, values in zip(X, complete, strict=True):
     row[seen] = values[seen]
 model = MagmaClust(3, times=times, random_state=0).fit(X)
 
-figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), sharey=True, layout="constrained")
+figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 for cluster, mean in enumerate(model.mean_processes_):
     color = f"C{cluster}"
     rows = model.labels_ == cluster
-    axes[0].plot(np.tile(times, (rows.sum(), 1)).T, X[rows].T, ".", color=color, markersize=3)
-    axes[0].plot(times, mean, color=color, linewidth=3)
-axes[0].set(title="Values seen, and mean curves", xlabel="time")
+    ax.plot(np.tile(times, (rows.sum(), 1)).T, X[rows].T, ".", color=color, markersize=3)
+    ax.plot(times, mean, color=color, linewidth=3)
+_ = ax.set(title="Values seen, and mean curves", xlabel="time")
 
 # %%
 # A new curve of the first kind begins where the first two kinds cross. After one value both are
 # possible, and the interval holds both; after six it is clear which one it is, and at which level.
 new = 2 * np.sin(times) + 0.1 + rng.normal(0, 0.1, times.shape)
 first = 2
-for ax, n_seen in zip(axes[1:], (1, 6), strict=True):
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
+for ax, n_seen in zip(axes, (1, 6), strict=True):
     seen = (np.arange(41) >= first) & (np.arange(41) < first + n_seen)
     begun = np.where(seen, new, np.nan)[np.newaxis]
     mean = model.forecast(begun)[0]
@@ -50,4 +51,4 @@ for ax, n_seen in zip(axes[1:], (1, 6), strict=True):
     ax.plot(times[seen], new[seen], "o", color="C3", label="seen")
     title = ", ".join(f"{share:.0%}" for share in shares[:2])
     ax.set(title=f"{n_seen} seen; most probable kinds: {title}", xlabel="time")
-_ = axes[1].legend(fontsize="small", loc="lower left")
+_ = axes[0].legend(fontsize="small", loc="lower left")
