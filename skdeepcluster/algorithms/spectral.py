@@ -288,21 +288,15 @@ def leading_eigenvectors(A, n_vectors, added, scale):
         Increasing.
     vectors : (m, n_vectors) array
     """
-    m = len(scale)
-    if m >= max(LANCZOS_ROWS, LANCZOS_SIZE * n_vectors):
 
-        def product(x):
-            return A @ x + scale * (added * (scale @ x))
+    def product(x):
+        return A @ x + scale * (added * (scale @ x))
 
-        operator = LinearOperator(A.shape, matvec=product, dtype=np.float64)
-        # Where eigenvalues lie too near each other for this, all are computed.
-        with suppress(ArpackNoConvergence):
-            return eigsh(
-                operator, n_vectors, which="LA", v0=scale, tol=LANCZOS_TOLERANCE,
-                maxiter=LANCZOS_RESTARTS,
-            )  # fmt: skip
-    dense = A.toarray() + added * scale * scale[:, np.newaxis]
-    return eigh(dense, subset_by_index=[m - n_vectors, m - 1])
+    def dense():
+        return A.toarray() + added * scale * scale[:, np.newaxis]
+
+    operator = LinearOperator(A.shape, matvec=product, dtype=np.float64)
+    return _largest(operator, dense, n_vectors, scale)
 
 
 def affinity_eigenvectors(affinity, n_vectors, seed):
@@ -322,14 +316,20 @@ def affinity_eigenvectors(affinity, n_vectors, seed):
     vectors : (m, n_vectors) array
         The largest eigenvalue last.
     """
-    m = len(affinity)
+    # Not from equal entries: these are an eigenvector themselves.
+    start = np.random.RandomState(seed).uniform(-1, 1, len(affinity))
+    values, vectors = _largest(affinity, lambda: affinity, n_vectors, start)
+    return vectors[:, np.argsort(values, kind="stable")]
+
+
+def _largest(operator, dense, n_vectors, start):
+    """The largest eigenvalues and their vectors: by Lanczos' method, or of the matrix `dense()`."""
+    m = operator.shape[0]
     if m >= max(LANCZOS_ROWS, LANCZOS_SIZE * n_vectors):
-        # Not from equal entries: these are an eigenvector themselves.
-        start = np.random.RandomState(seed).uniform(-1, 1, m)
+        # Where eigenvalues lie too near each other for this, all are computed.
         with suppress(ArpackNoConvergence):
-            values, vectors = eigsh(
-                affinity, n_vectors, which="LA", v0=start, tol=LANCZOS_TOLERANCE,
+            return eigsh(
+                operator, n_vectors, which="LA", v0=start, tol=LANCZOS_TOLERANCE,
                 maxiter=LANCZOS_RESTARTS,
             )  # fmt: skip
-            return vectors[:, np.argsort(values)]
-    return eigh(affinity, subset_by_index=[m - n_vectors, m - 1])[1]
+    return eigh(dense(), subset_by_index=[m - n_vectors, m - 1])

@@ -316,7 +316,11 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
         samples = self._new_samples(X)
         with tr.available_threads():
             parts = [part.cpu().numpy() for part in tr.map_blocks(function, samples)]
-        result = np.concatenate(parts)
+        return self._in_dtype_of(samples, np.concatenate(parts))
+
+    @staticmethod
+    def _in_dtype_of(samples, result):
+        """Floats in the precision of the rows, all else as it is."""
         dtype = output_dtype(samples.rows.dtype)
         return result.astype(dtype) if result.dtype.kind == "f" else result
 

@@ -31,6 +31,29 @@ class GraphBesideRowsMixin:
     n_neighbors: int = param(5, Interval(Integral, 1, None, closed="left"))
     metric: str = param("euclidean", StrOptions({"euclidean", "cosine"}))
 
+    def fit(self, X, y=None, *, adjacency=None):
+        """Train the network on the nodes of a graph.
+
+        Parameters
+        ----------
+        X : array-like, data frame, list of images, sparse matrix, Graph or \
+                torch.utils.data.Dataset
+            Features of the nodes, of shape (n_samples, n_features), or images of shape
+            (n_samples, C, H, W) or (n_samples, H, W); or features and edges, a
+            :class:`~skdeepcluster.Graph`.
+        y : array-like of shape (n_samples,), default=None
+            Passed to callbacks.
+        adjacency : array-like, sparse matrix or graph, default=None
+            Weights of the edges between the rows, of shape (n_samples, n_samples), none negative.
+            None: edges to nearest neighbors.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return super().fit(X, y, adjacency=adjacency)
+
     def _as_rows(self, X):
         return X.X if isinstance(X, Graph) else X
 
@@ -39,11 +62,6 @@ class GraphBesideRowsMixin:
         _, adjacency = unpacked(X, adjacency)
         if adjacency is not None:
             return check_adjacency(adjacency, len(samples))
-        if len(samples) == 1:
-            raise ValueError(
-                f"{type(self).__name__} needs neighbors, which a single row does not have: "
-                "n_samples=1. Pass more rows or an adjacency."
-            )
         return graph_of_rows(samples, self.n_neighbors, self.metric)
 
 
@@ -53,7 +71,6 @@ def graph_of_rows(samples, n_neighbors, metric="euclidean"):
     Parameters
     ----------
     samples : Samples
-        At least two.
     n_neighbors : int
         All other rows, if there are fewer.
     metric : {"euclidean", "cosine"}
@@ -62,6 +79,11 @@ def graph_of_rows(samples, n_neighbors, metric="euclidean"):
     -------
     graph : csr_array of shape (n_samples, n_samples), float64
     """
+    if len(samples) < 2:
+        raise ValueError(
+            f"n_samples={len(samples)} is too few for a graph of nearest neighbors. Pass more "
+            "rows, or the edges."
+        )
     rows = map_rows(lambda x: x.flatten(1), samples).cpu().numpy()
     rows = unit_rows(rows) if metric == "cosine" else scaled_to_range(rows)[0]
     n_threads = effective_n_threads()

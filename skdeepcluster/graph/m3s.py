@@ -154,20 +154,9 @@ class M3S(GraphBesideRowsMixin, NumberOfClustersMixin, Clusterer, DeepEstimator)
 
         Parameters
         ----------
-        X : array-like, data frame, sparse matrix, Graph or torch.utils.data.Dataset
-            Features of the nodes, of shape (n_samples, n_features); or features and edges, a
-            :class:`~skdeepcluster.Graph`.
         y : array-like of shape (n_samples,), default=None
             Partial labels, -1 where unknown: the i-th known class is cluster i. Without any -1 they
             are ignored. Without labels all clusters begin with nodes that k-means finds.
-        adjacency : array-like, sparse matrix or graph, default=None
-            Weights of the edges between the rows, of shape (n_samples, n_samples), none negative.
-            None: edges to nearest neighbors.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
         """
         return super().fit(X, y, adjacency=adjacency)
 

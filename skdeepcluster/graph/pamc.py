@@ -120,21 +120,6 @@ class PamC(GraphBesideRowsMixin, StudentTMixin, CenteredAutoencoder):
 
     _hidden = {"mlp": (256, 128), "conv": (32, 64, 128)}
 
-    def fit(self, X, y=None, *, adjacency=None):
-        """Train the network on the features of nodes and the edges between them.
-
-        Parameters
-        ----------
-        X : array-like, data frame, list of images, sparse matrix, Graph or \
-                torch.utils.data.Dataset
-            Features of the nodes, of shape (n_samples, n_features), or images; or features and
-            edges, a :class:`~skdeepcluster.Graph`.
-        adjacency : array-like, sparse matrix or graph, default=None
-            Weights of the edges between the rows, of shape (n_samples, n_samples), none negative.
-            None: edges to nearest neighbors.
-        """
-        return super().fit(X, y, adjacency=adjacency)
-
     def _side(self, samples, X, y, *, adjacency=None, **side):
         known = super()._side(samples, X, y, **side)
         graph = influence(self._graph_of(samples, X, adjacency), self.order, True)

@@ -158,29 +158,6 @@ class SCGC(GraphBesideRowsMixin, StudentTMixin, SelfTrainingMixin, CenteredAutoe
         "tol": 0.0,
     }
 
-    def fit(self, X, y=None, *, adjacency=None):
-        """Train the network on the nodes of a graph.
-
-        Parameters
-        ----------
-        X : array-like, data frame, list of images, sparse matrix, Graph or \
-                torch.utils.data.Dataset
-            Features of the nodes, of shape (n_samples, n_features), or images of shape
-            (n_samples, C, H, W) or (n_samples, H, W); or features and edges, a
-            :class:`~skdeepcluster.Graph`.
-        y : array-like of shape (n_samples,), default=None
-            Passed to callbacks.
-        adjacency : array-like, sparse matrix or graph, default=None
-            Weights of the edges between the rows, of shape (n_samples, n_samples), none negative.
-            None: edges to nearest neighbors.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-        """
-        return super().fit(X, y, adjacency=adjacency)
-
     def _side(self, samples, X, y, *, adjacency=None, **side):
         found = super()._side(samples, X, y, **side)
         graph = self._graph_of(samples, X, adjacency)

@@ -213,8 +213,6 @@ class TGC(PartitionMixin, Clusterer, DeepEstimator):
                 "nodes; new nodes need a new fit"
             )
         if events is None:
-            if n < 2:
-                raise ValueError(f"n_samples={n} is too few for a graph of nearest neighbors")
             edges = triu(graph_of_rows(samples, self.n_neighbors)).coords
             source, target, time = *edges, np.zeros(len(edges[0]))
         else:

@@ -2,13 +2,10 @@
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import nn
 
 from skdeepcluster import training as tr
 from skdeepcluster._docstrings import documented
-from skdeepcluster.validation._inputs import output_dtype
-from skdeepcluster.validation._labels import check_labels
+from skdeepcluster.validation import check_labels
 
 # Parts of bags whose attention is computed at once, and bags at most.
 PARTS, BAGS = 2**12, 256
@@ -84,11 +81,6 @@ def mean_over(fit, batch, chosen):
     return lambda values: values.sum() / divisor
 
 
-def directions(n, width, generator):
-    """Random directions that are trained."""
-    return nn.Parameter(F.normalize(torch.randn(n, width, generator=generator), dim=1))
-
-
 def prototypes_of(module):
     """Prototypes of bags and, where rows are not the bags, of parts."""
     names = ("prototypes", "part_prototypes")
@@ -109,8 +101,7 @@ class BagsMixin:
             Y = tr.map_rows(self.module_.encode, samples)
             bags = bags_of(groups, len(samples))
             found = over_bags(self.module_, Y, bags, function).cpu().numpy()
-        dtype = output_dtype(samples.rows.dtype)
-        return found.astype(dtype) if found.dtype.kind == "f" else found
+        return self._in_dtype_of(samples, found)
 
     def predict(self, X, *, groups=None):
         """The cluster of the bag of each row.
@@ -130,11 +121,6 @@ class BagsMixin:
     def predict_proba(self, X, *, groups=None):
         """Probabilities of the clusters of the bag of each row.
 
-        Parameters
-        ----------
-        groups : array-like of shape (n_samples,), default=None
-            The bag of each row, as in `fit`; by default each row is a bag.
-
         Returns
         -------
         proba : ndarray of shape (n_samples, n_clusters)
@@ -144,11 +130,6 @@ class BagsMixin:
 
     def transform(self, X, *, groups=None):
         """Embed the bag of each row.
-
-        Parameters
-        ----------
-        groups : array-like of shape (n_samples,), default=None
-            The bag of each row, as in `fit`; by default each row is a bag.
 
         Returns
         -------
@@ -176,11 +157,6 @@ class BagsMixin:
     def score(self, X, y=None, *, groups=None):
         """Negative cross entropy between clusters of bags and of their views: higher is better.
 
-        Parameters
-        ----------
-        groups : array-like of shape (n_samples,), default=None
-            The bag of each row, as in `fit`; by default each row is a bag.
-
         Returns
         -------
         score : float
@@ -207,11 +183,6 @@ class BagsMixin:
 
     def transform_parts(self, X):
         """Embed each row itself.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or images
-            New rows.
 
         Returns
         -------

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from sklearn.exceptions import ConvergenceWarning
+from torch import nn
 
 from skdeepcluster._sklearn import Interval, StrOptions
 from skdeepcluster.assignment import grouped_anchors, moved_anchors
@@ -210,6 +211,12 @@ class SelfSupervised(ProbabilityMixin, ViewsMixin, NormalizedEncoderMixin, DeepC
                 ConvergenceWarning,
                 stacklevel=caller_level(),
             )
+
+
+def random_prototypes(n_prototypes, width, generator):
+    """Prototypes to train, of length one."""
+    prototypes = torch.randn(n_prototypes, width, generator=generator)
+    return nn.Parameter(F.normalize(prototypes, dim=1))
 
 
 def place_anchors(anchors, clusters, found, clusters_found):

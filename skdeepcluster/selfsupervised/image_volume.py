@@ -14,7 +14,6 @@ from skdeepcluster.nn import BagEncoder
 from skdeepcluster.selfsupervised._bags import (
     BagsMixin,
     bags_of,
-    directions,
     mean_over,
     over_bags,
     prototypes_of,
@@ -24,6 +23,7 @@ from skdeepcluster.selfsupervised._base import (
     SelfSupervised,
     log_memberships,
     place_anchors,
+    random_prototypes,
 )
 from skdeepcluster.selfsupervised.swav import (
     balanced_codes,
@@ -217,11 +217,11 @@ class ImageVolumeClustering(BagsMixin, SelfSupervised):
     # -- network -----------------------------------------------------------------------------
 
     def _add_heads(self, module, width, plan, generator):
-        module.prototypes = directions(plan.n_prototypes, width, generator)
+        module.prototypes = random_prototypes(plan.n_prototypes, width, generator)
         n_layers = 0
         if plan.in_bags:
             n_layers = self.n_attention_layers
-            module.part_prototypes = directions(plan.n_part_prototypes, width, generator)
+            module.part_prototypes = random_prototypes(plan.n_part_prototypes, width, generator)
         module.bags = BagEncoder(width, n_layers, self.n_attention_heads, self.ordered, generator)
         module.register_buffer("part_anchors", torch.zeros(plan.n_part_anchors, width))
         module.register_buffer("part_clusters", torch.full((plan.n_part_anchors,), -1))

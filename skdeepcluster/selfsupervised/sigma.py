@@ -5,13 +5,12 @@ from numbers import Integral, Real
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from skdeepcluster._sklearn import Interval, StrOptions
 from skdeepcluster.base import param
 from skdeepcluster.deep import layer_widths
 from skdeepcluster.nn import Encoder, dense_encoder
-from skdeepcluster.selfsupervised._base import OnlineBase
+from skdeepcluster.selfsupervised._base import OnlineBase, random_prototypes
 from skdeepcluster.selfsupervised.swav import balanced_codes
 from skdeepcluster.views import MaskedViews
 
@@ -119,8 +118,7 @@ class SIGMA(OnlineBase):
         return module
 
     def _add_heads(self, module, width, plan, generator):
-        prototypes = torch.randn(plan.n_prototypes, width, generator=generator)
-        module.prototypes = nn.Parameter(F.normalize(prototypes, dim=1))
+        module.prototypes = random_prototypes(plan.n_prototypes, width, generator)
 
     def _training(self):
         return super()._training() | {"after_step": self._normalize_prototypes}

@@ -4,12 +4,11 @@ from numbers import Integral, Real
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from skdeepcluster._sklearn import Interval
 from skdeepcluster.assignment import sinkhorn
 from skdeepcluster.base import param
-from skdeepcluster.selfsupervised._base import OnlineBase, ProjectionMixin
+from skdeepcluster.selfsupervised._base import OnlineBase, ProjectionMixin, random_prototypes
 from skdeepcluster.training import cosine_decay
 
 
@@ -106,8 +105,7 @@ class SwAV(ProjectionMixin, OnlineBase):
 
     def _add_heads(self, module, width, plan, generator):
         width = self._projected_width(width)
-        prototypes = torch.randn(plan.n_prototypes, width, generator=generator)
-        module.prototypes = nn.Parameter(F.normalize(prototypes, dim=1))
+        module.prototypes = random_prototypes(plan.n_prototypes, width, generator)
 
     def _training(self):
         return super()._training() | {

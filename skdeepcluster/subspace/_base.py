@@ -14,7 +14,7 @@ from skdeepcluster._sklearn import Interval
 from skdeepcluster.base import param
 from skdeepcluster.deep import DeepClusterer, NormalizedEncoderMixin, ProbabilityMixin
 from skdeepcluster.metrics import rate_reduction
-from skdeepcluster.nn import coding_rate, linear, membership_rate
+from skdeepcluster.nn import code_width, coding_rate, linear, membership_rate
 from skdeepcluster.subspace._network import SubspaceNet
 from skdeepcluster.subspace._read_out import (
     batch_memberships,
@@ -142,10 +142,10 @@ class SubspaceClusterer(ProbabilityMixin, NormalizedEncoderMixin, DeepClusterer)
     # -- networks ----------------------------------------------------------------------------
 
     def _build(self, shape, plan, generator):
-        encoder = self._encoder_alone(shape, generator).encoder
+        module = self._encoder_alone(shape, generator)
+        encoder = module.encoder
         if isinstance(self.encoder, nn.Module):
-            with torch.no_grad():
-                width = encoder.eval()(torch.zeros(2, *shape)).shape[1]
+            width = code_width(module, shape)
             trunk, head = encoder, linear(width, self.n_components, generator)
         else:
             trunk, head = encoder[:-1], encoder[-1]
