@@ -19,9 +19,6 @@ from skdeepcluster.deep._clusterer import DeepClusterer
 from skdeepcluster.deep._predict import LabelMixin
 from skdeepcluster.training import Stage
 
-# Share of the initial labels with which a warm-up ends.
-_LEARNED = 0.98
-
 
 class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
     """Base of the methods that place centers in the embedding of an autoencoder.
@@ -114,11 +111,6 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
         """The stage that places the centers, then trains with the initial labels as target."""
         hooks = {"begin": self._start, "end_epoch": self._has_learned}
         return Stage("initialize", loss, self._warmup_epochs, **hooks, **options)
-
-    def _has_learned(self, fit):
-        """Whether nearly all rows have their initial label."""
-        labels = fit.over_all_rows(lambda x: self._label(fit.module, x))
-        return (labels == fit.state.start_labels).float().mean().item() >= _LEARNED
 
     def _start(self, fit):
         Z = fit.over_all_rows(fit.module.encode).cpu().numpy()

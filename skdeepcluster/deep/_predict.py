@@ -7,6 +7,9 @@ from skdeepcluster._docstrings import documented
 from skdeepcluster.nn import mean_over_rows
 from skdeepcluster.training import available_threads
 
+# Share of the initial labels with which a warm-up ends.
+_LEARNED = 0.98
+
 
 @documented
 class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -69,6 +72,11 @@ class LabelMixin(EmbeddingMixin):
             For the training rows these are `labels_`.
         """
         return self._stream(X, lambda x: self._label(self.module_, x).int())
+
+    def _has_learned(self, fit):
+        """Whether nearly all rows have their initial label."""
+        labels = fit.over_all_rows(lambda x: self._label(fit.module, x))
+        return (labels == fit.state.start_labels).float().mean().item() >= _LEARNED
 
 
 @documented

@@ -1,6 +1,7 @@
 """Nearest neighbors of rows, which should be in the same cluster."""
 
 import warnings
+from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
@@ -9,9 +10,10 @@ import torch.nn.functional as F
 
 from skdeepcluster._sklearn import Interval, StrOptions, effective_n_threads
 from skdeepcluster.algorithms.neighbor_search import NeighborSearch
+from skdeepcluster.algorithms.read_outs import neighbor_clusters
 from skdeepcluster.base import param, parameters
 from skdeepcluster.nn import follower
-from skdeepcluster.training import Side, map_rows, rows_with_neighbors
+from skdeepcluster.training import Side, Stage, map_rows, rows_with_neighbors
 from skdeepcluster.validation import as_array, caller_level, scaled_to_range
 
 # Neighbors by which heads and epochs are compared.
@@ -112,6 +114,69 @@ class NeighborsMixin:
         return super()._attributes(fit) | {"neighbors_": self._found(fit).cpu().numpy()}
 
 
+@parameters
+class NeighborStartMixin(NeighborsMixin):
+    """Heads that begin with clusters of the graph of neighbors, in a warm-up.
+
+    Parameters
+    ----------
+    init : {"neighbors", "random"}, default="neighbors"
+        What heads begin with: the labels of :class:`~skdeepcluster.NeighborClusterer`, of the rows
+        that neighbors are searched in, or random weights, as in the paper. With ``neighbors=``
+        weights are random.
+
+    init_epochs : int, default=50
+        Maximum number of warm-up epochs, in which the labels of ``init="neighbors"`` are the
+        target. The warm-up ends when 98 % of the rows have their label.
+
+    Attributes
+    ----------
+    initial_labels_ : ndarray of shape (n_samples,)
+        Labels of ``init="neighbors"``, before warm-up and training: what these add is the
+        difference to `labels_`.
+    """
+
+    init: str = param("neighbors", StrOptions({"neighbors", "random"}))
+    init_epochs: int = param(50, Interval(Integral, 0, None, closed="left"))
+
+    def _after_warmup(self, train):
+        """The stages of a training that begins with `_start`: a warm-up before it, if any."""
+        if self.init == "random":
+            return [train]
+        warmup = Stage(
+            "initialize",
+            self._imitate,
+            self.init_epochs,
+            parameters=train.parameters,
+            begin=self._start_with_labels,
+            # Before the first epoch, too: given neighbors have no labels.
+            refresh=lambda fit: not hasattr(fit.state, "start_labels") or self._has_learned(fit),
+        )
+        return [warmup, replace(train, begin=None)]
+
+    def _start_with_labels(self, fit):
+        self._start(fit)
+        if "neighbors" in fit.side.rows:
+            return
+        net = self._predictor(fit.module)
+        rows = fit.over_all_rows(lambda x: self._reference(net, x))
+        rows = _comparable(rows, self.metric)
+        n_threads = effective_n_threads()
+        labels = neighbor_clusters(rows, self.n_clusters, seed=fit.seed(), n_threads=n_threads)
+        fit.state.start_labels = torch.as_tensor(labels, dtype=torch.int64, device=fit.device)
+
+    def _imitate(self, fit, batch):
+        log_p = self._all_log_proba(fit.module, batch.x)
+        target = fit.state.start_labels[batch.index].expand(len(log_p), -1)
+        return {"label": F.nll_loss(log_p.transpose(1, 2), target) * len(log_p)}
+
+    def _attributes(self, fit):
+        found = super()._attributes(fit)
+        if hasattr(fit.state, "start_labels"):
+            found["initial_labels_"] = fit.state.start_labels.int().cpu().numpy()
+        return found
+
+
 def nearest(rows, n_neighbors, metric):
     """Indices of the nearest other rows, nearest first.
 
@@ -128,13 +193,18 @@ def nearest(rows, n_neighbors, metric):
     """
     if len(rows) == 1:
         return torch.zeros(1, 1, dtype=torch.int64, device=rows.device)
-    if metric == "cosine":
-        rows = F.normalize(rows - rows.mean(dim=0), dim=1)
-    X = np.ascontiguousarray(scaled_to_range(rows.cpu().numpy())[0])
+    X, _ = scaled_to_range(_comparable(rows, metric))
     n_threads = effective_n_threads()
     search = NeighborSearch(X, 0, n_threads)
     _, indices = search.neighbors(min(n_neighbors, len(X) - 1), n_threads)
     return torch.as_tensor(indices, dtype=torch.int64, device=rows.device)
+
+
+def _comparable(rows, metric):
+    """Rows as an array whose Euclidean distances are in the order of the metric's."""
+    if metric == "cosine":
+        rows = F.normalize(rows - rows.mean(dim=0), dim=1)
+    return np.ascontiguousarray(rows.cpu().numpy())
 
 
 def _checked(neighbors, n_samples):

@@ -13,7 +13,7 @@ from skdeepcluster.base import param
 from skdeepcluster.deep import ViewsMixin
 from skdeepcluster.semantic._base import SemanticClusterer
 from skdeepcluster.semantic._encoder import HeadedEncoderMixin
-from skdeepcluster.semantic._neighbors import NeighborsMixin
+from skdeepcluster.semantic._neighbors import NeighborStartMixin
 from skdeepcluster.training import Stage, cosine_decay, ramp, rows_with_neighbors
 
 # Pseudo-labels are good enough long before potentials have converged to the last digit.
@@ -22,7 +22,7 @@ TOL, MAX_ITER = 1e-3, 200
 ROWS_PER_CLUSTER = 10
 
 
-class P2OT(NeighborsMixin, ViewsMixin, HeadedEncoderMixin, SemanticClusterer):
+class P2OT(NeighborStartMixin, ViewsMixin, HeadedEncoderMixin, SemanticClusterer):
     r"""Pseudo-labels by progressive partial optimal transport.
 
     In each step rows are assigned to clusters by optimal transport, and the network learns the
@@ -100,9 +100,10 @@ class P2OT(NeighborsMixin, ViewsMixin, HeadedEncoderMixin, SemanticClusterer):
 
     Notes
     -----
-    Differences from the paper: pairs of flat rows are neighbors; transport is solved in logarithms,
-    with a bank only where batches are small; the last epoch is kept, as the loss over
-    :math:`\rho`, by which the authors choose, is not lower where clusters are better.
+    Differences from the paper: heads begin with clusters of the graph of neighbors; pairs of flat
+    rows are neighbors; transport is solved in logarithms, with a bank only where batches are small;
+    the last epoch is kept, as the loss over :math:`\rho`, by which the authors choose, is not lower
+    where clusters are better.
 
     References
     ----------
@@ -139,17 +140,16 @@ class P2OT(NeighborsMixin, ViewsMixin, HeadedEncoderMixin, SemanticClusterer):
         return super()._plan(samples, side)
 
     def _stages(self):
-        return [
-            Stage(
-                "train",
-                self._loss,
-                self.max_epochs,
-                begin=self._start,
-                schedule=cosine_decay,
-                batches=self._items,
-                end_epoch=self._choose_last,
-            )
-        ]
+        train = Stage(
+            "train",
+            self._loss,
+            self.max_epochs,
+            begin=self._start,
+            schedule=cosine_decay,
+            batches=self._items,
+            end_epoch=self._choose_last,
+        )
+        return self._after_warmup(train)
 
     def _uses_neighbors(self, samples):
         return self.pairs == "neighbors" or (self.pairs == "auto" and len(samples.shape) == 1)

@@ -10,12 +10,12 @@ from skdeepcluster._sklearn import Interval
 from skdeepcluster.base import param
 from skdeepcluster.semantic._base import SemanticClusterer, entropy, log_agreement
 from skdeepcluster.semantic._encoder import HeadedEncoderMixin
-from skdeepcluster.semantic._neighbors import NeighborsMixin
+from skdeepcluster.semantic._neighbors import NeighborStartMixin
 from skdeepcluster.semantic._pretext import PretextMixin
 from skdeepcluster.training import Stage
 
 
-class SCAN(NeighborsMixin, PretextMixin, HeadedEncoderMixin, SemanticClusterer):
+class SCAN(NeighborStartMixin, PretextMixin, HeadedEncoderMixin, SemanticClusterer):
     r"""Semantic clustering by adopting nearest neighbors.
 
     Neighbors of each row are found once, in the rows, in features of a given encoder or in those
@@ -74,9 +74,10 @@ class SCAN(NeighborsMixin, PretextMixin, HeadedEncoderMixin, SemanticClusterer):
     -----
     Views are used by the pretext and by self-labeling, and of images also by training on neighbors.
 
-    Differences from the paper: without held-out rows, heads and epochs are compared on training
-    rows; a row is not its own neighbor; views are those of :mod:`skdeepcluster.views`; a batch
-    without certain rows changes nothing.
+    Differences from the paper: heads begin with clusters of the graph of neighbors, since from
+    random weights the objective ends higher (:ref:`user_guide_scan`); without held-out rows, heads
+    and epochs are compared on training rows; a row is not its own neighbor; views are those of
+    :mod:`skdeepcluster.views`; a batch without certain rows changes nothing.
 
     References
     ----------
@@ -108,7 +109,7 @@ class SCAN(NeighborsMixin, PretextMixin, HeadedEncoderMixin, SemanticClusterer):
 
     def _stages(self):
         train = Stage("train", self._agree, self.max_epochs, **self._training())
-        stages = [*self._pretext(), train]
+        stages = [*self._pretext(), *self._after_warmup(train)]
         if self.self_label_epochs:
             stages.append(
                 Stage(

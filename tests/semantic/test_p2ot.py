@@ -24,6 +24,7 @@ def blobs():
 def test_finds_groups_of_unequal_size_which_it_does_not_untrained(Estimator, blobs):
     X, y = blobs
     params = {"batch_size": 65, "random_state": 0, "hidden_layer_sizes": (32,), "n_components": 16}
+    params["init"] = "random"
     model = Estimator(3, max_epochs=30, reg_cluster=0.5, **params).fit(X)
     assert adjusted_rand_score(y, model.labels_) > 0.6
     assert adjusted_rand_score(y, Estimator(3, max_epochs=0, **params).fit_predict(X)) < 0.5
@@ -31,7 +32,7 @@ def test_finds_groups_of_unequal_size_which_it_does_not_untrained(Estimator, blo
 
 def test_uniform_transport_makes_clusters_equal_and_progressive_does_not(blobs):
     X, _ = blobs
-    params = {"max_epochs": 25, "learning_rate": 5e-3, "batch_size": 130}
+    params = {"max_epochs": 25, "learning_rate": 5e-3, "batch_size": 130, "init": "random"}
     equal = brief(P2OT, 3, balance="uniform", **params).fit(X)
     free = brief(P2OT, 3, reg_cluster=0.3, **params).fit(X)
     assert np.ptp(np.bincount(equal.labels_, minlength=3)) < 20

@@ -44,16 +44,39 @@ def test_agreement_and_entropy_are_those_of_the_formulas(seed):
 
 def test_finds_separated_groups_which_it_does_not_untrained(blobs):
     X, y = blobs
-    params = {"batch_size": 64, "random_state": 0, "hidden_layer_sizes": (32,)}
+    params = {"batch_size": 64, "random_state": 0, "hidden_layer_sizes": (32,), "init": "random"}
     model = SCAN(4, max_epochs=40, learning_rate=5e-3, **params).fit(X)
     assert adjusted_rand_score(y, model.labels_) > 0.95
     assert model.score(X) == -model.loss_
     assert adjusted_rand_score(y, SCAN(4, max_epochs=0, **params).fit_predict(X)) < 0.8
 
 
+def test_begins_with_the_clusters_of_the_graph(blobs):
+    X, y = blobs
+    model = SCAN(4, max_epochs=0, batch_size=32, random_state=0).fit(X)
+    assert adjusted_rand_score(y, model.initial_labels_) == 1
+    assert (model.labels_ == model.initial_labels_).mean() >= 0.98
+    assert 1 < len(model.history_["initialize"]["label"]) < 50
+    short = SCAN(4, max_epochs=0, init_epochs=0, random_state=0).fit(X)
+    np.testing.assert_array_equal(short.initial_labels_, model.initial_labels_)
+    plain = SCAN(4, max_epochs=0, init="random", random_state=0).fit(X)
+    np.testing.assert_array_equal(short.predict_proba(X), plain.predict_proba(X))
+
+
+def test_with_given_neighbors_weights_are_random(blobs):
+    X, _ = blobs
+    params = {"max_epochs": 2, "random_state": 0}
+    mined = SCAN(4, init="random", **params).fit(X)
+    given = SCAN(4, **params).fit(X, neighbors=mined.neighbors_)
+    np.testing.assert_array_equal(given.labels_, mined.labels_)
+    assert not hasattr(given, "initial_labels_")
+
+
 def test_without_entropy_clusters_become_empty(blobs):
     with pytest.warns(ConvergenceWarning, match="fewer than n_clusters=4"):
-        brief(SCAN, 4, entropy_weight=0.0, max_epochs=15, learning_rate=1e-2).fit(blobs[0])
+        brief(SCAN, 4, init="random", entropy_weight=0.0, max_epochs=15, learning_rate=1e-2).fit(
+            blobs[0]
+        )
 
 
 def test_best_epoch_is_kept(blobs):
@@ -96,7 +119,7 @@ def test_pretext_of_images_gives_the_neighbors():
     images = load_digits().images[:150]
     model = brief(SCAN, 5, hidden_layer_sizes=(8, 16), n_components=16, pretrain_epochs=2)
     model.fit(images)
-    assert list(model.history_) == ["pretext", "train"]
+    assert list(model.history_) == ["pretext", "initialize", "train"]
     # Neighbors in the features of the pretext, which training has moved away from.
     plain = brief(SCAN, 5, hidden_layer_sizes=(8, 16), n_components=16).fit(images)
     assert (model.neighbors_ != plain.neighbors_).any()
