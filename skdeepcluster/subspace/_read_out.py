@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from skdeepcluster.algorithms.kmeans import kmeans
 from skdeepcluster.algorithms.spectral import affinity_eigenvectors
 from skdeepcluster.assignment import doubly_stochastic
-from skdeepcluster.assignment.transport import sinkhorn
 from skdeepcluster.metrics import coding_length
 from skdeepcluster.validation import caller_level
 
@@ -39,8 +38,12 @@ def batch_memberships(similarity, reg):
     memberships : Tensor of shape (n, n)
     """
     scores = similarity / reg
-    potentials = sinkhorn(similarity, reg, SWEEPS).log() - scores.detach()
-    return F.softmax(scores + potentials, dim=1)
+    with torch.no_grad():
+        columns = -scores.logsumexp(0)
+        for _ in range(SWEEPS - 1):
+            rows = -(scores + columns).logsumexp(1, keepdim=True)
+            columns = -(scores + rows).logsumexp(0)
+    return F.softmax(scores + columns, dim=1)
 
 
 def landmark_memberships(C, reg, signed=False):
