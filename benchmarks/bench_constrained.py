@@ -6,6 +6,9 @@
     python benchmarks/bench_constrained.py --deep     # VolMaxDCC, wrong answers
     python benchmarks/bench_constrained.py --moons    # RGCA and SACA
     python benchmarks/bench_constrained.py --semi     # DEC and IDEC with labels and pairs
+    python benchmarks/bench_constrained.py --peers    # beside other libraries
+
+Peers: pip install active-semi-supervised-clustering==0.0.1 metric-learn k-means-constrained==0.9.1
 
 Every method stands beside k-means without what is known, and every seed is reported. Shares are of
 20,000 true pairs that the fit did not see.
@@ -13,9 +16,10 @@ Every method stands beside k-means without what is known, and every seed is repo
 
 import argparse
 import time
+from functools import partial
 
 import numpy as np
-from _common import Table, load, scores
+from _common import Table, load, peer, scores
 from sklearn.datasets import make_blobs, make_moons
 
 from skdeepcluster import (
@@ -78,9 +82,9 @@ def usps(seeds):
     for seed in range(seeds):
         known = PairwiseConstraints.from_labels(y, 100, random_state=seed)
         rng = np.random.default_rng(seed)
-        partial = np.full(len(y), -1)
+        labeled = np.full(len(y), -1)
         for c in range(10):
-            partial[rng.choice(np.flatnonzero(y == c), 5, replace=False)] = c
+            labeled[rng.choice(np.flatnonzero(y == c), 5, replace=False)] = c
         table.row("usps", "k-means", seed, *scores(y, ConstrainedKMeans(
             10, random_state=seed).fit_predict(X)))  # fmt: skip
         for a in ("pck", "cop", "mpck"):
@@ -94,7 +98,7 @@ def usps(seeds):
             "Laplacian": laplacian,
             "k-means": SemiSupervisedKMeans(10, random_state=seed),
         }.items():
-            table.row("usps, 5 labels", name, seed, *scores(y, model.fit_predict(X, partial)))
+            table.row("usps, 5 labels", name, seed, *scores(y, model.fit_predict(X, labeled)))
 
 
 def seconds(seeds):
@@ -112,6 +116,57 @@ def seconds(seeds):
             start = time.process_time()
             ConstrainedKMeans(50, min_size=low, max_size=high, random_state=seed).fit(Z)
             table.row(f"sizes {low} to {high}", "pck", seed, time.process_time() - start)
+
+
+def peers(seeds):
+    """Wall-clock seconds and agreement beside active-semi-supervised-clustering and others."""
+    table = Table(data="", method="", seed="d", seconds=".2f", peer_seconds=".2f", ratio=".3f",
+                  ARI=".3f", peer_ARI=".3f")  # fmt: skip
+    pairwise = peer("active_semi_clustering.semi_supervised.pairwise_constraints")
+    sized = peer("k_means_constrained")
+
+    def beside(data, name, seed, classes, *fits):
+        """A line of the table: ours and theirs, one after the other."""
+        times, ari = [], []
+        for fit in fits:
+            start = time.perf_counter()
+            labels = fit()
+            times.append(time.perf_counter() - start)
+            ari.append(scores(classes, labels)[2])
+        table.row(data, name, seed, *times, times[0] / times[1], *ari)
+
+    def with_pairs(X, known, algorithm, seed):
+        model = ConstrainedKMeans(20, algorithm=algorithm, random_state=seed)
+        return model.fit(X, constraints=known).labels_
+
+    def their_pairs(X, known, name, seed):
+        np.random.seed(seed)  # noqa: NPY002 (it draws from the global generator)
+        links = {"ml": known.must_link.tolist(), "cl": known.cannot_link.tolist()}
+        return getattr(pairwise, name)(20).fit(X, **links).labels_
+
+    def with_sizes(X, low, high, seed):
+        return ConstrainedKMeans(20, min_size=low, max_size=high, random_state=seed).fit(X).labels_
+
+    def their_sizes(X, low, high, seed):
+        options = {"size_min": low, "size_max": high, "n_init": 1, "random_state": seed}
+        return sized.KMeansConstrained(20, **options).fit_predict(X)
+
+    for seed in range(seeds):
+        for n, algorithm, name in (
+            (10_000, "pck", "PCKMeans"), (2000, "pck", "PCKMeans"), (2000, "cop", "COPKMeans"),
+            (2000, "mpck", "MPCKMeans"),
+        ):  # fmt: skip
+            X, y = make_blobs(n, n_features=64, centers=20, cluster_std=4.0, random_state=0)
+            known = PairwiseConstraints.from_labels(y, n, random_state=seed)
+            if pairwise is not None:
+                ours = partial(with_pairs, X, known, algorithm, seed)
+                theirs = partial(their_pairs, X, known, name, seed)
+                beside(f"{n} rows and pairs", algorithm, seed, y, ours, theirs)
+        X, y = make_blobs(20_000, n_features=10, centers=20, cluster_std=3.0, random_state=0)
+        if sized is not None:
+            bounds = (X, 900, 1100, seed)
+            ours, theirs = partial(with_sizes, *bounds), partial(their_sizes, *bounds)
+            beside("20000 rows, sizes", "900 to 1100", seed, y, ours, theirs)
 
 
 def deep(seeds):
@@ -139,17 +194,17 @@ def semi(seeds):
     table = Table(data="", method="", seed="d", accuracy=".3f", NMI=".3f", ARI=".3f")
     for seed in range(seeds):
         rng = np.random.default_rng(seed)
-        partial = np.full(len(y), -1)
+        labeled = np.full(len(y), -1)
         for c in range(10):
-            partial[rng.choice(np.flatnonzero(y == c), 5, replace=False)] = c
-        rest = partial < 0
+            labeled[rng.choice(np.flatnonzero(y == c), 5, replace=False)] = c
+        rest = labeled < 0
         known = PairwiseConstraints.from_labels(y, 2000, random_state=seed)
         for Estimator in (DEC, IDEC):
             for init in ("neighbors", "k-means"):
                 model = Estimator(10, init=init, random_state=seed)
                 found = {
                     "nothing": model.fit(X).labels_,
-                    "50 labels": model.fit(X, partial).labels_,
+                    "50 labels": model.fit(X, labeled).labels_,
                     "2,000 pairs": model.fit(X, constraints=known).labels_,
                 }
                 for name, labels in found.items():
@@ -167,6 +222,7 @@ def main():
         "deep": deep,
         "moons": moons,
         "semi": semi,
+        "peers": peers,
     }
     for name, task in tasks.items():
         parser.add_argument(f"--{name}", action="store_true", help=task.__doc__)
