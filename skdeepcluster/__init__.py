@@ -44,6 +44,7 @@ _METHODS = {
     },
     "discovery": {
         "balanced_kmeans": ["BalancedKMeans"],
+        "dynamic_memory": ["DynamicClusterMemory"],
         "global_local_adapter": ["GlobalLocalAdapter"],
         "latent_label_shift": ["LatentLabelShiftClustering"],
         "ncd_kmeans": ["NCDKMeans"],
