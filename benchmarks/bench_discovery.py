@@ -6,11 +6,13 @@
     python benchmarks/bench_discovery.py --shift   # an old classifier, and digits new to it
     python benchmarks/bench_discovery.py --adapt   # the same, and a network that adapts
     python benchmarks/bench_discovery.py --stream  # rows in their order, and rows that turn
+    python benchmarks/bench_discovery.py --few     # one or five labeled rows of each class
 
 Every seed is reported, beside k-means where it applies.
 """
 
 import argparse
+import itertools
 
 import numpy as np
 from _common import Table
@@ -27,6 +29,8 @@ from skdeepcluster import (
     GlobalLocalAdapter,
     NCDKMeans,
     NCDSpectralClustering,
+    OptimalTransportAligner,
+    SemiSupervisedKMeans,
     SplitMergeGaussianMixture,
     one_vs_all_labels,
 )
@@ -197,11 +201,48 @@ def stream(X, y, seeds):
             table.row("Gaussians", name, seed, adjusted_rand_score(truth, labels))
 
 
+def few(X, y, seeds):
+    """Accuracy on unlabeled digits, a mean over 20 draws of classes and rows."""
+    table = Table(data="", method="", seed="d", accuracy=".3f")
+    X = (X - X.mean(axis=1, keepdims=True)) / X.std(axis=1, keepdims=True)
+    models = {
+        "prototypes alone": OptimalTransportAligner(n_passes=0),
+        "aligned": OptimalTransportAligner(),
+        'aligned, balance="kl"': OptimalTransportAligner(balance="kl", reg=0.02, reg_cluster=0.005),
+        "semi-supervised k-means": SemiSupervisedKMeans(random_state=0),
+    }
+    for n_classes, equal, n_shots in itertools.product((5, 10), (True, False), (1, 5)):
+        for seed in range(seeds):
+            found = {name: [] for name in models}
+            rng = np.random.default_rng(seed)
+            for _ in range(20):
+                order = rng.permutation(len(X))
+                # Of unequal classes each is half as large as the one before.
+                sizes = [15 if equal else max(2, 30 >> c) for c in range(n_classes)]
+                rows = [
+                    order[y[order] == c][: n_shots + size]
+                    for c, size in zip(rng.permutation(10)[:n_classes], sizes, strict=True)
+                ]
+                partial = np.concatenate(
+                    [np.where(np.arange(len(r)) < n_shots, c, -1) for c, r in enumerate(rows)]
+                )
+                truth = np.repeat(np.arange(n_classes), [len(r) for r in rows])
+                new = partial < 0
+                for name, model in models.items():
+                    if "n_init" in model.get_params():
+                        model.set_params(n_clusters=n_classes)
+                    labels = model.fit_predict(X[np.concatenate(rows)], partial)
+                    found[name].append(np.mean(labels[new] == truth[new]))
+            data = f"{n_classes} classes{'' if equal else ', unequal'}, {n_shots} labeled"
+            for name, accuracies in found.items():
+                table.row(data, name, seed, np.mean(accuracies))
+
+
 def main():
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     tasks = {"novel": novel, "split": split, "sizes": sizes, "shift": shift, "adapt": adapt}
-    tasks |= {"stream": stream}
+    tasks |= {"stream": stream, "few": few}
     for name, task in tasks.items():
         parser.add_argument(f"--{name}", action="store_true", help=task.__doc__)
     parser.add_argument("--seeds", type=int, default=5)

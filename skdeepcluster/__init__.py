@@ -54,6 +54,7 @@ _METHODS = {
         "semi_supervised_kmeans": ["SemiSupervisedKMeans"],
         "split_merge_mixture": ["SplitMergeGaussianMixture"],
         "subclass_clustering": ["SubclassClustering"],
+        "transport_aligner": ["OptimalTransportAligner"],
     },
     "ensemble": {"voting_clustering": ["VotingClustering"]},
     "explain": {"hamiltonian_cycle": ["HamiltonianCycleMap"]},

@@ -39,6 +39,9 @@ from skdeepcluster.discovery.split_merge_mixture import (
     SplitMergeGaussianMixture as SplitMergeGaussianMixture,
 )
 from skdeepcluster.discovery.subclass_clustering import SubclassClustering as SubclassClustering
+from skdeepcluster.discovery.transport_aligner import (
+    OptimalTransportAligner as OptimalTransportAligner,
+)
 from skdeepcluster.ensemble.voting_clustering import VotingClustering as VotingClustering
 from skdeepcluster.explain.hamiltonian_cycle import HamiltonianCycleMap as HamiltonianCycleMap
 from skdeepcluster.graph._subgraphs import Graph as Graph
