@@ -32,9 +32,10 @@ class DynamicClusterMemory(CentersMixin, NumberOfClustersMixin, RandomStateMixin
     The memory holds the last rows and their clusters (DyCE) [1]_. A batch is assigned to the
     centers in equal shares by entropic transport, joins the memory in the place of the oldest
     rows, and each center becomes the mean of its rows in the memory. Use it for embeddings that
-    drift: old rows are forgotten, no cluster becomes empty, and a step costs the same however many
-    rows there were. `kneighbors` looks up similar rows of the same cluster. Where nothing drifts,
-    k-means is as good; clusters of very different sizes need ``balance="kl"``.
+    drift: old rows are forgotten, no cluster stays empty as each has its share of a batch, and a
+    step costs the same however many rows there were. `kneighbors` looks up similar rows of the
+    same cluster. Where nothing drifts, k-means is as good; clusters of very different sizes need
+    ``balance="kl"``.
 
     A batch of :math:`b` rows is assigned to the largest entries of the plan
 

@@ -169,6 +169,17 @@ def test_kmeans_runs_again_when_one_cluster_is_left():
     np.testing.assert_array_equal(model.cluster_centers_[1:], centers[1:])
 
 
+@pytest.mark.parametrize(("balance", "taken"), [("uniform", True), ("kl", False)])
+def test_no_cluster_stays_empty_whose_rows_come_no_more(balance, taken):
+    X, y = clusters_of([0.25] * 4, 800)
+    model = DynamicClusterMemory(4, balance=balance, memory_size=200, random_state=0)
+    model.partial_fit(X[:200])
+    left = model.labels_[y[:200] == 3][0]
+    model.partial_fit(X[200:][y[200:] < 3])
+    assert (model.sizes_[left] > 20) == taken
+    assert np.delete(model.sizes_, left).min() > 20
+
+
 def test_balance_decides_on_clusters_of_unequal_size():
     X, y = clusters_of([0.8, 0.1, 0.1], 600)
     params = {"batch_size": 100, "memory_size": 300, "random_state": 0}
