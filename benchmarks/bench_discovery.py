@@ -5,24 +5,32 @@
     python benchmarks/bench_discovery.py --sizes   # exact and greedy assignments
     python benchmarks/bench_discovery.py --shift   # an old classifier, and digits new to it
     python benchmarks/bench_discovery.py --adapt   # the same, and a network that adapts
+    python benchmarks/bench_discovery.py --stream  # rows in their order, and rows that turn
+    python benchmarks/bench_discovery.py --few     # one or five labeled rows of each class
 
 Every seed is reported, beside k-means where it applies.
 """
 
 import argparse
+import itertools
 
 import numpy as np
 from _common import Table
-from sklearn.cluster import KMeans
+from scipy.stats import ortho_group
+from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.datasets import load_digits
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.neural_network import MLPClassifier
 
 from skdeepcluster import (
     PBN,
     BalancedKMeans,
+    DynamicClusterMemory,
     GlobalLocalAdapter,
     NCDKMeans,
     NCDSpectralClustering,
+    OptimalTransportAligner,
+    SemiSupervisedKMeans,
     SplitMergeGaussianMixture,
     one_vs_all_labels,
 )
@@ -135,10 +143,106 @@ def adapt(X, y, seeds):
                 table.row(data, name, seed, model.n_clusters_, h_score(truth, after))
 
 
+def stream(X, y, seeds):
+    """Digits that stay or turn in the space of their features, and Gaussians of unequal size."""
+    table = Table(data="", method="", seed="d", nmi=".3f", ratio=".2f", same=".3f")
+    memory = {"memory_size": 800, "batch_size": 128}
+    for seed in range(seeds):
+        models = {
+            "memory, 2 passes": DynamicClusterMemory(10, max_epochs=2, **memory),
+            "memory, 5 passes": DynamicClusterMemory(10, **memory),
+            'memory, balance="kl"': DynamicClusterMemory(10, balance="kl", **memory),
+            "k-means": KMeans(10, n_init=10),
+        }
+        for name, model in models.items():
+            labels = model.set_params(random_state=seed).fit_predict(X)
+            sizes = np.bincount(labels)
+            ratio = sizes.max() / sizes.min()
+            table.row("digits", name, seed, normalized_mutual_info_score(y, labels), ratio, np.nan)
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        axes = ortho_group.rvs(64, random_state=seed)
+        rows = (X - X.mean(axis=0)) @ axes
+        models = {
+            "memory": DynamicClusterMemory(10, **memory),
+            "mini-batch k-means": MiniBatchKMeans(10, n_init=10),
+        }
+        found = {name: [] for name in models}
+        for turn in np.linspace(0, 2 * np.pi, 21):
+            order = rng.permutation(len(X))
+            c, s = np.cos(turn), np.sin(turn)
+            left, right = rows[order, :32], rows[order, 32:]
+            turned = np.hstack([c * left - s * right, s * left + c * right])
+            for name, model in models.items():
+                model.set_params(random_state=seed)
+                labels = np.empty(len(X), dtype=int)
+                for start in range(0, len(X), 128):
+                    batch = turned[start : start + 128]
+                    labels[order[start : start + 128]] = model.partial_fit(batch).predict(batch)
+                found[name].append(labels)
+        for name, labels in found.items():
+            nmi = np.mean([normalized_mutual_info_score(y, each) for each in labels[1:]])
+            sizes = np.bincount(labels[-1], minlength=10)
+            # What is left of the clusters of the first turn, under their numbers.
+            same = np.mean(labels[1] == labels[-1])
+            table.row("turning", name, seed, nmi, sizes.max() / max(1, sizes.min()), same)
+    table = Table(data="", method="", seed="d", ari=".3f")
+    truth = np.repeat(np.arange(5), [1200, 400, 200, 120, 80])
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        rows = rng.normal(0, 4, (5, 8))[truth] + rng.normal(size=(2000, 8))
+        models = {
+            "memory": DynamicClusterMemory(5),
+            'memory, balance="kl"': DynamicClusterMemory(5, balance="kl"),
+            "k-means": KMeans(5, n_init=10),
+        }
+        for name, model in models.items():
+            labels = model.set_params(random_state=seed).fit_predict(rows)
+            table.row("Gaussians", name, seed, adjusted_rand_score(truth, labels))
+
+
+def few(X, y, seeds):
+    """Accuracy on unlabeled digits, a mean over 20 draws of classes and rows."""
+    table = Table(data="", method="", seed="d", accuracy=".3f")
+    X = (X - X.mean(axis=1, keepdims=True)) / X.std(axis=1, keepdims=True)
+    models = {
+        "prototypes alone": OptimalTransportAligner(n_passes=0),
+        "aligned": OptimalTransportAligner(),
+        'aligned, balance="kl"': OptimalTransportAligner(balance="kl", reg=0.02, reg_cluster=0.005),
+        "semi-supervised k-means": SemiSupervisedKMeans(random_state=0),
+    }
+    for n_classes, equal, n_shots in itertools.product((5, 10), (True, False), (1, 5)):
+        for seed in range(seeds):
+            found = {name: [] for name in models}
+            rng = np.random.default_rng(seed)
+            for _ in range(20):
+                order = rng.permutation(len(X))
+                # Of unequal classes each is half as large as the one before.
+                sizes = [15 if equal else max(2, 30 >> c) for c in range(n_classes)]
+                rows = [
+                    order[y[order] == c][: n_shots + size]
+                    for c, size in zip(rng.permutation(10)[:n_classes], sizes, strict=True)
+                ]
+                partial = np.concatenate(
+                    [np.where(np.arange(len(r)) < n_shots, c, -1) for c, r in enumerate(rows)]
+                )
+                truth = np.repeat(np.arange(n_classes), [len(r) for r in rows])
+                new = partial < 0
+                for name, model in models.items():
+                    if "n_init" in model.get_params():
+                        model.set_params(n_clusters=n_classes)
+                    labels = model.fit_predict(X[np.concatenate(rows)], partial)
+                    found[name].append(np.mean(labels[new] == truth[new]))
+            data = f"{n_classes} classes{'' if equal else ', unequal'}, {n_shots} labeled"
+            for name, accuracies in found.items():
+                table.row(data, name, seed, np.mean(accuracies))
+
+
 def main():
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     tasks = {"novel": novel, "split": split, "sizes": sizes, "shift": shift, "adapt": adapt}
+    tasks |= {"stream": stream, "few": few}
     for name, task in tasks.items():
         parser.add_argument(f"--{name}", action="store_true", help=task.__doc__)
     parser.add_argument("--seeds", type=int, default=5)

@@ -44,6 +44,7 @@ _METHODS = {
     },
     "discovery": {
         "balanced_kmeans": ["BalancedKMeans"],
+        "dynamic_memory": ["DynamicClusterMemory"],
         "global_local_adapter": ["GlobalLocalAdapter"],
         "latent_label_shift": ["LatentLabelShiftClustering"],
         "ncd_kmeans": ["NCDKMeans"],
@@ -53,6 +54,7 @@ _METHODS = {
         "semi_supervised_kmeans": ["SemiSupervisedKMeans"],
         "split_merge_mixture": ["SplitMergeGaussianMixture"],
         "subclass_clustering": ["SubclassClustering"],
+        "transport_aligner": ["OptimalTransportAligner"],
     },
     "ensemble": {"voting_clustering": ["VotingClustering"]},
     "explain": {"hamiltonian_cycle": ["HamiltonianCycleMap"]},

@@ -23,6 +23,7 @@ from skdeepcluster.constrained.volmax_dcc import VolMaxDCC as VolMaxDCC
 from skdeepcluster.density.hdbscan import HDBSCAN as HDBSCAN
 from skdeepcluster.density.rare_cluster_search import RareClusterSearch as RareClusterSearch
 from skdeepcluster.discovery.balanced_kmeans import BalancedKMeans as BalancedKMeans
+from skdeepcluster.discovery.dynamic_memory import DynamicClusterMemory as DynamicClusterMemory
 from skdeepcluster.discovery.global_local_adapter import GlobalLocalAdapter as GlobalLocalAdapter
 from skdeepcluster.discovery.latent_label_shift import (
     LatentLabelShiftClustering as LatentLabelShiftClustering,
@@ -38,6 +39,9 @@ from skdeepcluster.discovery.split_merge_mixture import (
     SplitMergeGaussianMixture as SplitMergeGaussianMixture,
 )
 from skdeepcluster.discovery.subclass_clustering import SubclassClustering as SubclassClustering
+from skdeepcluster.discovery.transport_aligner import (
+    OptimalTransportAligner as OptimalTransportAligner,
+)
 from skdeepcluster.ensemble.voting_clustering import VotingClustering as VotingClustering
 from skdeepcluster.explain.hamiltonian_cycle import HamiltonianCycleMap as HamiltonianCycleMap
 from skdeepcluster.graph._subgraphs import Graph as Graph

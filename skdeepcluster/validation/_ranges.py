@@ -126,20 +126,24 @@ def rows_of_size_one(X):
     return X
 
 
-def unit_rows(X):
+def unit_rows(X, *, zeros="refuse"):
     """Rows divided by their lengths, in their own dtype.
 
     Parameters
     ----------
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+    zeros : {"refuse", "keep"}, default="refuse"
+        What becomes of rows of zeros.
 
     Raises
     ------
     ValueError
-        If a row is zero.
+        If a row is zero and they are refused.
     """
     X = rows_of_size_one(X)
     norms = np.sqrt(row_norms(X.astype(np.float64, copy=False), squared=True))
+    if zeros == "keep":
+        norms = np.where(norms > 0, norms, 1)
     if not norms.all():
         raise ValueError(
             'X has rows of zeros, which have no direction. Remove them or use metric="euclidean".'
