@@ -7,12 +7,15 @@
     python benchmarks/bench_discovery.py --adapt   # the same, and a network that adapts
     python benchmarks/bench_discovery.py --stream  # rows in their order, and rows that turn
     python benchmarks/bench_discovery.py --few     # one or five labeled rows of each class
+    python benchmarks/bench_discovery.py --charts  # embeddings of one and of several charts
+    python benchmarks/bench_discovery.py --atlas   # charts as clusters
 
 Every seed is reported, beside k-means where it applies.
 """
 
 import argparse
 import itertools
+from dataclasses import replace
 
 import numpy as np
 from _common import Table
@@ -32,9 +35,10 @@ from skdeepcluster import (
     OptimalTransportAligner,
     SemiSupervisedKMeans,
     SplitMergeGaussianMixture,
+    UnbalancedAtlas,
     one_vs_all_labels,
 )
-from skdeepcluster.metrics import clustering_accuracy
+from skdeepcluster.metrics import clustering_accuracy, linear_probe_score
 
 
 def novel(X, y, seeds):
@@ -238,11 +242,65 @@ def few(X, y, seeds):
                 table.row(data, name, seed, np.mean(accuracies))
 
 
+def charts(X, y, seeds):
+    """Linear probe on new rows, by 200 labels, and charts used; 1,000 rows without labels."""
+    table = Table(data="", method="", seed="d", charts="d", accuracy=".3f")
+    labeled = np.arange(0, 1000, 5)
+
+    def probe(Z):
+        return linear_probe_score(Z[labeled], y[labeled], Z_test=Z[1000:], y_test=y[1000:])
+
+    table.row("digits", "pixels", 0, 0, probe(X / 16))
+    for width in (16, 256):
+        methods = {
+            f"4 x {width}, untrained": UnbalancedAtlas(4, n_components=width, max_epochs=0),
+            f"1 x {4 * width}": UnbalancedAtlas(1, n_components=4 * width),
+            f"4 x {width}, mean": UnbalancedAtlas(4, n_components=width),
+            f"4 x {width}, mixture": UnbalancedAtlas(4, n_components=width, target="mixture"),
+        }
+        for name, model in methods.items():
+            model.set_params(hidden_layer_sizes=(256,))
+            for seed in range(seeds):
+                Z = model.set_params(random_state=seed).fit(X[:1000]).transform(X)
+                table.row("digits", name, seed, model.n_charts_used_, probe(Z))
+
+
+class WithoutContrast(UnbalancedAtlas):
+    """Memberships that are certain and balanced, and no more."""
+
+    def _stages(self):
+        (stage,) = super()._stages()
+        return [replace(stage, weights=stage.weights | {"contrast": 0.0})]
+
+
+def atlas(X, y, seeds):
+    """Normalized mutual information of ten charts with the digits, 1,000 of them."""
+    X, y = X[:1000], y[:1000]
+    table = Table(data="", method="", seed="d", charts="d", nmi=".3f")
+    used = {"unbalance_weight": 1.0, "balance_weight": 3.0, "temperature": 1.0}
+    mixture = {"target": "mixture", "hidden_layer_sizes": (256,)}
+    methods = {
+        "untrained": UnbalancedAtlas(10, max_epochs=0, **mixture),
+        "mixture, weights of the defaults": UnbalancedAtlas(10, **mixture),
+        "mixture": UnbalancedAtlas(10, **mixture | used),
+        "mean": UnbalancedAtlas(10, **mixture | used | {"target": "mean"}),
+        "without contrast": WithoutContrast(10, **mixture | used),
+    }
+    for name, model in methods.items():
+        for seed in range(seeds):
+            labels = model.set_params(random_state=seed).fit(X).labels_
+            nmi = normalized_mutual_info_score(y, labels)
+            table.row("digits", name, seed, model.n_charts_used_, nmi)
+    for seed in range(seeds):
+        labels = KMeans(10, n_init=10, random_state=seed).fit_predict(X)
+        table.row("digits", "k-means", seed, 10, normalized_mutual_info_score(y, labels))
+
+
 def main():
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    tasks = {"novel": novel, "split": split, "sizes": sizes, "shift": shift, "adapt": adapt}
-    tasks |= {"stream": stream, "few": few}
+    known = (novel, split, sizes, shift, adapt, stream, few, charts, atlas)
+    tasks = {task.__name__: task for task in known}
     for name, task in tasks.items():
         parser.add_argument(f"--{name}", action="store_true", help=task.__doc__)
     parser.add_argument("--seeds", type=int, default=5)

@@ -55,6 +55,7 @@ _METHODS = {
         "split_merge_mixture": ["SplitMergeGaussianMixture"],
         "subclass_clustering": ["SubclassClustering"],
         "transport_aligner": ["OptimalTransportAligner"],
+        "unbalanced_atlas": ["UnbalancedAtlas"],
     },
     "ensemble": {"voting_clustering": ["VotingClustering"]},
     "explain": {"hamiltonian_cycle": ["HamiltonianCycleMap"]},

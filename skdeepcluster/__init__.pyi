@@ -42,6 +42,7 @@ from skdeepcluster.discovery.subclass_clustering import SubclassClustering as Su
 from skdeepcluster.discovery.transport_aligner import (
     OptimalTransportAligner as OptimalTransportAligner,
 )
+from skdeepcluster.discovery.unbalanced_atlas import UnbalancedAtlas as UnbalancedAtlas
 from skdeepcluster.ensemble.voting_clustering import VotingClustering as VotingClustering
 from skdeepcluster.explain.hamiltonian_cycle import HamiltonianCycleMap as HamiltonianCycleMap
 from skdeepcluster.graph._subgraphs import Graph as Graph

@@ -5,7 +5,13 @@ from skdeepcluster.deep._centers import CenteredAutoencoder
 from skdeepcluster.deep._clusterer import DeepClusterer, PartitionMixin
 from skdeepcluster.deep._encoder import EncoderMixin, NormalizedEncoderMixin, layer_widths
 from skdeepcluster.deep._estimator import DeepEstimator
-from skdeepcluster.deep._known import KnownMixin, known_classes, note_labels, row_pairs
+from skdeepcluster.deep._known import (
+    KnownMixin,
+    known_classes,
+    note_labels,
+    note_pairs,
+    row_pairs,
+)
 from skdeepcluster.deep._predict import (
     EmbeddingMixin,
     LabelMixin,
@@ -45,6 +51,7 @@ __all__ = [
     "mean_and_labels",
     "most_probable",
     "note_labels",
+    "note_pairs",
     "row_pairs",
     "seeded",
     "sharpen_target",

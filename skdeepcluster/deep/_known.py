@@ -41,20 +41,10 @@ class KnownMixin(ConstraintMixin):
         return super().fit(X, y, constraints=constraints, sample_ids=sample_ids, **side)
 
     def _side(self, samples, X, y, *, constraints=None, sample_ids=None, **side):
-        """With what `note_labels` stores, and ``arrays["pairs"]`` where pairs are known.
-
-        Of the pairs ``arrays["same"]`` is 1 for must-links, 0 for cannot-links, and
-        ``arrays["weight"]`` their weights, which are 1 in the mean.
-        """
+        """With what `note_labels` and `note_pairs` store."""
         found = super()._side(samples, X, y, **side)
         note_labels(found, *check_partial_labels(y, len(samples), self.n_clusters))
-        pairs = self._pairs(constraints, sample_ids, len(samples))
-        weight = np.concatenate([pairs.must_weight, pairs.cannot_weight])
-        if weight.sum() > 0:
-            both = np.concatenate([pairs.must, pairs.cannot])
-            found.arrays["pairs"] = torch.as_tensor(both, dtype=torch.int64)
-            found.arrays["same"] = (torch.arange(len(both)) < len(pairs.must)).float()
-            found.arrays["weight"] = torch.as_tensor(weight / weight.mean(), dtype=torch.float32)
+        note_pairs(found, self._pairs(constraints, sample_ids, len(samples)))
         return found
 
     def _attributes(self, fit):
@@ -79,6 +69,20 @@ def note_labels(side, labels, classes):
         known = (side.rows["label"] >= 0).float()
         side.rows["label_weight"] = known / known.mean()
         side.arrays["classes"] = torch.as_tensor(classes)
+
+
+def note_pairs(side, pairs):
+    """Store pairs of rows in the side information.
+
+    Of ``side.arrays["pairs"]`` the array ``"same"`` is 1 for must-links, 0 for cannot-links, and
+    ``"weight"`` has their weights, which are 1 in the mean. Without pairs nothing is stored.
+    """
+    weight = np.concatenate([pairs.must_weight, pairs.cannot_weight])
+    if weight.sum() > 0:
+        both = np.concatenate([pairs.must, pairs.cannot])
+        side.arrays["pairs"] = torch.as_tensor(both, dtype=torch.int64)
+        side.arrays["same"] = (torch.arange(len(both)) < len(pairs.must)).float()
+        side.arrays["weight"] = torch.as_tensor(weight / weight.mean(), dtype=torch.float32)
 
 
 def known_classes(fit):
