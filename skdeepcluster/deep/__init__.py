@@ -13,6 +13,7 @@ from skdeepcluster.deep._predict import (
     mean_and_labels,
     most_probable,
 )
+from skdeepcluster.deep._projection import ProjectionMixin
 from skdeepcluster.deep._random import seeded
 from skdeepcluster.deep._self_training import (
     SelfTrainingMixin,
@@ -35,6 +36,7 @@ __all__ = [
     "NormalizedEncoderMixin",
     "PartitionMixin",
     "ProbabilityMixin",
+    "ProjectionMixin",
     "SelfTrainingMixin",
     "StreamMixin",
     "StudentTMixin",
