@@ -5,6 +5,8 @@
     python benchmarks/bench_discovery.py --sizes   # exact and greedy assignments
     python benchmarks/bench_discovery.py --shift   # an old classifier, and digits new to it
     python benchmarks/bench_discovery.py --adapt   # the same, and a network that adapts
+    python benchmarks/bench_discovery.py --tail    # long-tailed classes, on two levels
+    python benchmarks/bench_discovery.py --within  # digits within classes of several digits
 
 Every seed is reported, beside k-means where it applies.
 """
@@ -15,7 +17,13 @@ import numpy as np
 from _common import Table
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import recall_score
+from sklearn.model_selection import train_test_split
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skdeepcluster import (
     PBN,
@@ -24,6 +32,7 @@ from skdeepcluster import (
     NCDKMeans,
     NCDSpectralClustering,
     SplitMergeGaussianMixture,
+    SubclassContrastive,
     one_vs_all_labels,
 )
 from skdeepcluster.metrics import clustering_accuracy
@@ -135,10 +144,65 @@ def adapt(X, y, seeds):
                 table.row(data, name, seed, model.n_clusters_, h_score(truth, after))
 
 
+def embeddings(seed):
+    """The embedding before training, by the contrast of classes, and by that on two levels."""
+    epochs = {"untrained": (0, 0), "classes alone": (110, 0), "two levels": (10, 100)}
+    for name, (first, then) in epochs.items():
+        options = {"pretrain_epochs": first, "max_epochs": then, "random_state": seed}
+        yield name, SubclassContrastive(**options)
+
+
+def tail(X, y, seeds):
+    """Accuracy of a linear classifier: of all classes, and of those of less than 15 rows."""
+    table = Table(data="", method="", seed="d", accuracy=".3f", few=".3f")
+    for seed in range(seeds):
+        A, B, y_A, y_B = train_test_split(X, y, test_size=0.3, stratify=y, random_state=seed)
+        rng = np.random.default_rng(seed)
+        # From 120 rows down to 2, of digits in random order.
+        sizes = (120 * 50.0 ** (-np.arange(10) / 9)).astype(int)
+        rows = [
+            rng.permutation(np.flatnonzero(y_A == c))[:n]
+            for c, n in zip(rng.permutation(10), sizes, strict=True)
+        ]
+        few = [y_A[own[0]] for own in rows if len(own) < 15]
+        rows = np.concatenate(rows)
+        A, y_A = A[rows], y_A[rows]
+        for name, model in [("rows", StandardScaler()), *embeddings(seed)]:
+            last = LogisticRegression(class_weight="balanced", max_iter=3000)
+            found = make_pipeline(model, last).fit(A, y_A).predict(B)
+            recall = recall_score(y_B, found, average=None)
+            table.row("digits, long-tailed", name, seed, recall.mean(), recall[few].mean())
+
+
+def within(X, y, seeds):
+    """Digits in four classes: share between them of the variance within classes, and neighbors."""
+    table = Table(data="", method="", seed="d", share=".3f", neighbors=".3f")
+    for seed in range(seeds):
+        order = np.random.default_rng(seed).permutation(len(y))
+        A, B = order[:600], order[600:]
+        label = np.array([0, 0, 0, 0, 0, 0, 1, 1, 2, 3])[y]
+        for name, model in [("rows", StandardScaler()), *embeddings(seed)]:
+            Z_A = model.fit(X[A], label[A]).transform(X[A])
+            Z = model.transform(X[B])
+            near = KNeighborsClassifier(5).fit(Z_A, y[A]).score(Z, y[B])
+            Z = Z - np.stack([Z[label[B] == c].mean(axis=0) for c in range(4)])[label[B]]
+            means = np.stack([Z[y[B] == digit].mean(axis=0) for digit in range(10)])
+            share = np.square(means[y[B]]).sum() / np.square(Z).sum()
+            table.row("digits in 4 classes", name, seed, share, near)
+
+
 def main():
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    tasks = {"novel": novel, "split": split, "sizes": sizes, "shift": shift, "adapt": adapt}
+    tasks = {
+        "novel": novel,
+        "split": split,
+        "sizes": sizes,
+        "shift": shift,
+        "adapt": adapt,
+        "tail": tail,
+        "within": within,
+    }
     for name, task in tasks.items():
         parser.add_argument(f"--{name}", action="store_true", help=task.__doc__)
     parser.add_argument("--seeds", type=int, default=5)

@@ -38,6 +38,7 @@ from skdeepcluster.discovery.split_merge_mixture import (
     SplitMergeGaussianMixture as SplitMergeGaussianMixture,
 )
 from skdeepcluster.discovery.subclass_clustering import SubclassClustering as SubclassClustering
+from skdeepcluster.discovery.subclass_contrastive import SubclassContrastive as SubclassContrastive
 from skdeepcluster.ensemble.voting_clustering import VotingClustering as VotingClustering
 from skdeepcluster.explain.hamiltonian_cycle import HamiltonianCycleMap as HamiltonianCycleMap
 from skdeepcluster.graph._subgraphs import Graph as Graph
