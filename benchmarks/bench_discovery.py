@@ -146,10 +146,14 @@ def adapt(X, y, seeds):
 
 def embeddings(seed):
     """The embedding before training, by the contrast of classes, and by that on two levels."""
-    epochs = {"untrained": (0, 0), "classes alone": (110, 0), "two levels": (10, 100)}
-    for name, (first, then) in epochs.items():
-        options = {"pretrain_epochs": first, "max_epochs": then, "random_state": seed}
-        yield name, SubclassContrastive(**options)
+    variants = {
+        "untrained": {"pretrain_epochs": 0, "max_epochs": 0},
+        "classes alone": {"pretrain_epochs": 110, "max_epochs": 0},
+        "two levels": {},
+        "two levels, no head": {"n_projected": None},
+    }
+    for name, options in variants.items():
+        yield name, SubclassContrastive(**options, random_state=seed)
 
 
 def tail(X, y, seeds):

@@ -187,7 +187,7 @@ class SubclassContrastive(
             Rows of shape (n_samples, n_features) or images of shape (n_samples, C, H, W) or
             (n_samples, H, W). Memory-mapped arrays are read batch by batch.
         y : array-like of shape (n_samples,), default=None
-            The class of each row, numbers or strings.
+            The class of each row, numbers or strings; -1 is a class like others.
 
         Returns
         -------
