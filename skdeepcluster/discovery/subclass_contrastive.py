@@ -91,8 +91,8 @@ class SubclassContrastive(
 
     n_projected : int, default=128
         Width of the output of a projection head with one hidden layer: the loss sees its output,
-        `transform` and the subclasses the features below it. With None there is no head, and the
-        loss sees the embedding itself, in which subclasses that were wrong once then stay so.
+        `transform` and the subclasses the features below it. With None there is no head: the loss
+        sees the embedding itself, which then keeps less of the structure within classes.
 
     n_components : int, default=64
         Width of the embedding, whose rows have length one.
