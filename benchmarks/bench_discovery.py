@@ -9,6 +9,8 @@
     python benchmarks/bench_discovery.py --few     # one or five labeled rows of each class
     python benchmarks/bench_discovery.py --charts  # embeddings of one and of several charts
     python benchmarks/bench_discovery.py --atlas   # charts as clusters
+    python benchmarks/bench_discovery.py --tail    # long-tailed classes, on two levels
+    python benchmarks/bench_discovery.py --within  # digits within classes of several digits
 
 Every seed is reported, beside k-means where it applies.
 """
@@ -22,8 +24,13 @@ from _common import Table
 from scipy.stats import ortho_group
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.datasets import load_digits
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, recall_score
+from sklearn.model_selection import train_test_split
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skdeepcluster import (
     PBN,
@@ -35,6 +42,7 @@ from skdeepcluster import (
     OptimalTransportAligner,
     SemiSupervisedKMeans,
     SplitMergeGaussianMixture,
+    SubclassContrastive,
     UnbalancedAtlas,
     one_vs_all_labels,
 )
@@ -296,11 +304,71 @@ def atlas(X, y, seeds):
         table.row("digits", "k-means", seed, 10, normalized_mutual_info_score(y, labels))
 
 
+def embeddings(seed):
+    """The embedding before training, by the contrast of classes, and by that on two levels."""
+    variants = {
+        "untrained": {"pretrain_epochs": 0, "max_epochs": 0},
+        "classes alone": {"pretrain_epochs": 110, "max_epochs": 0},
+        "two levels": {},
+        "two levels, no head": {"n_projected": None},
+    }
+    for name, options in variants.items():
+        yield name, SubclassContrastive(**options, random_state=seed)
+
+
+def tail(X, y, seeds):
+    """Accuracy of a linear classifier: of all classes, and of those of less than 15 rows."""
+    table = Table(data="", method="", seed="d", accuracy=".3f", few=".3f")
+    for seed in range(seeds):
+        A, B, y_A, y_B = train_test_split(X, y, test_size=0.3, stratify=y, random_state=seed)
+        rng = np.random.default_rng(seed)
+        # From 120 rows down to 2, of digits in random order.
+        sizes = (120 * 50.0 ** (-np.arange(10) / 9)).astype(int)
+        rows = [
+            rng.permutation(np.flatnonzero(y_A == c))[:n]
+            for c, n in zip(rng.permutation(10), sizes, strict=True)
+        ]
+        few = [y_A[own[0]] for own in rows if len(own) < 15]
+        rows = np.concatenate(rows)
+        A, y_A = A[rows], y_A[rows]
+        for name, model in [("rows", StandardScaler()), *embeddings(seed)]:
+            last = LogisticRegression(class_weight="balanced", max_iter=3000)
+            found = make_pipeline(model, last).fit(A, y_A).predict(B)
+            recall = recall_score(y_B, found, average=None)
+            table.row("digits, long-tailed", name, seed, recall.mean(), recall[few].mean())
+
+
+def within(X, y, seeds):
+    """Digits in four classes: share between them of the variance within classes, and neighbors."""
+    table = Table(data="", method="", seed="d", share=".3f", neighbors=".3f")
+    for seed in range(seeds):
+        order = np.random.default_rng(seed).permutation(len(y))
+        A, B = order[:600], order[600:]
+        label = np.array([0, 0, 0, 0, 0, 0, 1, 1, 2, 3])[y]
+        for name, model in [("rows", StandardScaler()), *embeddings(seed)]:
+            Z_A = model.fit(X[A], label[A]).transform(X[A])
+            Z = model.transform(X[B])
+            near = KNeighborsClassifier(5).fit(Z_A, y[A]).score(Z, y[B])
+            Z = Z - np.stack([Z[label[B] == c].mean(axis=0) for c in range(4)])[label[B]]
+            means = np.stack([Z[y[B] == digit].mean(axis=0) for digit in range(10)])
+            share = np.square(means[y[B]]).sum() / np.square(Z).sum()
+            table.row("digits in 4 classes", name, seed, share, near)
+
+
 def main():
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    known = (novel, split, sizes, shift, adapt, stream, few, charts, atlas)
+    known = (novel, split, sizes, shift, adapt, stream, few, charts, atlas, tail, within)
     tasks = {task.__name__: task for task in known}
+    tasks = {
+        "novel": novel,
+        "split": split,
+        "sizes": sizes,
+        "shift": shift,
+        "adapt": adapt,
+        "tail": tail,
+        "within": within,
+    }
     for name, task in tasks.items():
         parser.add_argument(f"--{name}", action="store_true", help=task.__doc__)
     parser.add_argument("--seeds", type=int, default=5)

@@ -56,6 +56,7 @@ _METHODS = {
         "subclass_clustering": ["SubclassClustering"],
         "transport_aligner": ["OptimalTransportAligner"],
         "unbalanced_atlas": ["UnbalancedAtlas"],
+        "subclass_contrastive": ["SubclassContrastive"],
     },
     "ensemble": {"voting_clustering": ["VotingClustering"]},
     "explain": {"hamiltonian_cycle": ["HamiltonianCycleMap"]},

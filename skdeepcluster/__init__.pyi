@@ -39,6 +39,7 @@ from skdeepcluster.discovery.split_merge_mixture import (
     SplitMergeGaussianMixture as SplitMergeGaussianMixture,
 )
 from skdeepcluster.discovery.subclass_clustering import SubclassClustering as SubclassClustering
+from skdeepcluster.discovery.subclass_contrastive import SubclassContrastive as SubclassContrastive
 from skdeepcluster.discovery.transport_aligner import (
     OptimalTransportAligner as OptimalTransportAligner,
 )

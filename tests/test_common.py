@@ -32,7 +32,16 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_info
 
-from skdeepcluster import IIC, M3S, SACA, SP2OT, GlobalLocalAdapter, RareClusterSearch, VolMaxDCC
+from skdeepcluster import (
+    IIC,
+    M3S,
+    SACA,
+    SP2OT,
+    GlobalLocalAdapter,
+    RareClusterSearch,
+    SubclassContrastive,
+    VolMaxDCC,
+)
 from skdeepcluster._discovery import all_estimators
 from skdeepcluster._sklearn import StrOptions
 from skdeepcluster.deep import DeepClusterer
@@ -80,7 +89,9 @@ def each(estimators):
 
 every_estimator = each(ESTIMATORS)
 every_class = each(PLAIN)
-every_deep_clusterer = each([e for e in PLAIN if isinstance(e, DeepClusterer)])
+every_deep_clusterer = each(
+    [e for e in PLAIN if isinstance(e, (DeepClusterer, SubclassContrastive))]
+)
 every_clusterer = each([estimator for estimator in ESTIMATORS if is_clusterer(estimator)])
 
 

@@ -19,6 +19,7 @@ from skdeepcluster.deep._predict import (
     mean_and_labels,
     most_probable,
 )
+from skdeepcluster.deep._projection import ProjectionMixin
 from skdeepcluster.deep._random import seeded
 from skdeepcluster.deep._self_training import (
     SelfTrainingMixin,
@@ -41,6 +42,7 @@ __all__ = [
     "NormalizedEncoderMixin",
     "PartitionMixin",
     "ProbabilityMixin",
+    "ProjectionMixin",
     "SelfTrainingMixin",
     "StreamMixin",
     "StudentTMixin",

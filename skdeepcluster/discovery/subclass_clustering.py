@@ -60,6 +60,7 @@ class SubclassClustering(CentersMixin, RandomStateMixin, Clusterer):
     See Also
     --------
     BalancedKMeans : Clusters of equal size.
+    SubclassContrastive : An encoder trained by classes and subclasses.
 
     References
     ----------
@@ -89,15 +90,8 @@ class SubclassClustering(CentersMixin, RandomStateMixin, Clusterer):
             The class of each row.
         """
         X = self._validate(X, reset=True)
-        y = np.zeros(len(X), dtype=int) if y is None else check_labels(as_array(y), "y")
-        if len(y) != len(X):
-            raise ValueError(f"y has {len(y)} labels, X {len(X)} rows.")
-        self.classes_, y = np.unique(y, return_inverse=True)
-        counts = np.bincount(y)
-        size = self.min_subclass_size
-        if len(counts) > 1:
-            size = max(size, counts.min())
-        self.n_subclasses_ = np.maximum(1, counts // size)
+        self.classes_, y = numbered_classes(y, len(X))
+        self.n_subclasses_ = numbers_of_subclasses(y, self.min_subclass_size)
         self.n_clusters_ = int(self.n_subclasses_.sum())
         rng = check_random_state(self.random_state)
         self.labels_ = np.empty(len(X), dtype=np.int32)
@@ -119,3 +113,20 @@ class SubclassClustering(CentersMixin, RandomStateMixin, Clusterer):
         self.subclass_to_class_ = np.repeat(self.classes_, self.n_subclasses_)
         self._set_centers(np.array(centers), X.dtype)
         return self
+
+
+def numbered_classes(y, n_samples):
+    """The classes, sorted, and the number of that of each row; a single one without y."""
+    y = np.zeros(n_samples, dtype=int) if y is None else check_labels(as_array(y), "y")
+    if len(y) != n_samples:
+        raise ValueError(f"y has {len(y)} labels, X {n_samples} rows.")
+    return np.unique(y, return_inverse=True)
+
+
+def numbers_of_subclasses(y, min_subclass_size):
+    """Into how many subclasses each of the numbered classes of rows is divided."""
+    counts = np.bincount(y)
+    size = min_subclass_size
+    if len(counts) > 1:
+        size = max(size, counts.min())
+    return np.maximum(1, counts // size)

@@ -11,7 +11,7 @@ from skdeepcluster.nn._autoencoder import (
 from skdeepcluster.nn._average import follow, follower
 from skdeepcluster.nn._bags import BagEncoder
 from skdeepcluster.nn._blocks import clusterability_penalty
-from skdeepcluster.nn._contrast import contrast
+from skdeepcluster.nn._contrast import contrast, contrast_of_classes
 from skdeepcluster.nn._encoder import (
     conv_encoder,
     conv_trunk,
@@ -53,6 +53,7 @@ __all__ = [
     "code_width",
     "coding_rate",
     "contrast",
+    "contrast_of_classes",
     "conv_autoencoder",
     "conv_encoder",
     "conv_trunk",

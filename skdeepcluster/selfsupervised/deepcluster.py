@@ -11,8 +11,9 @@ from skdeepcluster._sklearn import Interval, StrOptions, effective_n_threads
 from skdeepcluster.algorithms.kmeans import kmeans, spherical_kmeans
 from skdeepcluster.algorithms.power_iteration import power_iteration_labels
 from skdeepcluster.base import param
+from skdeepcluster.deep import ProjectionMixin
 from skdeepcluster.nn import linear
-from skdeepcluster.selfsupervised._base import ProjectionMixin, SelfSupervised
+from skdeepcluster.selfsupervised._base import SelfSupervised
 
 # Steps that a new head needs, roughly, to learn its labels.
 STEPS_OF_HEAD = 60

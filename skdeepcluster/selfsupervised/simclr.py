@@ -6,8 +6,9 @@ import torch
 
 from skdeepcluster._sklearn import Interval
 from skdeepcluster.base import param
+from skdeepcluster.deep import ProjectionMixin
 from skdeepcluster.nn import contrast
-from skdeepcluster.selfsupervised._base import ProjectionMixin, SelfSupervised
+from skdeepcluster.selfsupervised._base import SelfSupervised
 
 
 class SimCLR(ProjectionMixin, SelfSupervised):

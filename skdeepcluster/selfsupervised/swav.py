@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from skdeepcluster._sklearn import Interval
 from skdeepcluster.assignment import sinkhorn
 from skdeepcluster.base import param
-from skdeepcluster.selfsupervised._base import OnlineBase, ProjectionMixin, random_prototypes
+from skdeepcluster.deep import ProjectionMixin
+from skdeepcluster.selfsupervised._base import OnlineBase, random_prototypes
 from skdeepcluster.training import cosine_decay
 
 

@@ -23,16 +23,20 @@ class Side:
     arrays : dict of str to Tensor, default={}
         Anything else: pairs of rows and their weights, events, a graph as a sparse tensor, from
         which stages form batches.
+    names : dict of str to ndarray, default={}
+        What numbers in the tensors stand for, of any type, such as classes that are strings.
     """
 
     rows: dict = field(default_factory=dict)
     arrays: dict = field(default_factory=dict)
+    names: dict = field(default_factory=dict)
 
     def to(self, device):
         """The same on a device."""
         return Side(
             {name: tensor.to(device) for name, tensor in self.rows.items()},
             {name: tensor.to(device) for name, tensor in self.arrays.items()},
+            self.names,
         )
 
     def take(self, index, **known):
@@ -42,11 +46,14 @@ class Side:
         )
 
     def digest(self):
-        """Pairs of a name and the bytes of its tensor."""
+        """Pairs of a name and the bytes of its tensor, or of the text of names."""
         for kind, tensors in (("rows", self.rows), ("arrays", self.arrays)):
             for name, tensor in sorted(tensors.items()):
                 for suffix, values in _dense_arrays(tensor):
                     yield f"{kind} {name}{suffix} {values.dtype} {values.shape}", values.tobytes()
+        for name, values in sorted(self.names.items()):
+            # The bytes of objects are their addresses.
+            yield f"names {name} {values.dtype} {values.shape}", repr(values.tolist()).encode()
 
 
 def _dense_arrays(tensor):

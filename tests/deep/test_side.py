@@ -286,3 +286,9 @@ def test_side_information_moves_and_is_told_apart():
     assert dict(side.digest()) != dict(Side({"label": torch.arange(4)}).digest())
     renamed = Side({"group": torch.arange(4)}, side.arrays)
     assert dict(side.digest()) != dict(renamed.digest())
+    first, second = (
+        Side(names={"classes": np.array(names, dtype=object)}) for names in (["a", "b"], ["a", "c"])
+    )
+    assert dict(first.digest()) != dict(second.digest())
+    same = Side(names={"classes": np.array(["a", "b"], dtype=object)})
+    assert dict(first.to("cpu").digest()) == dict(same.digest())

@@ -9,7 +9,13 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skdeepcluster.nn import contrast, conv_encoder, conv_trunk, dense_encoder
+from skdeepcluster.nn import (
+    contrast,
+    contrast_of_classes,
+    conv_encoder,
+    conv_trunk,
+    dense_encoder,
+)
 
 
 def unit(n, p, seed=0):
@@ -55,6 +61,59 @@ def test_nobody_alike():
     loss = contrast(z, torch.arange(3), 0.1)
     loss.backward()
     assert loss.item() == 0 and z.grad.isfinite().all()
+
+
+# -- classes and their subclasses ----------------------------------------------------------------
+
+
+def nested(n, seed):
+    """Two views of each row, their rows, subclasses and classes, and temperatures."""
+    rng = np.random.default_rng(seed)
+    subclass = rng.integers(4, size=n)
+    row = np.tile(np.arange(n), 2)
+    known = row, subclass[row], (subclass // 2)[row], rng.uniform(0.05, 1, size=n)[row]
+    return unit(2 * n, 3, seed), *(torch.as_tensor(values) for values in known)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 6), st.integers(0, 500))
+def test_classes_against_loops(n, seed):
+    z, row, subclass, label, temperature = nested(n, seed)
+    losses = []
+    for i in range(2 * n):
+        views = [j for j in range(2 * n) if j != i and row[j] == row[i]]
+        others = [j for j in range(2 * n) if subclass[j] != subclass[i]]
+        logits = (z @ z[i] / temperature[i]).exp()
+        total = sum(logits[j] for j in views + others)
+        positive = views + [j for j in others if label[j] == label[i]]
+        losses.append(-np.mean([(logits[j] / total).log() for j in positive]))
+    found = contrast_of_classes(z, row, subclass, label, temperature)
+    assert found.item() == pytest.approx(np.mean(losses), abs=1e-9)
+    order = torch.randperm(2 * n, generator=torch.Generator().manual_seed(seed))
+    shuffled = (values[order] for values in (z, row, subclass, label, temperature))
+    torch.testing.assert_close(contrast_of_classes(*shuffled), found)
+
+
+def test_undivided_classes_leave_the_other_view():
+    z, row, subclass, label, _ = nested(5, 0)
+    own = z.view(2, 5, 3).flip(0).flatten(0, 1)
+    logits = (z @ z.T / 0.1).masked_fill(label[:, None] == label, -torch.inf)
+    near = (z * own).sum(dim=1) / 0.1
+    expected = (torch.cat([logits, near[:, None]], dim=1).logsumexp(dim=1) - near).mean()
+    found = contrast_of_classes(z, row, label, label, 0.1)
+    torch.testing.assert_close(found, expected)
+    # One row alone: there is nothing that its views are compared with.
+    alone = contrast_of_classes(z[[0, 5]], row[[0, 5]], label[[0, 5]], label[[0, 5]], 0.1)
+    assert alone.item() == 0
+
+
+def test_gradient_of_the_contrast_of_classes():
+    z, row, subclass, label, temperature = nested(3, 1)
+
+    def loss(z):
+        return contrast_of_classes(z, row, subclass, label, temperature)
+
+    assert torch.autograd.gradcheck(loss, z.requires_grad_())
 
 
 # -- encoders ------------------------------------------------------------------------------------
