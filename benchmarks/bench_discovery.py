@@ -5,6 +5,7 @@
     python benchmarks/bench_discovery.py --sizes   # exact and greedy assignments
     python benchmarks/bench_discovery.py --shift   # an old classifier, and digits new to it
     python benchmarks/bench_discovery.py --adapt   # the same, and a network that adapts
+    python benchmarks/bench_discovery.py --embed   # an embedding of known classes, for new rows
 
 Every seed is reported, beside k-means where it applies.
 """
@@ -15,11 +16,15 @@ import numpy as np
 from _common import Table
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
+from sklearn.metrics import normalized_mutual_info_score
+from sklearn.model_selection import train_test_split
+from sklearn.neighbors import NearestNeighbors
 from sklearn.neural_network import MLPClassifier
 
 from skdeepcluster import (
     PBN,
     BalancedKMeans,
+    DynamicSubspaceEmbedding,
     GlobalLocalAdapter,
     NCDKMeans,
     NCDSpectralClustering,
@@ -135,10 +140,45 @@ def adapt(X, y, seeds):
                 table.row(data, name, seed, model.n_clusters_, h_score(truth, after))
 
 
+def recall(Z, y):
+    """Share of the rows whose nearest other row is of their class."""
+    nearest = NearestNeighbors(n_neighbors=1).fit(Z).kneighbors(return_distance=False)[:, 0]
+    return np.mean(y[nearest] == y)
+
+
+def embed(X, y, seeds):
+    """Recall@1 and k-means of new rows, by an embedding of the classes of others."""
+    table = Table(data="", method="", seed="d", learners="d", recall=".3f", nmi=".3f")
+    for n_train in (300, 1257):
+        for seed in range(seeds):
+            train, new, y_train, y_new = train_test_split(
+                X, y, train_size=n_train, stratify=y, random_state=seed
+            )
+            embeddings = {"rows as they are": (new, 0)}
+            variants = {
+                "untrained": {"max_epochs": 0},
+                "one learner": {"max_learners": 1},
+                "up to 4 learners": {},
+            }
+            for kind, shape in {"": None, ", images": (8, 8)}.items():
+                for name, params in variants.items():
+                    model = DynamicSubspaceEmbedding(image_shape=shape, random_state=seed, **params)
+                    Z = model.fit(train, y_train).transform(new)
+                    embeddings[name + kind] = Z, model.n_learners_
+            for name, (Z, n_learners) in embeddings.items():
+                labels = KMeans(10, n_init=10, random_state=seed).fit_predict(Z)
+                nmi = normalized_mutual_info_score(y_new, labels)
+                data = f"digits, {n_train} for training"
+                table.row(data, name, seed, n_learners, recall(Z, y_new), nmi)
+
+
 def main():
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    tasks = {"novel": novel, "split": split, "sizes": sizes, "shift": shift, "adapt": adapt}
+    tasks = {
+        "novel": novel, "split": split, "sizes": sizes, "shift": shift, "adapt": adapt,
+        "embed": embed,
+    }  # fmt: skip
     for name, task in tasks.items():
         parser.add_argument(f"--{name}", action="store_true", help=task.__doc__)
     parser.add_argument("--seeds", type=int, default=5)
