@@ -149,7 +149,7 @@ def recall(Z, y):
 def embed(X, y, seeds):
     """Recall@1 and k-means of new rows, by an embedding of the classes of others."""
     table = Table(data="", method="", seed="d", learners="d", recall=".3f", nmi=".3f")
-    for n_train in (300, 1257):
+    for n_train, kinds in ((300, {"": None, ", images": (8, 8)}), (1257, {"": None})):
         for seed in range(seeds):
             train, new, y_train, y_new = train_test_split(
                 X, y, train_size=n_train, stratify=y, random_state=seed
@@ -160,7 +160,7 @@ def embed(X, y, seeds):
                 "one learner": {"max_learners": 1},
                 "up to 4 learners": {},
             }
-            for kind, shape in {"": None, ", images": (8, 8)}.items():
+            for kind, shape in kinds.items():
                 for name, params in variants.items():
                     model = DynamicSubspaceEmbedding(image_shape=shape, random_state=seed, **params)
                     Z = model.fit(train, y_train).transform(new)

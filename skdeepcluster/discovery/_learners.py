@@ -44,13 +44,17 @@ class BlockNetwork(nn.Module):
 
     def encode(self, x):
         """Embedding of length one, in which each block has the same length."""
-        h, k = self.head(self.trunk(x)).float(), self.n_learners
-        squares = h.new_zeros(len(h), k).index_add(1, self.learner, h.square())
+        h, k = self.head(self.trunk(x)).float(), self.learner.max() + 1
+        squares = torch.zeros_like(h).index_add(1, self.learner, h.square())
         return h / (k * squares).clamp_min(1e-24).sqrt()[:, self.learner]
 
-    def block(self, x, learner):
-        """Embedding of one learner, of length one."""
-        return F.normalize(self.head(self.trunk(x)).float()[:, self.learner == learner], dim=1)
+    def encode_for(self, x, learner):
+        """Embedding of length one, in which only the units of each row's learner are not 0.
+
+        Rows with -1 keep all units.
+        """
+        own = (self.learner == learner[:, None]) * (self.learner.max() + 1).sqrt()
+        return self.encode(x) * torch.where(learner[:, None] < 0, 1.0, own)
 
     def nearest(self, x):
         """Squared distance to the nearest center, and its number, of each row."""

@@ -297,11 +297,8 @@ class DynamicSubspaceEmbedding(AttentionMixin, LabelMixin, NormalizedEncoderMixi
         return [batch for batch in chain(*zip_longest(*found)) if batch is not None]
 
     def _margin_loss(self, fit, batch):
-        index, learner = fit.whole_batch(batch, batch.side.learner)
-        learner = int(learner[0])
-        module = fit.module
-        own = module.encode(batch.x) if learner < 0 else module.block(batch.x, learner)
-        _, z = fit.whole_batch_to_train(batch, own)
+        own = fit.module.encode_for(batch.x, batch.side.learner)
+        index, z = fit.whole_batch_to_train(batch, own)
         return {"margin": margin_loss(z, fit.side.rows["label"][index], self.margin, self.boundary)}
 
     def _note_products(self, fit, batch):

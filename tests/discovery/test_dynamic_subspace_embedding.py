@@ -116,8 +116,11 @@ def test_blocks_have_the_same_length(learner, seed):
     z, h = network.encode(x), network.head(x)
     for k in range(network.n_learners):
         block = h[:, learner == k] / h[:, learner == k].norm(dim=1, keepdim=True)
-        torch.testing.assert_close(network.block(x, k), block)
         torch.testing.assert_close(z[:, learner == k], block / network.n_learners**0.5)
+        alone = network.encode_for(x, torch.full((7,), k))
+        torch.testing.assert_close(alone[:, learner == k], block)
+        assert (alone[:, learner != k] == 0).all()
+    assert torch.equal(network.encode_for(x, torch.full((7,), -1)), z)
 
 
 class Watched(DynamicSubspaceEmbedding):
