@@ -11,6 +11,7 @@
     python benchmarks/bench_discovery.py --atlas   # charts as clusters
     python benchmarks/bench_discovery.py --tail    # long-tailed classes, on two levels
     python benchmarks/bench_discovery.py --within  # digits within classes of several digits
+    python benchmarks/bench_discovery.py --embed   # an embedding of known classes, for new rows
 
 Every seed is reported, beside k-means where it applies.
 """
@@ -27,7 +28,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, recall_score
 from sklearn.model_selection import train_test_split
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -36,6 +37,7 @@ from skdeepcluster import (
     PBN,
     BalancedKMeans,
     DynamicClusterMemory,
+    DynamicSubspaceEmbedding,
     GlobalLocalAdapter,
     NCDKMeans,
     NCDSpectralClustering,
@@ -355,20 +357,45 @@ def within(X, y, seeds):
             table.row("digits in 4 classes", name, seed, share, near)
 
 
+def recall(Z, y):
+    """Share of the rows whose nearest other row is of their class."""
+    nearest = NearestNeighbors(n_neighbors=1).fit(Z).kneighbors(return_distance=False)[:, 0]
+    return np.mean(y[nearest] == y)
+
+
+def embed(X, y, seeds):
+    """Recall@1 and k-means of new rows, by an embedding of the classes of others."""
+    table = Table(data="", method="", seed="d", learners="d", recall=".3f", nmi=".3f")
+    for n_train, kinds in ((300, {"": None, ", images": (8, 8)}), (1257, {"": None})):
+        for seed in range(seeds):
+            train, new, y_train, y_new = train_test_split(
+                X, y, train_size=n_train, stratify=y, random_state=seed
+            )
+            embeddings = {"rows as they are": (new, 0)}
+            variants = {
+                "untrained": {"max_epochs": 0},
+                "one learner": {"max_learners": 1},
+                "up to 4 learners": {},
+            }
+            for kind, shape in kinds.items():
+                for name, params in variants.items():
+                    model = DynamicSubspaceEmbedding(image_shape=shape, random_state=seed, **params)
+                    Z = model.fit(train, y_train).transform(new)
+                    embeddings[name + kind] = Z, model.n_learners_
+            for name, (Z, n_learners) in embeddings.items():
+                labels = KMeans(10, n_init=10, random_state=seed).fit_predict(Z)
+                nmi = normalized_mutual_info_score(y_new, labels)
+                data = f"digits, {n_train} for training"
+                table.row(data, name, seed, n_learners, recall(Z, y_new), nmi)
+
+
 def main():
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    known = (novel, split, sizes, shift, adapt, stream, few, charts, atlas, tail, within)
+    known = (
+        novel, split, sizes, shift, adapt, stream, few, charts, atlas, tail, within, embed,
+    )  # fmt: skip
     tasks = {task.__name__: task for task in known}
-    tasks = {
-        "novel": novel,
-        "split": split,
-        "sizes": sizes,
-        "shift": shift,
-        "adapt": adapt,
-        "tail": tail,
-        "within": within,
-    }
     for name, task in tasks.items():
         parser.add_argument(f"--{name}", action="store_true", help=task.__doc__)
     parser.add_argument("--seeds", type=int, default=5)

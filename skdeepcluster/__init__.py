@@ -45,6 +45,7 @@ _METHODS = {
     "discovery": {
         "balanced_kmeans": ["BalancedKMeans"],
         "dynamic_memory": ["DynamicClusterMemory"],
+        "dynamic_subspace_embedding": ["DynamicSubspaceEmbedding"],
         "global_local_adapter": ["GlobalLocalAdapter"],
         "latent_label_shift": ["LatentLabelShiftClustering"],
         "ncd_kmeans": ["NCDKMeans"],

@@ -24,6 +24,9 @@ from skdeepcluster.density.hdbscan import HDBSCAN as HDBSCAN
 from skdeepcluster.density.rare_cluster_search import RareClusterSearch as RareClusterSearch
 from skdeepcluster.discovery.balanced_kmeans import BalancedKMeans as BalancedKMeans
 from skdeepcluster.discovery.dynamic_memory import DynamicClusterMemory as DynamicClusterMemory
+from skdeepcluster.discovery.dynamic_subspace_embedding import (
+    DynamicSubspaceEmbedding as DynamicSubspaceEmbedding,
+)
 from skdeepcluster.discovery.global_local_adapter import GlobalLocalAdapter as GlobalLocalAdapter
 from skdeepcluster.discovery.latent_label_shift import (
     LatentLabelShiftClustering as LatentLabelShiftClustering,

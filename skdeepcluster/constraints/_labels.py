@@ -27,7 +27,7 @@ def is_missing(value):
     return value is None or (pandas is not None and value is pandas.NA) or bool(value != value)
 
 
-def check_partial_labels(y, n_samples, n_clusters=None, *, name="n_clusters"):
+def check_partial_labels(y, n_samples, n_clusters=None, *, name="n_clusters", full=False):
     """Partial labels of rows as numbers of clusters, or None where there are none.
 
     Parameters
@@ -39,6 +39,9 @@ def check_partial_labels(y, n_samples, n_clusters=None, *, name="n_clusters"):
         The number of clusters: at least that of the known classes.
     name : str, default="n_clusters"
         The parameter that `n_clusters` comes from.
+    full : bool, default=False
+        Whether labels of all rows are used and not ignored, for methods that learn a known
+        partition: any whole numbers.
 
     Returns
     -------
@@ -81,6 +84,10 @@ def check_partial_labels(y, n_samples, n_clusters=None, *, name="n_clusters"):
             + _REMEDY
         )
     unknown = np.array([_is_unknown(value) for value in values.tolist()], dtype=bool)
+    if full and not unknown.any():
+        whole = _whole_numbers(values.tolist(), -np.inf)
+        classes, position = np.unique(whole, return_inverse=True)
+        return position.astype(np.intp), classes
     if not unknown.any():
         warnings.warn(
             "y has no -1 and is ignored: clusterers do not learn from full labels. Partial labels "
@@ -89,12 +96,8 @@ def check_partial_labels(y, n_samples, n_clusters=None, *, name="n_clusters"):
             stacklevel=caller_level(),
         )
         return None, nothing
-    known = values[~unknown].tolist()
-    whole = np.array(known, dtype=np.float64) if _are_numbers(known) else None
-    if whole is None or np.any(whole != np.floor(whole)) or np.any(whole < 0):
-        wrong = known[0] if whole is None else known[int(np.argmax((whole < 0) | (whole % 1 > 0)))]
-        raise ValueError(f"y has the label {wrong!r}. " + _REMEDY)
-    classes, position = np.unique(whole.astype(np.intp), return_inverse=True)
+    whole = _whole_numbers(values[~unknown].tolist(), 0)
+    classes, position = np.unique(whole, return_inverse=True)
     if n_clusters is not None and len(classes) > n_clusters:
         raise ValueError(
             f"y has {len(classes)} known classes, more than {name}={n_clusters}. Use at least "
@@ -103,6 +106,15 @@ def check_partial_labels(y, n_samples, n_clusters=None, *, name="n_clusters"):
     labels = np.full(n_samples, -1, dtype=np.intp)
     labels[~unknown] = position
     return labels, classes
+
+
+def _whole_numbers(labels, least):
+    """Labels as integers, of which none is below `least`."""
+    whole = np.array(labels, dtype=np.float64) if _are_numbers(labels) else None
+    wrong = whole is None or ~np.isfinite(whole) | (whole != np.floor(whole)) | (whole < least)
+    if np.any(wrong):
+        raise ValueError(f"y has the label {labels[int(np.argmax(wrong))]!r}. " + _REMEDY)
+    return whole.astype(np.intp)
 
 
 def _is_unknown(value):

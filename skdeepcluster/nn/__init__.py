@@ -1,5 +1,6 @@
 """Torch modules and losses, independent of scikit-learn."""
 
+from skdeepcluster.nn._attention import AttentionPooling
 from skdeepcluster.nn._autoencoder import (
     CONSTRAINTS,
     Autoencoder,
@@ -37,12 +38,14 @@ from skdeepcluster.nn._losses import (
     mean_triplet_loss,
     triplet_loss,
 )
+from skdeepcluster.nn._margin import margin_loss
 from skdeepcluster.nn._rates import coding_rate, membership_rate
 from skdeepcluster.nn._scale import ColumnScale
 
 __all__ = [
     "CONSTRAINTS",
     "RECONSTRUCTION_LOSSES",
+    "AttentionPooling",
     "Autoencoder",
     "BagEncoder",
     "ColumnScale",
@@ -68,6 +71,7 @@ __all__ = [
     "learned_classifier",
     "linear",
     "linear_cross_entropy",
+    "margin_loss",
     "mean_of",
     "membership_rate",
     "mean_triplet_loss",

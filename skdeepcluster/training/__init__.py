@@ -7,6 +7,7 @@ once. Nothing in this package depends on scikit-learn's estimators.
 from skdeepcluster.training._batches import (
     Items,
     all_rows,
+    balanced,
     edges_of,
     events_of,
     pairs_of,
@@ -51,6 +52,7 @@ __all__ = [
     "Training",
     "all_rows",
     "available_threads",
+    "balanced",
     "check_finite",
     "has_missing",
     "column_scales",

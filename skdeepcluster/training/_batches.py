@@ -43,6 +43,49 @@ def shuffled(items, batch_size, generator):
     return items.take(order).split(min(batch_size, max(1, len(items))))
 
 
+def balanced(labels, rows, batch_size, n_per_label, generator):
+    """Batches of rows of several labels each, with equally many rows of each label.
+
+    Labels take turns, and so do the rows of a label: over batches all labels are equally frequent,
+    and all rows of a label. Together batches have about as many rows as there are; where all labels
+    fit into a batch, they have more rows than `n_per_label`.
+
+    Parameters
+    ----------
+    labels : LongTensor of shape (n_samples,)
+    rows : LongTensor
+        Rows to take; those whose label no other of them has are left out.
+    batch_size, n_per_label : int
+    generator : torch.Generator
+
+    Returns
+    -------
+    batches : list of LongTensor
+        Each of different rows, of at least two of each label; none where labels have one row each.
+    """
+    order = rows[torch.randperm(len(rows), generator=generator)]
+    order = order[labels[order].argsort(stable=True)]
+    sizes = labels[order].unique_consecutive(return_counts=True)[1]
+    groups = [group for group in order.split(sizes.tolist()) if len(group) > 1]
+    if not groups:
+        return []
+    n_labels = min(len(groups), max(2, batch_size // n_per_label))
+    n_per_label = max(2, batch_size // n_labels)
+    taken, turn, batches = [0] * len(groups), torch.randperm(len(groups), generator=generator), []
+    n_left = sum(map(len, groups))
+    while n_left > 0:
+        batch = []
+        for g in turn[:n_labels].tolist():
+            n = min(n_per_label, len(groups[g]))
+            places = torch.arange(taken[g], taken[g] + n) % len(groups[g])
+            batch.append(groups[g][places])
+            taken[g] += n
+        turn = turn.roll(-n_labels)
+        batches.append(torch.cat(batch))
+        n_left -= len(batches[-1])
+    return batches
+
+
 def pairs_of(name, *known):
     """Batches of pairs of rows, in random order.
 

@@ -139,6 +139,17 @@ class Fit:
         self.require_finite(whole.sum(dtype=torch.float64).item())
         return whole
 
+    def over_rows(self, function, index):
+        """Concatenate function(rows) over some rows, the same in each process, without gradient."""
+        was_training = self.module.training
+        self.module.eval()
+        blocks = self.samples.batches(index.split(PASS_ROWS))
+        with torch.no_grad(), self.precision():
+            found = torch.cat([function(x) for x in blocks])
+        self.module.train(was_training)
+        self.require_finite(found.sum(dtype=torch.float64).item())
+        return found
+
     def require_finite(self, value):
         """Raise unless a value from the network is finite."""
         if not math.isfinite(value):
@@ -167,6 +178,21 @@ class Fit:
                 p.copy_(torch.empty(p.shape).uniform_(-bound, bound, generator=self.generator))
                 for optimizer in self.optimizers:
                     optimizer.state.pop(p, None)
+
+    def reset_units(self, layer, units):
+        """Draw new weights for some units of a dense layer, and reset their optimizer state."""
+        bound = layer.in_features**-0.5
+        with torch.no_grad():
+            for p in layer.parameters():
+                drawn = torch.empty(p[units].shape).uniform_(
+                    -bound, bound, generator=self.generator
+                )
+                p[units] = drawn.to(p.device)
+                for optimizer in self.optimizers:
+                    for moment in optimizer.state.get(p, {}).values():
+                        # Not the number of steps, which the layer has in common.
+                        if torch.is_tensor(moment) and moment.shape == p.shape:
+                            moment[units] = 0
 
     def label_change(self, labels):
         """Fraction of the rows whose label changed since the last call; 1 at the first call."""

@@ -44,6 +44,22 @@ def test_without_an_unknown_label_all_are_ignored(y):
     assert not len(classes)
 
 
+@pytest.mark.parametrize("y", [[3, 7, 3], np.array([-2.0, 5.0, -2.0]), pd.Series([3, 7, 3])])
+def test_full_labels_may_be_asked_for(y):
+    labels, classes = check_partial_labels(y, 3, full=True)
+    assert labels.tolist() == [0, 1, 0]
+    assert classes.tolist() == sorted(set(y))
+    assert check_partial_labels([4, -1, 4], 3, full=True)[0].tolist() == [0, -1, 0]
+
+
+@pytest.mark.parametrize(
+    "y", [["a", "b", "a"], [0.5, 1.5, 2.0], [True, False, True], [0, np.inf, 1]]
+)
+def test_full_labels_that_are_wrong(y):
+    with pytest.raises(ValueError, match="classes are integers"):
+        check_partial_labels(y, 3, full=True)
+
+
 def test_no_labels_at_all():
     assert check_partial_labels(None, 3)[0] is None
     labels, classes = check_partial_labels([-1, -1, -1], 3)

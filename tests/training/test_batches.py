@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
@@ -14,6 +14,7 @@ from skdeepcluster.training import (
     Items,
     Side,
     all_rows,
+    balanced,
     edges_of,
     events_of,
     graph_tensor,
@@ -23,6 +24,7 @@ from skdeepcluster.training import (
     rows_with_neighbors,
     sets_of,
 )
+from tests.common import torch_generator
 
 
 def fit_with(side, batch_size=4, n_rows=10):
@@ -124,3 +126,43 @@ def test_ramps(shape):
     assert values == sorted(values)
     assert values[4:] == [2.0] * 7
     assert values[0] == pytest.approx(0.5, abs=0.02)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.integers(0, 12), min_size=1, max_size=6), st.integers(4, 30), st.integers(2, 9),
+    st.integers(0, 500),
+)  # fmt: skip
+def test_balanced_batches(sizes, batch_size, n_per_label, seed):
+    labels = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+    labels = torch.cat([labels, torch.full((5,), 99)])
+    # Rows that are not asked for come never.
+    rows = torch.arange(len(labels) - 5)
+    batches = balanced(labels, rows, batch_size, n_per_label, torch_generator(seed))
+    kept = [c for c, size in enumerate(sizes) if size > 1]
+    assert bool(batches) == bool(kept)
+    if not kept:
+        return
+    per_batch = [labels[batch].bincount(minlength=len(sizes)) for batch in batches]
+    for batch, counts in zip(batches, per_batch, strict=True):
+        assert len(batch) <= max(batch_size, 4)
+        assert len(batch.unique()) == len(batch)
+        assert (counts > 0).sum() >= min(2, len(kept))
+        assert (counts[counts > 0] >= 2).all()
+    turns = sum((counts > 0).long() for counts in per_batch)[kept]
+    assert turns.max() - turns.min() <= 1
+    times = torch.cat(batches).bincount(minlength=len(rows))
+    for c in kept:
+        of_label = times[rows[labels[rows] == c]]
+        assert of_label.max() - of_label.min() <= 1
+    # No batch is more than what is left.
+    assert len(torch.cat(batches[:-1] or [rows[:0]])) < sum(sizes[c] for c in kept)
+
+
+def test_balanced_batches_are_random_and_reproducible():
+    labels = torch.arange(60) % 3
+    first, again, other = (
+        balanced(labels, torch.arange(60), 12, 2, torch_generator(seed)) for seed in (0, 0, 1)
+    )
+    assert all(map(torch.equal, first, again))
+    assert not all(map(torch.equal, first, other))
