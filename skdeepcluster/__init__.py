@@ -46,6 +46,7 @@ _METHODS = {
         "balanced_kmeans": ["BalancedKMeans"],
         "global_local_adapter": ["GlobalLocalAdapter"],
         "latent_label_shift": ["LatentLabelShiftClustering"],
+        "metric_learning": ["MetricLearningClusterer"],
         "ncd_kmeans": ["NCDKMeans"],
         "ncd_spectral": ["NCDSpectralClustering"],
         "one_vs_all": ["one_vs_all_labels"],
