@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from numbers import Integral, Real
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from sklearn.decomposition import PCA
@@ -202,15 +203,17 @@ class MetricLearningClusterer(NovelCodesMixin, NormalizedEncoderMixin, DeepClust
             features = torch.cat(list(blocks)).double().cpu().numpy()
         fit.require_finite(features.sum())
         mean, variance = features.mean(axis=0), features.var(axis=0).sum()
-        layer, factor = fit.module.embedding, variance**-0.5 if variance > 0 else 1.0
-        n_axes = min(layer.out_features, *features.shape)
-        axes = PCA(n_axes, random_state=fit.seed()).fit(features).components_
+        layer, factor, axes = fit.module.embedding, 1.0, np.eye(*fit.module.embedding.weight.shape)
+        if variance > 0:
+            factor = variance**-0.5
+            n_axes = min(layer.out_features, *features.shape)
+            axes = PCA(n_axes, random_state=fit.seed()).fit(features).components_
         with torch.no_grad():
             fit.module.encoder[-1].factor.fill_(factor)
             layer.weight.zero_()
-            layer.weight[:n_axes] = torch.as_tensor(axes)
+            layer.weight[: len(axes)] = torch.as_tensor(axes)
             layer.bias.zero_()
-            layer.bias[:n_axes] = torch.as_tensor(-factor * axes @ mean)
+            layer.bias[: len(axes)] = torch.as_tensor(-factor * axes @ mean)
 
     def _encode(self, module, x):
         h = module.embedding(module.encode(x)).float()

@@ -200,6 +200,22 @@ def test_what_labels_cannot_be():
             MetricLearningClusterer(2, metric="snr", **params, **BRIEF).fit(rows)
 
 
+@pytest.mark.parametrize("metric", PAIR_DISTANCES)
+def test_equal_rows_have_no_axes(metric):
+    model = MetricLearningClusterer(1, metric=metric, **BRIEF)
+    model.fit(np.ones((20, 3)), [0] * 5 + [1] * 5 + [-1] * 10)
+    assert model.loss_ == 0
+    np.testing.assert_array_equal(model.labels_[10:], 2)
+
+
+def test_images_have_convolutions():
+    X = np.random.default_rng(0).normal(size=(24, 1, 8, 8))
+    partial = np.repeat([0, 1, -1], 8)
+    model = MetricLearningClusterer(2, hidden_layer_sizes=(4,), n_components=3, **BRIEF)
+    assert model.fit(X, partial).transform(X).shape == (24, 3)
+    assert any(isinstance(layer, torch.nn.Conv2d) for layer in model.module_.encoder)
+
+
 def test_without_labels_clusters_of_k_means_are_taken_as_known():
     X, y = make_blobs(90, n_features=4, centers=3, random_state=0)
     with pytest.warns(IgnoredLabelsWarning):
