@@ -12,6 +12,7 @@
     python benchmarks/bench_discovery.py --tail    # long-tailed classes, on two levels
     python benchmarks/bench_discovery.py --within  # digits within classes of several digits
     python benchmarks/bench_discovery.py --embed   # an embedding of known classes, for new rows
+    python benchmarks/bench_discovery.py --metric  # a metric of known classes, on digits and others
 
 Every seed is reported, beside k-means where it applies.
 """
@@ -28,7 +29,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, recall_score
 from sklearn.model_selection import train_test_split
-from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors, NeighborhoodComponentsAnalysis
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -39,6 +40,7 @@ from skdeepcluster import (
     DynamicClusterMemory,
     DynamicSubspaceEmbedding,
     GlobalLocalAdapter,
+    MetricLearningClusterer,
     NCDKMeans,
     NCDSpectralClustering,
     OptimalTransportAligner,
@@ -48,6 +50,7 @@ from skdeepcluster import (
     UnbalancedAtlas,
     one_vs_all_labels,
 )
+from skdeepcluster.constraints import PartialLabelKFold, constraint_search
 from skdeepcluster.metrics import clustering_accuracy, linear_probe_score
 
 
@@ -389,11 +392,73 @@ def embed(X, y, seeds):
                 table.row(data, name, seed, n_learners, recall(Z, y_new), nmi)
 
 
+def loud_rows(seed):
+    """20 classes that differ in 5 features; 45 others vary as much and mean nothing."""
+    rng = np.random.default_rng(seed)
+    y = np.repeat(np.arange(20), 50)
+    means = rng.normal(0, 4, (20, 5))
+    X = np.column_stack([means[y] + rng.normal(size=(1000, 5)), rng.normal(0, 4, (1000, 45))])
+    return X, y
+
+
+METRICS = {
+    "default": {},
+    "not trained": {"max_epochs": 0},
+    "labels of others": {},
+    "cosine": {"metric": "cosine"},
+    "signal to noise": {"metric": "snr"},
+    "signal to noise, means of 0": {"metric": "snr", "zero_mean_weight": 0.005},
+    "binomial, cosine": {"loss": "binomial", "metric": "cosine"},
+    "binomial, cosine, energy": {"loss": "binomial", "metric": "cosine", "energy_weight": 0.1},
+    "two hidden layers": {"hidden_layer_sizes": (128, 128), "learning_rate": 1e-3},
+}
+
+
+def metric(X, y, seeds):
+    """NMI on rows of novel classes, by a metric of the known ones."""
+    table = Table(data="", method="", seed="d", NMI=".3f", epochs="d")
+    for seed in range(seeds):
+        data = {
+            "10 of 20 classes, noise": (*loud_rows(seed), range(10)),
+            "digits 1, 2, 7, 8, 9": (X, y, [1, 2, 7, 8, 9]),
+        }
+        for name, (rows, classes, known) in data.items():
+            novel = ~np.isin(classes, known)
+            partial = np.where(novel, -1, classes)
+            k = len(np.unique(classes[novel]))
+
+            def row(method, labels, epochs=0, name=name, truth=classes[novel], seed=seed):
+                score = normalized_mutual_info_score(truth, labels)
+                table.row(name, method, seed, score, epochs)
+
+            row("k-means", KMeans(k, n_init=10, random_state=seed).fit_predict(rows[novel]))
+            linear = NeighborhoodComponentsAnalysis(32, random_state=seed)
+            Z = linear.fit(rows[~novel], classes[~novel]).transform(rows[novel])
+            row("NCA and k-means", KMeans(k, n_init=10, random_state=seed).fit_predict(Z))
+            for method, options in METRICS.items():
+                labels = partial.copy()
+                if method == "labels of others":
+                    rng = np.random.default_rng(seed)
+                    labels[~novel] = rng.permutation(labels[~novel])
+                model = MetricLearningClusterer(k, random_state=seed, **options)
+                found = model.fit(rows, labels)
+                row(method, found.labels_[novel], found.n_epochs_)
+            found = constraint_search(
+                MetricLearningClusterer(k, random_state=seed),
+                {"max_epochs": [0, 10, 100]},
+                rows,
+                partial,
+                cv=PartialLabelKFold(2, mode="classes", random_state=seed),
+            )
+            best = found["best_estimator"]
+            row("epochs chosen by hidden classes", best.labels_[novel], best.n_epochs_)
+
+
 def main():
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     known = (
-        novel, split, sizes, shift, adapt, stream, few, charts, atlas, tail, within, embed,
+        novel, split, sizes, shift, adapt, stream, few, charts, atlas, tail, within, embed, metric,
     )  # fmt: skip
     tasks = {task.__name__: task for task in known}
     for name, task in tasks.items():

@@ -48,6 +48,7 @@ _METHODS = {
         "dynamic_subspace_embedding": ["DynamicSubspaceEmbedding"],
         "global_local_adapter": ["GlobalLocalAdapter"],
         "latent_label_shift": ["LatentLabelShiftClustering"],
+        "metric_learning": ["MetricLearningClusterer"],
         "ncd_kmeans": ["NCDKMeans"],
         "ncd_spectral": ["NCDSpectralClustering"],
         "one_vs_all": ["one_vs_all_labels"],

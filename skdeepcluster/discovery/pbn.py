@@ -1,32 +1,26 @@
 """PBN: novel classes in tables, in an embedding that known classes shape."""
 
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Real
 from types import SimpleNamespace
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
 from skdeepcluster._sklearn import Interval
-from skdeepcluster.algorithms.kmeans import kmeans
 from skdeepcluster.base import param
-from skdeepcluster.constraints import PartialLabelMixin, check_partial_labels
-from skdeepcluster.deep import AutoencoderMixin, DeepClusterer, known_classes, note_labels
-from skdeepcluster.discovery._novel import sampled_silhouette
+from skdeepcluster.deep import AutoencoderMixin, DeepClusterer
+from skdeepcluster.discovery._novel_codes import NovelCodesMixin
 from skdeepcluster.nn import code_width, linear
 from skdeepcluster.training import ReadOut, Stage, map_rows
-from skdeepcluster.validation import check_n_samples
 
 # Widths of the default layers in features, and the most units of each.
 SHARES, WIDEST = (3 / 4, 1 / 2), 512
 # Default width of the embedding.
 WIDTH = 32
-# Numbers of clusters that are compared at most.
-MOST_CLUSTERS = 30
 
 
-class PBN(PartialLabelMixin, AutoencoderMixin, DeepClusterer):
+class PBN(NovelCodesMixin, AutoencoderMixin, DeepClusterer):
     r"""Novel classes in an embedding that known classes shape.
 
     An autoencoder is trained on all rows, and a linear classifier of the known classes on its
@@ -45,10 +39,6 @@ class PBN(PartialLabelMixin, AutoencoderMixin, DeepClusterer):
 
     Parameters
     ----------
-    n_clusters : int or None, default=8
-        Number of novel clusters. None is that of the largest mean silhouette, at most 30 and a
-        tenth of the rows of unknown class.
-
     label_weight : float, default=0.5
         Weight :math:`w` of the known classes, at most 1; the reconstruction has the rest.
 
@@ -74,22 +64,6 @@ class PBN(PartialLabelMixin, AutoencoderMixin, DeepClusterer):
 
     Attributes
     ----------
-    labels_ : ndarray of shape (n_samples,)
-        Cluster of each training row: that of its class, or a novel one. `predict` takes the nearest
-        center, known or novel, and may differ: in new rows there may be known classes.
-
-    classes_ : ndarray of shape (n_classes,)
-        The known classes, sorted; the i-th is cluster i, and novel clusters follow.
-
-    cluster_centers_ : ndarray of shape (n_classes + n_clusters_, n_components)
-        Means of the known classes in the embedding, then centers of the novel clusters.
-
-    n_clusters_ : int
-        Number of novel clusters.
-
-    silhouettes_ : dict of int to float
-        Mean silhouette of each number of clusters that was tried; empty if `n_clusters` is given.
-
     loss_ : float
         Mean squared error of the reconstruction, a sum over features. Its negative is the `score`.
 
@@ -116,9 +90,6 @@ class PBN(PartialLabelMixin, AutoencoderMixin, DeepClusterer):
     array([3, 4], dtype=int32)
     """
 
-    n_clusters: int | None = param(
-        8, Interval(Integral, 1, None, closed="left"), None, positional=True
-    )
     label_weight: float = param(0.5, Interval(Real, 0, 1, closed="both"))
     hidden_layer_sizes: Sequence[int] | None = None
     n_components: int | None = None
@@ -129,30 +100,7 @@ class PBN(PartialLabelMixin, AutoencoderMixin, DeepClusterer):
 
     _constraint = "unit_norm"
 
-    def fit(self, X, y=None):
-        """Train the network, and cluster the rows of unknown class.
-
-        Parameters
-        ----------
-        X : array-like, data frame, list of images, sparse matrix or torch.utils.data.Dataset
-            Rows of shape (n_samples, n_features) or images of shape (n_samples, C, H, W) or
-            (n_samples, H, W). Memory-mapped arrays are read batch by batch.
-        y : array-like of shape (n_samples,), default=None
-            The class of rows of known classes, -1 for the others. Without any -1 it is ignored, and
-            all rows are novel.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-        """
-        return super().fit(X, y)
-
     # -- network -----------------------------------------------------------------------------
-
-    @property
-    def _n_clusters_sought(self):
-        return self.n_clusters or 1
 
     def _architecture(self, shape=None):
         name, hidden = super()._architecture(shape)
@@ -172,15 +120,6 @@ class PBN(PartialLabelMixin, AutoencoderMixin, DeepClusterer):
         return module
 
     # -- training ----------------------------------------------------------------------------
-
-    def _side(self, samples, X, y, **side):
-        found = super()._side(samples, X, y, **side)
-        labels, classes = check_partial_labels(y, len(samples))
-        n_novel = len(samples) if labels is None else int(np.sum(labels < 0))
-        what = " of unknown class" * (len(classes) > 0)
-        check_n_samples(n_novel, self._n_clusters_sought, of_weight=what)
-        note_labels(found, labels, classes)
-        return found
 
     def _plan(self, samples, side):
         return SimpleNamespace(n_classes=len(side.arrays.get("classes", ())))
@@ -211,54 +150,4 @@ class PBN(PartialLabelMixin, AutoencoderMixin, DeepClusterer):
     def _read_out(self, fit):
         loss, _ = self._evaluate(fit.module, fit.samples)
         fit.require_finite(loss)
-        Z = map_rows(fit.module.encode, fit.samples).cpu().numpy()
-        classes = known_classes(fit)
-        labels = np.full(len(Z), -1)
-        if len(classes):
-            labels = fit.side.rows["label"].cpu().numpy()
-        # Kept in the state, so that reading out a fit again gives the same result.
-        fit.state.seed = getattr(fit.state, "seed", None) or fit.seed()
-        novel = np.flatnonzero(labels < 0)
-        centers, found, silhouettes = self._novel_clusters(Z[novel], fit.state.seed)
-        means = [Z[labels == j].mean(axis=0) for j in range(len(classes))]
-        labels = labels.astype(np.int32)
-        labels[novel] = len(classes) + found
-        attributes = {
-            "classes_": classes,
-            "cluster_centers_": np.concatenate([*(m[np.newaxis] for m in means), centers]),
-            "n_clusters_": len(centers),
-            "n_components_": Z.shape[1],
-            "silhouettes_": silhouettes,
-        }
-        return ReadOut(loss, labels, attributes)
-
-    def _novel_clusters(self, Z, seed):
-        """Centers and labels, and the silhouettes by which their number was chosen."""
-        if self.n_clusters is not None:
-            return *kmeans(Z, self.n_clusters, n_init=10, seed=seed), {}
-        most = min(MOST_CLUSTERS, len(Z) // 10, len(np.unique(Z, axis=0)) - 1)
-        found, silhouettes = {}, {}
-        for k in range(2, most + 1):
-            found[k] = kmeans(Z, k, n_init=10, seed=seed)
-            n_found = len(np.unique(found[k][1]))
-            if 1 < n_found < len(Z):
-                silhouettes[k] = sampled_silhouette(Z, found[k][1], seed)
-        if not silhouettes:
-            return *kmeans(Z, 1, n_init=1, seed=seed), {}
-        return *found[max(silhouettes, key=silhouettes.get)], silhouettes
-
-    def predict(self, X):
-        """The nearest center of each row in the embedding, known or novel.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-            Clusters from 0 on, known classes first.
-        """
-
-        def nearest(x):
-            z = self.module_.encode(x)
-            centers = torch.tensor(self.cluster_centers_, dtype=z.dtype, device=z.device)
-            return (z[:, None] - centers).square().sum(dim=2).argmin(dim=1).int()
-
-        return self._stream(X, nearest)
+        return ReadOut(loss, *self._clustered(fit))

@@ -31,6 +31,7 @@ from skdeepcluster.nn._label_maps import (
 )
 from skdeepcluster.nn._losses import (
     RECONSTRUCTION_LOSSES,
+    active_triplet_loss,
     cosine_dissimilarity,
     directions,
     kl_divergence,
@@ -39,11 +40,21 @@ from skdeepcluster.nn._losses import (
     triplet_loss,
 )
 from skdeepcluster.nn._margin import margin_loss
+from skdeepcluster.nn._pair_losses import (
+    PAIR_DISTANCES,
+    PAIR_LOSSES,
+    centered,
+    log_energy,
+    unit_row_penalty,
+    zero_mean_penalty,
+)
 from skdeepcluster.nn._rates import coding_rate, membership_rate
 from skdeepcluster.nn._scale import ColumnScale
 
 __all__ = [
     "CONSTRAINTS",
+    "PAIR_DISTANCES",
+    "PAIR_LOSSES",
     "RECONSTRUCTION_LOSSES",
     "AttentionPooling",
     "Autoencoder",
@@ -52,6 +63,8 @@ __all__ = [
     "Encoder",
     "Heads",
     "LabelMaps",
+    "active_triplet_loss",
+    "centered",
     "clusterability_penalty",
     "code_width",
     "coding_rate",
@@ -72,6 +85,7 @@ __all__ = [
     "linear",
     "linear_cross_entropy",
     "margin_loss",
+    "log_energy",
     "mean_of",
     "membership_rate",
     "mean_triplet_loss",
@@ -79,4 +93,6 @@ __all__ = [
     "pooled_conv_encoder",
     "separability",
     "triplet_loss",
+    "unit_row_penalty",
+    "zero_mean_penalty",
 ]

@@ -109,14 +109,38 @@ def mean_triplet_loss(squares, same, margin, positive_weight=1.0):
     -------
     loss : Tensor of shape (n,), float64
     """
-    squares = squares.double()
-    reach = positive_weight * squares + margin
-    far = squares.masked_fill(same, torch.inf)
+    loss, _ = _triplet_sums(squares.double(), same, ~same, margin, positive_weight)
+    return loss / (same.sum(dim=1) * (~same).sum(dim=1)).clamp_min(1)
+
+
+def active_triplet_loss(distances, same, different, margin):
+    r"""The mean of max(0, d_ij - d_ik + margin) over the triplets for which it is not 0.
+
+    Parameters
+    ----------
+    distances : Tensor of shape (n, n)
+    same, different : Tensor of shape (n, n), bool
+        The pairs (i, j) and the pairs (i, k) of the triplets.
+    margin : float
+
+    Returns
+    -------
+    loss : Tensor, float64
+        0 if there are no such triplets.
+    """
+    loss, n_active = _triplet_sums(distances.double(), same, different, margin)
+    return loss.sum() / n_active.sum().clamp_min(1)
+
+
+def _triplet_sums(distances, same, different, margin, positive_weight=1.0):
+    """Of each row the sum of the loss over all triplets, and the number of those that have one."""
+    reach = positive_weight * distances + margin
+    far = distances.masked_fill(~different, torch.inf)
     # Only distances within reach of some pair of the label are sorted.
     n_reached = (far < reach.masked_fill(~same, 0).amax(dim=1, keepdim=True)).sum(dim=1).max()
     far = far.topk(int(n_reached), largest=False).values
     sums = F.pad(far.masked_fill(far.isinf(), 0).cumsum(dim=1), (1, 0))
     # For each pair within the label, the triplets that violate the margin.
-    n_nearer = torch.searchsorted(far, reach)
+    n_nearer = torch.searchsorted(far.detach(), reach.detach())
     loss = (n_nearer * reach - sums.gather(1, n_nearer)).masked_fill(~same, 0).sum(dim=1)
-    return loss / (same.sum(dim=1) * (~same).sum(dim=1)).clamp_min(1)
+    return loss, n_nearer.masked_fill(~same, 0).sum(dim=1)

@@ -199,6 +199,52 @@ def sets_of(name):
     return batches
 
 
+def rows_of_classes(name, rows_per_class):
+    """Batches of labeled rows, of several classes each and several rows of each class.
+
+    Classes have as many rows in an epoch as each other, drawn without replacement until a class has
+    no more.
+
+    Parameters
+    ----------
+    name : str
+        Name of the class of each row among the rows of the fit's side information; rows with a
+        negative number are left out.
+    rows_per_class : int
+        Rows that come together. A class with fewer has all of its rows.
+
+    Returns
+    -------
+    batches : callable (fit) -> list of LongTensor
+    """
+
+    def batches(fit):
+        label = fit.side.rows[name].cpu()
+        rows = torch.nonzero(label >= 0)[:, 0]
+        rows = rows[torch.randperm(len(rows), generator=fit.generator)]
+        rows = rows[label[rows].argsort(stable=True)]
+        sizes = label[rows].unique_consecutive(return_counts=True)[1]
+        n_rounds = -(-len(rows) // (len(sizes) * rows_per_class))
+        place = torch.arange(n_rounds * rows_per_class) % sizes[:, None]
+        groups = rows[(sizes.cumsum(0) - sizes)[:, None] + place]
+        groups = groups.unflatten(1, (n_rounds, rows_per_class))
+        inside = torch.arange(rows_per_class) < sizes[:, None]
+        drawn = [
+            groups[c, i, inside[c]]
+            for i in range(n_rounds)
+            for c in torch.randperm(len(sizes), generator=fit.generator)
+        ]
+        # A single class has nothing to be compared with.
+        size = max(2, fit.batch_size // rows_per_class)
+        n_batches = -(-len(drawn) // size)
+        return [
+            torch.cat([drawn[i] for i in chosen])
+            for chosen in torch.arange(len(drawn)).tensor_split(n_batches)
+        ]
+
+    return batches
+
+
 def all_rows(fit):
     """One batch of all rows in their order, for losses over a whole graph."""
     return [torch.arange(len(fit.samples))]
