@@ -46,6 +46,8 @@ _METHODS = {
         "balanced_kmeans": ["BalancedKMeans"],
         "global_local_adapter": ["GlobalLocalAdapter"],
         "latent_label_shift": ["LatentLabelShiftClustering"],
+        "loss_gate": ["correct_labels", "loss_gate"],
+        "loss_gated": ["LossGatedClusterer"],
         "ncd_kmeans": ["NCDKMeans"],
         "ncd_spectral": ["NCDSpectralClustering"],
         "one_vs_all": ["one_vs_all_labels"],
