@@ -107,6 +107,7 @@ _METHODS = {
         "n_clusters_search": ["NClustersSearch"],
     },
     "selfsupervised": {
+        "cluster_aware_dino": ["ClusterAwareDINO"],
         "clusterfit": ["ClusterFit"],
         "deepcluster": ["DeepCluster", "DeepClusterV2"],
         "deepercluster": ["DeeperCluster"],

@@ -85,6 +85,7 @@ from skdeepcluster.selection.cluster_data_selection import (
     ClusterDataSelection as ClusterDataSelection,
 )
 from skdeepcluster.selection.n_clusters_search import NClustersSearch as NClustersSearch
+from skdeepcluster.selfsupervised.cluster_aware_dino import ClusterAwareDINO as ClusterAwareDINO
 from skdeepcluster.selfsupervised.clusterfit import ClusterFit as ClusterFit
 from skdeepcluster.selfsupervised.deepcluster import DeepCluster as DeepCluster
 from skdeepcluster.selfsupervised.deepcluster import DeepClusterV2 as DeepClusterV2
