@@ -13,6 +13,7 @@
     python benchmarks/bench_discovery.py --within  # digits within classes of several digits
     python benchmarks/bench_discovery.py --embed   # an embedding of known classes, for new rows
     python benchmarks/bench_discovery.py --metric  # a metric of known classes, on digits and others
+    python benchmarks/bench_discovery.py --gate    # pseudo-labels of which some are wrong
 
 Every seed is reported, beside k-means where it applies.
 """
@@ -41,6 +42,7 @@ from skdeepcluster import (
     DynamicSubspaceEmbedding,
     GlobalLocalAdapter,
     MetricLearningClusterer,
+    LossGatedClusterer,
     NCDKMeans,
     NCDSpectralClustering,
     OptimalTransportAligner,
@@ -452,6 +454,36 @@ def metric(X, y, seeds):
             )
             best = found["best_estimator"]
             row("epochs chosen by hidden classes", best.labels_[novel], best.n_epochs_)
+def gate(X, y, seeds):
+    """Accuracy of labels of which 30 % are wrong at random, and of k-means, before and after."""
+    table = Table(data="", method="", seed="d", before=".3f", after=".3f", reliable=".3f")
+    variants = {
+        "gate and correction": {},
+        "gate": {"correct_start": 1.0},
+        "neither": {"gate_start": 1.0},
+        "without epochs": {"max_epochs": 0},
+    }
+    wide = {"hidden_layer_sizes": (512, 512), "max_epochs": 30}
+    variants |= {
+        f"{name}, wide": variants[name] | wide for name in ("gate and correction", "neither")
+    }
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        wrong = (y + rng.integers(1, 10, len(y))) % 10
+        noisy = np.where(rng.random(len(y)) < 0.3, wrong, y)
+        for name, params in variants.items():
+            model = LossGatedClusterer(10, **{"n_rounds": 1, "random_state": seed} | params)
+            model.fit(X / 16, pseudo_labels=noisy)
+            right = noisy == y
+            reliable = right[model.reliable_].mean()
+            row = ("digits, 30 % wrong", name, seed, right.mean())
+            table.row(*row, (model.labels_ == y).mean(), reliable)
+        for name, params in list(variants.items())[:4]:
+            model = LossGatedClusterer(10, random_state=seed, **params).fit(X / 16)
+            before, after = (
+                clustering_accuracy(y, labels) for labels in (model.initial_labels_, model.labels_)
+            )
+            table.row("digits, k-means", name, seed, before, after, model.reliable_.mean())
 
 
 def main():
@@ -461,6 +493,8 @@ def main():
         novel, split, sizes, shift, adapt, stream, few, charts, atlas, tail, within, embed, metric,
     )  # fmt: skip
     tasks = {task.__name__: task for task in known}
+    tasks = {"novel": novel, "split": split, "sizes": sizes, "shift": shift, "adapt": adapt}
+    tasks["gate"] = gate
     for name, task in tasks.items():
         parser.add_argument(f"--{name}", action="store_true", help=task.__doc__)
     parser.add_argument("--seeds", type=int, default=5)

@@ -28,7 +28,7 @@ from skdeepcluster.metrics import knn_score, linear_probe_score
 METHODS = ["DEC", "IDEC", "DCN", "VaDE", "TELL", "DEPICT", "GLDC", "JULE"]
 METHODS += [
     "SwAV", "SeLa", "DeepCluster", "DeepClusterV2", "DeeperCluster", "ODC", "ClusterFit", "MLCD",
-    "JigClu", "SimCLR", "GSimCLR", "SIGMA",
+    "JigClu", "SimCLR", "GSimCLR", "SIGMA", "ClusterAwareDINO",
 ]  # fmt: skip
 # Rows of the embedding that the probes learn from, and that they are asked for.
 PROBED = 10_000

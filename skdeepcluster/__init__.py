@@ -49,6 +49,8 @@ _METHODS = {
         "global_local_adapter": ["GlobalLocalAdapter"],
         "latent_label_shift": ["LatentLabelShiftClustering"],
         "metric_learning": ["MetricLearningClusterer"],
+        "loss_gate": ["correct_labels", "loss_gate"],
+        "loss_gated": ["LossGatedClusterer"],
         "ncd_kmeans": ["NCDKMeans"],
         "ncd_spectral": ["NCDSpectralClustering"],
         "one_vs_all": ["one_vs_all_labels"],
@@ -111,6 +113,7 @@ _METHODS = {
         "n_clusters_search": ["NClustersSearch"],
     },
     "selfsupervised": {
+        "cluster_aware_dino": ["ClusterAwareDINO"],
         "clusterfit": ["ClusterFit"],
         "deepcluster": ["DeepCluster", "DeepClusterV2"],
         "deepercluster": ["DeeperCluster"],

@@ -34,6 +34,9 @@ from skdeepcluster.discovery.latent_label_shift import (
 from skdeepcluster.discovery.metric_learning import (
     MetricLearningClusterer as MetricLearningClusterer,
 )
+from skdeepcluster.discovery.loss_gate import correct_labels as correct_labels
+from skdeepcluster.discovery.loss_gate import loss_gate as loss_gate
+from skdeepcluster.discovery.loss_gated import LossGatedClusterer as LossGatedClusterer
 from skdeepcluster.discovery.ncd_kmeans import NCDKMeans as NCDKMeans
 from skdeepcluster.discovery.ncd_spectral import NCDSpectralClustering as NCDSpectralClustering
 from skdeepcluster.discovery.one_vs_all import one_vs_all_labels as one_vs_all_labels
@@ -94,6 +97,7 @@ from skdeepcluster.selection.cluster_data_selection import (
     ClusterDataSelection as ClusterDataSelection,
 )
 from skdeepcluster.selection.n_clusters_search import NClustersSearch as NClustersSearch
+from skdeepcluster.selfsupervised.cluster_aware_dino import ClusterAwareDINO as ClusterAwareDINO
 from skdeepcluster.selfsupervised.clusterfit import ClusterFit as ClusterFit
 from skdeepcluster.selfsupervised.deepcluster import DeepCluster as DeepCluster
 from skdeepcluster.selfsupervised.deepcluster import DeepClusterV2 as DeepClusterV2

@@ -17,9 +17,6 @@ from skdeepcluster.nn import (
     mlp_autoencoder,
 )
 
-# Networks of fewer features have narrower hidden layers by default, in proportion.
-FULL_WIDTH_FEATURES = 50
-
 
 @parameters
 class EncoderMixin:
@@ -59,6 +56,8 @@ class EncoderMixin:
     _constraint = "none"
     # Default widths of the hidden layers, or channels of the convolutions.
     _hidden = {"mlp": (500, 500, 2000), "conv": (32, 64, 128)}
+    # Networks of fewer features have narrower hidden layers by default, in proportion.
+    _full_width_features = 50
 
     def _encoder_alone(self, shape, generator):
         """A module with an encoder and no decoder."""
@@ -97,7 +96,7 @@ class EncoderMixin:
             if hidden is None:
                 hidden = self._hidden[name]
                 if name == "mlp" and shape:
-                    most = int(torch.Size(shape).numel()) / FULL_WIDTH_FEATURES
+                    most = int(torch.Size(shape).numel()) / self._full_width_features
                     hidden = [math.ceil(width * min(1, most)) for width in hidden]
         else:
             name, hidden = "mlp", self.encoder

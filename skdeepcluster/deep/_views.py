@@ -8,6 +8,7 @@ import torch
 
 from skdeepcluster._sklearn import StrOptions
 from skdeepcluster.base import param, parameters
+from skdeepcluster.deep._predict import mean_and_labels
 from skdeepcluster.deep._random import seeded
 from skdeepcluster.training import map_blocks
 from skdeepcluster.views import Draws, ImageViews, TabularViews, Views
@@ -71,6 +72,16 @@ class ViewsMixin:
         with seeded(self._global_generators(samples.device), seed=seed):
             parts = map_blocks(lambda x: function(x, view_of(make, x, Draws(x, draws))), samples)
             return torch.cat(list(parts))
+
+    def _agreement_of_views(self, module, samples):
+        """Cross entropy between the clusters of rows and those of their views, and the clusters."""
+
+        def loss_and_label(x, view):
+            label = self._label(module, x)
+            seen = self._log_proba(module, view)
+            return torch.stack([-seen.gather(1, label[:, None])[:, 0], label], dim=1)
+
+        return mean_and_labels(self._over_views(samples, loss_and_label))
 
 
 def _draws_of_items(draws, n_rows):

@@ -178,13 +178,7 @@ class SelfSupervised(ProbabilityMixin, ViewsMixin, NormalizedEncoderMixin, DeepC
         return grouped_anchors(Z, n_clusters, n_anchors, rule, views)
 
     def _evaluate(self, module, samples):
-        def loss_and_label(x, view):
-            label = self._label(module, x)
-            seen = self._log_proba(module, view)
-            return torch.stack([-seen.gather(1, label[:, None])[:, 0], label], dim=1)
-
-        found = self._over_views(samples, loss_and_label)
-        return found[:, 0].mean(dtype=torch.float64).item(), found[:, 1].int().cpu().numpy()
+        return self._agreement_of_views(module, samples)
 
     def _log_proba(self, module, x):
         z = module.encode(x)

@@ -382,6 +382,8 @@ CASES = [
     Case("TELL", information, 0.65, centers_of_the_start,
          AUTOENCODER | LONGER | {"init": "random"}),
     Case("VaDE", information, 0.58, labels_of_the_start, AUTOENCODER | LONGER | {"init": ANYWHERE}),
+    Case("ClusterAwareDINO", between_classes, 0.43, codes_of_others,
+         {"hidden_layer_sizes": (128,), "max_epochs": 25, "learning_rate": 1e-3}),
     Case("ClusterFit", between_classes, 0.47, labels_of_others, WIDE),
     Case("DeepCluster", objective, -0.42, groups_of_others, ROUNDS),
     Case("DeepClusterV2", between_classes, 0.45, without("end_epoch"), WIDE),
