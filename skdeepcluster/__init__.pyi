@@ -31,12 +31,12 @@ from skdeepcluster.discovery.global_local_adapter import GlobalLocalAdapter as G
 from skdeepcluster.discovery.latent_label_shift import (
     LatentLabelShiftClustering as LatentLabelShiftClustering,
 )
-from skdeepcluster.discovery.metric_learning import (
-    MetricLearningClusterer as MetricLearningClusterer,
-)
 from skdeepcluster.discovery.loss_gate import correct_labels as correct_labels
 from skdeepcluster.discovery.loss_gate import loss_gate as loss_gate
 from skdeepcluster.discovery.loss_gated import LossGatedClusterer as LossGatedClusterer
+from skdeepcluster.discovery.metric_learning import (
+    MetricLearningClusterer as MetricLearningClusterer,
+)
 from skdeepcluster.discovery.ncd_kmeans import NCDKMeans as NCDKMeans
 from skdeepcluster.discovery.ncd_spectral import NCDSpectralClustering as NCDSpectralClustering
 from skdeepcluster.discovery.one_vs_all import one_vs_all_labels as one_vs_all_labels

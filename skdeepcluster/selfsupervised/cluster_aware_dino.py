@@ -10,8 +10,9 @@ from torch import nn
 from skdeepcluster._sklearn import Interval
 from skdeepcluster.algorithms.kmeans import kmeans
 from skdeepcluster.base import param
+from skdeepcluster.deep import ProjectionMixin
 from skdeepcluster.nn import follow, follower
-from skdeepcluster.selfsupervised._base import ProjectionMixin, SelfSupervised, random_prototypes
+from skdeepcluster.selfsupervised._base import SelfSupervised, random_prototypes
 from skdeepcluster.selfsupervised.swav import swapped
 from skdeepcluster.training import Items, cosine_decay, shuffled
 
