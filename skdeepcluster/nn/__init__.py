@@ -9,7 +9,7 @@ from skdeepcluster.nn._autoencoder import (
     mlp_autoencoder,
 )
 from skdeepcluster.nn._average import follow, follower
-from skdeepcluster.nn._bags import BagEncoder
+from skdeepcluster.nn._bags import AttentionLayer, BagEncoder
 from skdeepcluster.nn._blocks import clusterability_penalty
 from skdeepcluster.nn._contrast import contrast
 from skdeepcluster.nn._encoder import (
@@ -43,6 +43,7 @@ from skdeepcluster.nn._scale import ColumnScale
 __all__ = [
     "CONSTRAINTS",
     "RECONSTRUCTION_LOSSES",
+    "AttentionLayer",
     "Autoencoder",
     "BagEncoder",
     "ColumnScale",
