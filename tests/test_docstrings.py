@@ -249,7 +249,7 @@ OTHERWISE = {
     "n_jobs": {"NClustersSearch", "VotingClustering"},
     "optimizer": {"PBN"},
     "views": {"SIGMA"},
-    "pretrain_epochs": {"CDC", "GlobalLocalAdapter", "MLC", "PamC", "SCAN", "SCGC"},
+    "pretrain_epochs": {"CDC", "GlobalLocalAdapter", "HyperTrack", "MLC", "PamC", "SCAN", "SCGC"},
 }
 
 

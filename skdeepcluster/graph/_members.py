@@ -67,6 +67,8 @@ def grown(graph, seed, least, most, free=None):
     """
     starts, neighbors, probability = graph.indptr, graph.indices, graph.data
     points, seen, queue = [], set(), [(-np.inf, seed)]
+    # The most probable edge to each point so far: less probable ones need no place in the queue.
+    best = {}
     while queue and len(points) < most:
         _, point = heapq.heappop(queue)
         if point in seen:
@@ -75,7 +77,10 @@ def grown(graph, seed, least, most, free=None):
         points.append(point)
         edges = slice(starts[point], starts[point + 1])
         for other, p in zip(neighbors[edges].tolist(), probability[edges].tolist(), strict=True):
-            if p >= least and other not in seen and (free is None or free[other]):
+            if p < max(least, best.get(other, 0.0)) or other in seen:
+                continue
+            if free is None or free[other]:
+                best[other] = p
                 heapq.heappush(queue, (-p, other))
     return points
 

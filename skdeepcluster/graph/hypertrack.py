@@ -34,8 +34,8 @@ from skdeepcluster.validation import check_groups
 
 # Of the network of members.
 N_LAYERS, N_HEADS = 3, 4
-# Edges less probable lead to no candidate, and default number of candidates.
-LEAST, MOST = 0.1, 256
+# Edges less probable lead to no candidate; candidates at most by default.
+LEAST, MOST = 0.1, 128
 
 
 class HyperTrack(Clusterer, DeepEstimator):
@@ -93,7 +93,7 @@ class HyperTrack(Clusterer, DeepEstimator):
 
     n_candidates : int, default=None
         Points among which its members are. Those of larger objects are found in pieces. None: three
-        times the points of the largest known object, no more than 256.
+        times the points of the largest known object, no more than 128.
 
     n_seeds : int, default=8
         Objects of each set that a step completes.

@@ -9,7 +9,7 @@ together, and finds the objects of new sets.
 
 # %%
 # Level tracks of eight points lie so close that the nearest other points of a point are often those
-# of other tracks: no distance separates them. Sixty sets with known tracks show what a track is.
+# of other tracks: no distance separates them. Ninety sets with known tracks show what a track is.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.cluster import DBSCAN
@@ -30,13 +30,13 @@ def level_tracks(n_sets, seed):
     return X.reshape(-1, 2), np.repeat(np.arange(n), 8), np.repeat(np.arange(n_sets), 32)
 
 
-X, y, groups = level_tracks(60, seed=0)
+X, y, groups = level_tracks(90, seed=0)
 model = HyperTrack(
     n_components=16,
     n_layers=2,
     n_seeds=6,
     pretrain_epochs=2,
-    max_epochs=8,
+    max_epochs=9,
     batch_size=3,
     learning_rate=4e-3,
     random_state=0,
