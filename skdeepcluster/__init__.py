@@ -68,6 +68,7 @@ _METHODS = {
         "deepwalk": ["DeepWalk"],
         "degree_linkage": ["GraphDegreeLinkage"],
         "graphhash": ["GraphHash"],
+        "hypertrack": ["HyperTrack"],
         "landmark_spectral": ["LandmarkSpectral"],
         "leiden": ["Leiden"],
         "m3s": ["M3S"],

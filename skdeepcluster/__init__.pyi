@@ -59,6 +59,7 @@ from skdeepcluster.graph._subgraphs import Graph as Graph
 from skdeepcluster.graph.deepwalk import DeepWalk as DeepWalk
 from skdeepcluster.graph.degree_linkage import GraphDegreeLinkage as GraphDegreeLinkage
 from skdeepcluster.graph.graphhash import GraphHash as GraphHash
+from skdeepcluster.graph.hypertrack import HyperTrack as HyperTrack
 from skdeepcluster.graph.landmark_spectral import LandmarkSpectral as LandmarkSpectral
 from skdeepcluster.graph.leiden import Leiden as Leiden
 from skdeepcluster.graph.m3s import M3S as M3S

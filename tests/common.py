@@ -18,7 +18,10 @@ BRIEF = {
     "random_state": 0,
 }  # fmt: skip
 # What takes long only in one class, which has the name of the parameter from many others.
-BRIEF_OF = {"MagmaClust": {"n_init": 1, "tol": 1e-2}}
+BRIEF_OF = {
+    "HyperTrack": {"n_components": 8, "n_layers": 1, "read_out": "components"},
+    "MagmaClust": {"n_init": 1, "tol": 1e-2},
+}
 
 # Metrics of truth values; SciPy 1.17 has some of them no more.
 BOOLEAN = {

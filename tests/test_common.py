@@ -38,6 +38,7 @@ from skdeepcluster import (
     SACA,
     SP2OT,
     GlobalLocalAdapter,
+    HyperTrack,
     RareClusterSearch,
     SubclassContrastive,
     VolMaxDCC,
@@ -60,6 +61,8 @@ ONE_BATCH = {"pretrain_epochs": 2, "init_epochs": 5, "max_epochs": 2, "batch_siz
 MORE_EPOCHS = dict.fromkeys([*family("semantic"), M3S, VolMaxDCC], {"max_epochs": 25})
 # Each of its steps solves a transport several times.
 MORE_EPOCHS[SP2OT] = {"max_epochs": 8}
+# Every edge is as probable as any other until it is trained.
+MORE_EPOCHS[HyperTrack] = {"max_epochs": 10}
 # Rows of which its classifier is not sure are of no class.
 MORE_EPOCHS[GlobalLocalAdapter] = {"pretrain_epochs": 30, "learning_rate": 0.02}
 PLAIN = [

@@ -252,6 +252,7 @@ OTHERWISE = {
     "pretrain_epochs": {
         "CDC",
         "GlobalLocalAdapter",
+        "HyperTrack",
         "MLC",
         "PamC",
         "SCAN",

@@ -10,7 +10,7 @@ from skdeepcluster.nn._autoencoder import (
     mlp_autoencoder,
 )
 from skdeepcluster.nn._average import follow, follower
-from skdeepcluster.nn._bags import BagEncoder
+from skdeepcluster.nn._bags import AttentionLayer, BagEncoder
 from skdeepcluster.nn._blocks import clusterability_penalty
 from skdeepcluster.nn._contrast import contrast, contrast_of_classes
 from skdeepcluster.nn._encoder import (
@@ -57,6 +57,7 @@ __all__ = [
     "PAIR_LOSSES",
     "RECONSTRUCTION_LOSSES",
     "AttentionPooling",
+    "AttentionLayer",
     "Autoencoder",
     "BagEncoder",
     "ColumnScale",

@@ -5,7 +5,7 @@ import torch
 
 from skdeepcluster import training as tr
 from skdeepcluster._docstrings import documented
-from skdeepcluster.validation import check_labels
+from skdeepcluster.validation import check_groups
 
 # Parts of bags whose attention is computed at once, and bags at most.
 PARTS, BAGS = 2**12, 256
@@ -15,10 +15,7 @@ def bags_of(groups, n_samples):
     """The number of the bag of each row, in the order of ``np.unique(groups)``."""
     if groups is None:
         return np.arange(n_samples)
-    groups = check_labels(groups, "groups")
-    if len(groups) != n_samples:
-        raise ValueError(f"groups has {len(groups)} entries for {n_samples} rows")
-    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
+    return check_groups(groups, n_samples)
 
 
 class _BagsOfOneSize:

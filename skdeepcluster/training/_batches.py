@@ -161,8 +161,7 @@ def rows_with_neighbors(name):
     """
 
     def batches(fit):
-        found = fit.side.rows[name] if name in fit.side.rows else getattr(fit.state, name)
-        neighbors = found.cpu().long()
+        neighbors = _of_rows(fit, name).cpu().long()
         drawn = torch.randint(neighbors.shape[1], (len(neighbors), 1), generator=fit.generator)
         index = torch.cat([torch.arange(len(neighbors))[:, None], neighbors.gather(1, drawn)], 1)
         return shuffled(Items(index), fit.batch_size, fit.generator)
@@ -177,7 +176,8 @@ def sets_of(name):
     ----------
     name : str
         Name of the number of each row's set, of shape (n_samples,), among the rows of the fit's
-        side information; rows with a negative number are in no set.
+        side information or, if they were found during the fit, in its state; rows with a negative
+        number are in no set.
 
     Returns
     -------
@@ -187,7 +187,7 @@ def sets_of(name):
     """
 
     def batches(fit):
-        numbers = fit.side.rows[name].cpu()
+        numbers = _of_rows(fit, name).cpu()
         order = numbers.argsort(stable=True)
         order = order[numbers[order] >= 0]
         sizes = numbers[order].unique_consecutive(return_counts=True)[1]
@@ -243,6 +243,11 @@ def rows_of_classes(name, rows_per_class):
         ]
 
     return batches
+
+
+def _of_rows(fit, name):
+    """Side information on each row, or what the fit has found of it."""
+    return fit.side.rows[name] if name in fit.side.rows else getattr(fit.state, name)
 
 
 def all_rows(fit):

@@ -4,7 +4,12 @@ from skdeepcluster.validation._callers import caller_level
 from skdeepcluster.validation._distances import check_distance_matrix, check_distances
 from skdeepcluster.validation._fitted import as_table, embed, last_step
 from skdeepcluster.validation._graphs import as_adjacency, check_adjacency, check_square
-from skdeepcluster.validation._labels import check_known_labels, check_labels, is_missing
+from skdeepcluster.validation._labels import (
+    check_groups,
+    check_known_labels,
+    check_labels,
+    is_missing,
+)
 from skdeepcluster.validation._metrics import (
     METRICS,
     SPARSE_METRICS,
@@ -43,6 +48,7 @@ __all__ = [
     "check_distance_matrix",
     "check_distances",
     "check_known_labels",
+    "check_groups",
     "check_labels",
     "check_n_samples",
     "check_rows",

@@ -27,6 +27,14 @@ def check_labels(y, name):
     return y
 
 
+def check_groups(groups, n_samples):
+    """The number of the group of each row, int64, in the order of ``np.unique(groups)``."""
+    groups = check_labels(groups, "groups")
+    if len(groups) != n_samples:
+        raise ValueError(f"groups has {len(groups)} entries for {n_samples} rows")
+    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
+
+
 def is_missing(value):
     """Whether a value stands for none: None, NaN, or what other libraries have for it."""
     pandas = sys.modules.get("pandas")

@@ -15,7 +15,7 @@ from sklearn.metrics import normalized_mutual_info_score
 import skdeepcluster
 from skdeepcluster.deep import DeepEstimator
 from skdeepcluster.semantic import iic, turtle
-from tests.common import family
+from tests.common import family, known
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = (array[:400] for array in load_digits(return_X_y=True))
@@ -309,6 +309,17 @@ def partners_of_others(Estimator):
     return Changed
 
 
+def objects_of_others(Estimator):
+    """Edges are compared with the objects of other points."""
+
+    class Changed(Estimator):
+        def _edge_terms(self, fit, batch):
+            batch.side.object = batch.side.object.roll(1, 1)
+            return super()._edge_terms(fit, batch)
+
+    return Changed
+
+
 def untrained_classifiers(Estimator):
     """Labels are compared with the classifiers that inner training would begin with."""
 
@@ -350,6 +361,8 @@ class Case:
     without_target : callable (class) -> class or None
         None where groups of other rows, in two levels, teach features nearly as well.
     params : dict
+    with_labels : bool
+        Whether the digits are given, to a method that learns from known clusters.
     """
 
     name: str
@@ -357,6 +370,7 @@ class Case:
     bound: float
     without_target: object
     params: dict = field(default_factory=dict)
+    with_labels: bool = False
 
     def reached(self, removed=None, seed=0):
         Estimator, params = getattr(skdeepcluster, self.name), dict(self.params)
@@ -366,7 +380,8 @@ class Case:
             Estimator = changed(Estimator, without_loss)
         elif removed == "target":
             Estimator = self.without_target(Estimator)
-        return self.measure(Estimator(10, random_state=seed, **params).fit(X))
+        params |= known(Estimator, {"n_clusters": 10, "random_state": seed})
+        return self.measure(Estimator(**params).fit(X, Y if self.with_labels else None))
 
 
 CASES = [
@@ -403,6 +418,9 @@ CASES = [
     Case("SCGC", between_classes, 0.67, edges_of_others,
          AUTOENCODER | {"pretrain_epochs": 5, "contrast_epochs": 0, "max_epochs": 60, "tol": 0,
                         "learning_rate": 3e-3}),
+    Case("HyperTrack", information, 0.55, objects_of_others,
+         {"read_out": "components", "links": "all", "n_components": 16, "n_layers": 1,
+          "pretrain_epochs": 0, "max_epochs": 40}, with_labels=True),
     Case("ContrastiveClustering", information, 0.6, views_of_others, VIEWS),
     Case("CDC", certainty, 0.86, pseudo_labels_of_others,
          VIEWS | {"pretrain_epochs": 10, "max_epochs": 30, "learning_rate": 1e-3}),
