@@ -17,6 +17,7 @@ FIELDS = ["command", "cpu", "cores", "versions", "seed", "data", "method", "metr
 LAYOUTS = {
     "autoencoder": (("method",), ("data", "metric")),
     "classical": (("data", "method"), ("metric",)),
+    "constrained": (("data", "method"), ("metric",)),
     "degree_linkage": (("method",), ("data", "metric")),
     "epoch": (("method",), ("metric",)),
     "neighbors": (("data", "method"), ("metric",)),
