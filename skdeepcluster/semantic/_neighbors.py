@@ -152,7 +152,8 @@ class NeighborStartMixin(NeighborsMixin):
             # Before the first epoch, too: given neighbors have no labels.
             refresh=lambda fit: not hasattr(fit.state, "start_labels") or self._has_learned(fit),
         )
-        return [warmup, replace(train, begin=None)]
+        # A training that has a criterion must not end above what it begins with.
+        return [warmup, replace(train, begin=None, compares_start=train.criterion is not None)]
 
     def _start_with_labels(self, fit):
         self._start(fit)

@@ -75,9 +75,10 @@ class SCAN(NeighborStartMixin, PretextMixin, HeadedEncoderMixin, SemanticCluster
     Views are used by the pretext and by self-labeling, and of images also by training on neighbors.
 
     Differences from the paper: heads begin with clusters of the graph of neighbors, since from
-    random weights the objective ends higher (:ref:`user_guide_scan`); without held-out rows, heads
-    and epochs are compared on training rows; a row is not its own neighbor; views are those of
-    :mod:`skdeepcluster.views`; a batch without certain rows changes nothing.
+    random weights the objective ends higher (:ref:`user_guide_scan`), and training does not end
+    above it; without held-out rows, heads and epochs are compared on training rows; a row is not
+    its own neighbor; views are those of :mod:`skdeepcluster.views`; a batch without certain rows
+    changes nothing.
 
     References
     ----------

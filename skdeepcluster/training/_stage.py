@@ -104,6 +104,8 @@ class Stage:
         Called after each epoch; True ends the stage.
     criterion : callable (fit) -> float, optional
         Called after each epoch; the stage ends with the weights of the epoch with the lowest value.
+    compares_start : bool, default=False
+        Whether the weights that the stage begins with are compared, too.
     validation_fraction : float, default=0
         Fraction of the rows that are held out to choose the best epoch.
     patience : int, default=10
@@ -126,6 +128,7 @@ class Stage:
     after_step: Callable | None = None
     end_epoch: Callable | None = None
     criterion: Callable | None = None
+    compares_start: bool = False
     validation_fraction: float = 0.0
     patience: int = 10
 

@@ -39,6 +39,8 @@ class StageRun:
             self._load(saved["stage_run"])
         elif stage.validation_fraction > 0:
             self._hold_out()
+        elif stage.compares_start:
+            self.best_loss, self.best_module = stage.criterion(fit), self._snapshot()
         finite = self._snapshot()
         for epoch in range(fit.epoch, stage.epochs):
             if self.finished or self._time_is_up():

@@ -63,6 +63,21 @@ def test_begins_with_the_clusters_of_the_graph(blobs):
     np.testing.assert_array_equal(short.predict_proba(X), plain.predict_proba(X))
 
 
+def test_does_not_end_above_the_objective_of_the_warmup(blobs, monkeypatch):
+    X, _ = blobs
+    params = {"batch_size": 32, "random_state": 0}
+    start = SCAN(4, max_epochs=0, **params).fit(X).predict_proba(X)
+    choose = SCAN._choose
+
+    def fitted(*objectives):
+        values = iter(objectives)
+        monkeypatch.setattr(SCAN, "_choose", lambda self, fit: (choose(self, fit), next(values))[1])
+        return SCAN(4, max_epochs=2, **params).fit(X).predict_proba(X)
+
+    np.testing.assert_array_equal(fitted(-3.0, -1.0, -2.0), start)
+    assert (fitted(-1.0, -3.0, -2.0) != start).any()
+
+
 def test_with_given_neighbors_weights_are_random(blobs):
     X, _ = blobs
     params = {"max_epochs": 2, "random_state": 0}
@@ -80,7 +95,8 @@ def test_without_entropy_clusters_become_empty(blobs):
 
 
 def test_best_epoch_is_kept(blobs):
-    model = brief(SCAN, 4, n_heads=2, max_epochs=5, learning_rate=0.05).fit(blobs[0])
+    params = {"init": "random", "max_epochs": 5, "learning_rate": 0.05}
+    model = brief(SCAN, 4, n_heads=2, **params).fit(blobs[0])
     criterion = model.history_["train"]["criterion"]
     assert min(criterion) == pytest.approx(model.head_losses_.min(), rel=1e-5)
     assert model.loss_ == pytest.approx(min(criterion), rel=1e-4)
