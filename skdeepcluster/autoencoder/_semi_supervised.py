@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 
-from skdeepcluster._sklearn import Interval
+from skdeepcluster._sklearn import Interval, effective_n_threads
 from skdeepcluster.algorithms.constrained_kmeans import Soft
 from skdeepcluster.algorithms.known_kmeans import means_of
+from skdeepcluster.algorithms.label_spreading import spread_where_better
 from skdeepcluster.base import param, parameters
 from skdeepcluster.deep import KnownMixin, row_pairs
 from skdeepcluster.training import Items, shuffled
@@ -125,6 +126,10 @@ class SemiSupervisedMixin(KnownMixin):
         _, found = super()._first_clusters(fit, Z)
         known = fixed >= 0
         found = renamed(found, fixed, self.n_clusters)
+        if known.any():
+            graph_rows = np.ascontiguousarray(self._rows_of_graph(fit, Z))
+            options = {"seed": fit.seed(), "n_threads": effective_n_threads()}
+            found = spread_where_better(graph_rows, found, fixed, self.n_clusters, **options)
         found[known] = fixed[known]
         centers = means_of(rows, found, self.n_clusters, empty=rows.mean(axis=0))
         return centers.astype(Z.dtype), found

@@ -123,11 +123,15 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
     def _first_clusters(self, fit, Z):
         """Centers and labels that `init` gives for an embedding."""
         options = fit.sums_over_rows() | {"seed": fit.seed, "weights": self._weights_of(fit)}
-        rows = Z
+        rows = self._rows_of_graph(fit, Z)
+        return first_clusters(self.init, Z, self.n_clusters, rows=rows, **options)
+
+    def _rows_of_graph(self, fit, Z):
+        """The rows whose neighbors count: those of the fit, or an embedding."""
         embedded = self.encoder is not None
         if embedded and self._init_is("neighbors") and fit.samples.are_few:
-            rows = fit.samples.loaded.flatten(1).cpu().numpy()
-        return first_clusters(self.init, Z, self.n_clusters, rows=rows, **options)
+            return fit.samples.loaded.flatten(1).cpu().numpy()
+        return Z
 
     def _weights_of(self, fit):
         """Weights of the rows as an array, or None."""
