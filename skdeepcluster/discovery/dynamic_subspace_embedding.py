@@ -135,7 +135,7 @@ class DynamicSubspaceEmbedding(AttentionMixin, LabelMixin, NormalizedEncoderMixi
     n_learners_ : int
         Number of learners.
 
-    split_epochs_ : ndarray of shape (n_learners_ - 1,)
+    split_epochs_ : ndarray of shape (n_splits,)
         Number of epochs before each split.
 
     validation_nmi_ : ndarray of shape (n_epochs,)

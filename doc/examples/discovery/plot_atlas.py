@@ -1,7 +1,7 @@
 """
-=====================================
+======================================
 Charts of a circle that a film goes by
-=====================================
+======================================
 
 A spot moves around in a film, at a pace that changes and with noise. Frames that follow each other
 are all that is known of it. :class:`~skdeepcluster.UnbalancedAtlas` embeds the frames by several
