@@ -5,6 +5,7 @@ table is appended to it with its command, machine and versions: the form of benc
 which doc/_generate.py renders the tables of the documentation.
 """
 
+import argparse
 import csv
 import importlib
 import json
@@ -115,6 +116,26 @@ def hardware():
         f"load {load_now} at the start; "
         f"Python {platform.python_version()}, torch {torch.__version__}"
     )
+
+
+def run_tasks(doc, tasks, *data):
+    """Run those of some functions whose names the command line has as options.
+
+    Parameters
+    ----------
+    doc : str
+        Docstring of the script.
+    tasks : sequence of callable (*data, n_seeds)
+    *data : object
+    """
+    parser = argparse.ArgumentParser(description=doc.partition("\n")[0])
+    for task in tasks:
+        parser.add_argument(f"--{task.__name__}", action="store_true", help=task.__doc__)
+    parser.add_argument("--seeds", type=int, default=5)
+    options = vars(parser.parse_args())
+    for task in tasks:
+        if options[task.__name__]:
+            task(*data, options["seeds"])
 
 
 def peer(name):

@@ -14,12 +14,11 @@ Every method stands beside k-means without what is known, and every seed is repo
 20,000 true pairs that the fit did not see.
 """
 
-import argparse
 import time
 from functools import partial
 
 import numpy as np
-from _common import Table, load, peer, scores
+from _common import Table, load, peer, run_tasks, scores
 from sklearn.datasets import make_blobs, make_moons
 
 from skdeepcluster import (
@@ -226,26 +225,5 @@ def semi(seeds):
                     table.row(f"digits, {name}", method, seed, *scores(y[rest], labels[rest]))
 
 
-def main():
-    """Run what is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    tasks = {
-        "noise": noise,
-        "usps": usps,
-        "seconds": seconds,
-        "deep": deep,
-        "moons": moons,
-        "semi": semi,
-        "peers": peers,
-    }
-    for name, task in tasks.items():
-        parser.add_argument(f"--{name}", action="store_true", help=task.__doc__)
-    parser.add_argument("--seeds", type=int, default=5)
-    options = parser.parse_args()
-    for name, task in tasks.items():
-        if getattr(options, name):
-            task(options.seeds)
-
-
 if __name__ == "__main__":
-    main()
+    run_tasks(__doc__, (noise, usps, seconds, deep, moons, semi, peers))

@@ -12,11 +12,10 @@
 Every seed is reported, beside k-means where it applies.
 """
 
-import argparse
 import itertools
 
 import numpy as np
-from _common import Table
+from _common import Table, run_tasks
 from scipy.stats import ortho_group
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.datasets import load_digits
@@ -272,20 +271,9 @@ def gate(X, y, seeds):
             table.row("digits, k-means", name, seed, before, after, model.reliable_.mean())
 
 
-def main():
-    """Run what is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    known = (novel, split, sizes, shift, adapt, stream, few, gate)
-    tasks = {task.__name__: task for task in known}
-    for name, task in tasks.items():
-        parser.add_argument(f"--{name}", action="store_true", help=task.__doc__)
-    parser.add_argument("--seeds", type=int, default=5)
-    options = parser.parse_args()
-    X, y = load_digits(return_X_y=True)
-    for name, task in tasks.items():
-        if getattr(options, name):
-            task(X, y, options.seeds)
-
-
 if __name__ == "__main__":
-    main()
+    run_tasks(
+        __doc__,
+        (novel, split, sizes, shift, adapt, stream, few, gate),
+        *load_digits(return_X_y=True),
+    )

@@ -10,11 +10,10 @@
 Every seed is reported, beside k-means where it applies.
 """
 
-import argparse
 from dataclasses import replace
 
 import numpy as np
-from _common import Table
+from _common import Table, run_tasks
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
@@ -233,20 +232,5 @@ def metric(X, y, seeds):
             row("epochs chosen by hidden classes", best.labels_[novel], best.n_epochs_)
 
 
-def main():
-    """Run what is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    known = (charts, atlas, tail, within, embed, metric)
-    tasks = {task.__name__: task for task in known}
-    for name, task in tasks.items():
-        parser.add_argument(f"--{name}", action="store_true", help=task.__doc__)
-    parser.add_argument("--seeds", type=int, default=5)
-    options = parser.parse_args()
-    X, y = load_digits(return_X_y=True)
-    for name, task in tasks.items():
-        if getattr(options, name):
-            task(X, y, options.seeds)
-
-
 if __name__ == "__main__":
-    main()
+    run_tasks(__doc__, (charts, atlas, tail, within, embed, metric), *load_digits(return_X_y=True))

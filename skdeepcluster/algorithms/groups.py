@@ -17,6 +17,13 @@ def members(labels, n_clusters):
     return csr_array((np.ones(n), (np.arange(n), labels)), shape=(n, n_clusters))
 
 
+def in_order(labels):
+    """Labels numbered in the order of their first rows, as int32; -1 stays."""
+    found, first, numbers = np.unique(labels, return_index=True, return_inverse=True)
+    first[found < 0] = -1
+    return (np.argsort(np.argsort(first))[numbers] - np.any(found < 0)).astype(np.int32)
+
+
 def rows_of_each(labels):
     """The rows of each label from 0 on, in increasing order."""
     order = np.argsort(labels, kind="stable")

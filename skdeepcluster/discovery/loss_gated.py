@@ -16,7 +16,7 @@ from skdeepcluster.algorithms.kmeans import kmeans
 from skdeepcluster.base import param, seeded_clone
 from skdeepcluster.deep import DeepClusterer, NormalizedEncoderMixin, ProbabilityMixin, ViewsMixin
 from skdeepcluster.discovery.loss_gate import corrected, fitted_gate
-from skdeepcluster.nn import code_width
+from skdeepcluster.nn import code_width, with_margin
 from skdeepcluster.training import ReadOut, Stage, map_rows
 from skdeepcluster.validation import as_array, check_labels, check_n_samples
 
@@ -391,31 +391,3 @@ class LossGatedClusterer(ProbabilityMixin, ViewsMixin, NormalizedEncoderMixin, D
                 "n_rounds_": fit.state.n_rounds,
             },
         )
-
-
-def with_margin(cosine, label, margin):
-    """Cosines, that of the row's own class with a larger angle.
-
-    Parameters
-    ----------
-    cosine : Tensor of shape (n, n_classes)
-    label : LongTensor of shape (n,)
-        -1 for none.
-    margin : float
-        In radians. Angles that would pass the half circle keep the slope there, so that all scores
-        fall as the angle grows.
-
-    Returns
-    -------
-    cosine : Tensor of shape (n, n_classes)
-    """
-    if margin == 0:
-        return cosine
-    own = cosine.gather(1, label.clamp_min(0)[:, None])
-    # Rounded cosines may exceed one, and the root has an infinite slope at its end.
-    sine = (1 - own.square()).clamp_min(1e-12).sqrt()
-    turned = own * math.cos(margin) - sine * math.sin(margin)
-    linear = own - margin * math.sin(margin)
-    moved = torch.where(own > -math.cos(margin), turned, linear)
-    moved = torch.where(label[:, None] >= 0, moved, own)
-    return cosine.scatter(1, label.clamp_min(0)[:, None], moved)

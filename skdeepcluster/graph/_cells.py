@@ -3,9 +3,8 @@
 import numpy as np
 from scipy.sparse import csr_array
 
-from skdeepcluster._kernels._distance import argmin_sqeuclidean
 from skdeepcluster._sklearn import effective_n_threads
-from skdeepcluster.algorithms.kmeans import kmeans
+from skdeepcluster.algorithms.kmeans import kmeans, nearest_center
 
 # Links of held-out sets of which so many must be between linked cells.
 RECALL = 0.99
@@ -195,10 +194,9 @@ def divided(points, links, held, n_cells=None, *, min_count=1, seed=0):
 
 def nearest(points, centers):
     """The nearest center of each point, the first of equally near ones."""
-    labels = np.empty(len(points), dtype=np.int32)
     rows = np.ascontiguousarray(points, dtype=centers.dtype)
-    argmin_sqeuclidean(rows, np.ascontiguousarray(centers), labels, None, effective_n_threads())
-    return labels.astype(np.int64)
+    found = nearest_center(rows, np.ascontiguousarray(centers), effective_n_threads())
+    return found.astype(np.int64)
 
 
 def _ranges(starts, lengths):

@@ -130,9 +130,7 @@ def pieces(graph, threshold, min_size):
     kept = graph.copy()
     kept.data[kept.data < threshold] = 0
     kept.eliminate_zeros()
-    labels = connected_components(kept, directed=False)[1]
-    small = np.bincount(labels, minlength=1) < min_size
-    return np.where(small[labels], -1, labels)
+    return without_small(connected_components(kept, directed=False)[1], min_size)
 
 
 def dense_pieces(graph, threshold, min_size):
@@ -169,13 +167,6 @@ def without_small(labels, min_size):
     """Labels in which clusters that are smaller are -1."""
     small = np.bincount(labels[labels >= 0], minlength=1) < min_size
     return np.where((labels >= 0) & ~small[labels], labels, -1)
-
-
-def numbered(labels):
-    """Labels in the order of their first points, as int32; -1 stays."""
-    found, places, numbers = np.unique(labels, return_index=True, return_inverse=True)
-    places[found < 0] = -1
-    return (np.argsort(np.argsort(places))[numbers] - np.any(found < 0)).astype(np.int32)
 
 
 def completed(graph, sets, members, *, least, most, min_size):

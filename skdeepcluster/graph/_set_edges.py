@@ -58,8 +58,8 @@ def scored_edges(network, x, sets, centers, keys):
     Returns
     -------
     z : Tensor of shape (n, width)
-    logits : Tensor of shape (n_edges,)
-    edges : ndarray of shape (n_edges, 2), int64
+    first, second, logits : Tensor of shape (n_edges,)
+        The ends of the edges, and their scores.
     """
     edges = edges_within_sets(nearest(x.cpu().numpy(), centers), sets, keys, len(centers))
     # Sets in their order, as many as have this number of edges together.
@@ -78,7 +78,7 @@ def scored_edges(network, x, sets, centers, keys):
             z = some_z.new_empty(len(x), some_z.shape[1])
             logits = some_logits.new_empty(len(edges))
         z[rows], logits[chosen] = some_z, some_logits
-    return z, logits, edges
+    return z, *torch.as_tensor(edges.T.copy(), device=x.device), logits
 
 
 def scored_sets(fit, batch):

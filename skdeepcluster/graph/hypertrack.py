@@ -7,6 +7,7 @@ import torch
 from scipy.sparse import csr_array
 
 from skdeepcluster._sklearn import Interval, StrOptions
+from skdeepcluster.algorithms.groups import in_order
 from skdeepcluster.base import Clusterer, param
 from skdeepcluster.deep import DeepEstimator
 from skdeepcluster.graph._cells import nearest
@@ -17,7 +18,6 @@ from skdeepcluster.graph._members import (
     completed,
     dense_pieces,
     known_objects,
-    numbered,
     pieces,
 )
 from skdeepcluster.graph._set_edges import graph_of, link_sets, scored_edges, scored_sets
@@ -246,7 +246,7 @@ class HyperTrack(Clusterer, DeepEstimator):
         known = super()._side(samples, X, y, **side)
         n = len(samples)
         sets = np.zeros(n, np.int64) if groups is None else check_groups(groups, n)
-        points = None if y is not None else self._points(samples)
+        points = None if y is not None else _flat(samples).cpu().numpy()
         known.rows["set"] = torch.as_tensor(sets)
         known.rows["object"] = torch.as_tensor(known_objects(y, sets, points))
         known.arrays["grouped"] = torch.as_tensor(groups is not None)
@@ -317,8 +317,7 @@ class HyperTrack(Clusterer, DeepEstimator):
         x = fit.over_all_rows(lambda x: x.flatten(1))
         sets, objects = (fit.side.rows[name].cpu().numpy() for name in ("set", "object"))
         cells = state.centers.cpu().numpy(), state.keys.cpu().numpy()
-        z, logits, edges = scored_edges(fit.module.edges, x, sets, *cells)
-        first, second = torch.as_tensor(edges.T.copy(), device=x.device)
+        z, first, second, logits = scored_edges(fit.module.edges, x, sets, *cells)
         terms = edge_terms(first, second, logits, fit.side.rows["object"])
         loss = self.focal_weight * terms["focal"] + self.contrast_weight * terms["contrast"]
         fit.require_finite(loss.item())
@@ -342,14 +341,14 @@ class HyperTrack(Clusterer, DeepEstimator):
     def _objects(self, module, x, z, graph, sets, threshold, n_candidates):
         """Labels of the points of all sets."""
         if self.read_out != "members":
-            return numbered(self._pieces(graph, threshold))
+            return in_order(self._pieces(graph, threshold))
 
         def members(rows, inside):
             rows, inside = (torch.as_tensor(found, device=x.device) for found in (rows, inside))
             return (self._member_logits(module, z, x, rows, inside) > 0).cpu().numpy()
 
         options = {"least": LEAST, "most": n_candidates, "min_size": self.min_size}
-        return numbered(completed(graph, sets, members, **options))
+        return in_order(completed(graph, sets, members, **options))
 
     def _attributes(self, fit):
         state = fit.state
@@ -382,10 +381,9 @@ class HyperTrack(Clusterer, DeepEstimator):
         """
         samples = self._new_samples(X)
         with available_threads():
-            x = map_rows(lambda x: x.flatten(1), samples)
+            x = _flat(samples)
             if groups is not None:
-                sets = check_groups(groups, len(x))
-                return self._predict_sets(x, sets)
+                return self._predict_sets(x, check_groups(groups, len(x)))
         if self._known is None:
             raise ValueError(
                 "groups=None, but the model was fitted to sets of points; pass the set of each row"
@@ -394,10 +392,11 @@ class HyperTrack(Clusterer, DeepEstimator):
         return labels[nearest(x.cpu().numpy(), rows)]
 
     def _predict_sets(self, x, sets):
-        z, logits, edges = scored_edges(self.module_.edges, x, sets, *self._cells)
-        first, second = torch.as_tensor(edges.T.copy(), device=x.device)
+        z, first, second, logits = scored_edges(self.module_.edges, x, sets, *self._cells)
         graph = graph_of(logits, first, second, len(x))
         return self._objects(self.module_, x, z, graph, sets, self.threshold_, self.n_candidates_)
 
-    def _points(self, samples):
-        return map_rows(lambda x: x.flatten(1), samples).cpu().numpy()
+
+def _flat(samples):
+    """All points, a tensor of shape (n, n_features)."""
+    return map_rows(lambda x: x.flatten(1), samples)

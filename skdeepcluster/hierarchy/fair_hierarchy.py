@@ -9,7 +9,7 @@ from scipy.cluster.hierarchy import linkage as scipy_linkage
 from sklearn.exceptions import ConvergenceWarning
 
 from skdeepcluster._sklearn import Interval, StrOptions, fit_context, num_samples
-from skdeepcluster.algorithms.groups import rows_of_each
+from skdeepcluster.algorithms.groups import in_order, rows_of_each
 from skdeepcluster.algorithms.neighbors import nearest_neighbors
 from skdeepcluster.base import Clusterer, NumberOfClustersMixin, ThreadsMixin, param
 from skdeepcluster.hierarchy._fair import Builder, dasgupta_cost
@@ -204,10 +204,7 @@ class FairHierarchy(NumberOfClustersMixin, ThreadsMixin, Clusterer):
         for node in range(root - 1, -1, -1):
             if label[node] == -1:
                 label[node] = label[self.parent_[node]]
-        _, first, inverse = np.unique(label[:n], return_index=True, return_inverse=True)
-        rank = np.empty(len(first), np.int32)
-        rank[np.argsort(first)] = np.arange(len(first))
-        self.labels_, self.n_clusters_ = rank[inverse], len(nodes)
+        self.labels_, self.n_clusters_ = in_order(label[:n]), len(nodes)
         if self.n_clusters_ < self.n_clusters:
             warnings.warn(
                 f"The tree has {self.n_clusters_} clusters that are fair, fewer than n_clusters="

@@ -7,6 +7,7 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.special import log_softmax, ndtr, ndtri
 from sklearn.cluster import KMeans
 
+from skdeepcluster.algorithms.groups import in_order
 from skdeepcluster.mixture._blocks import patterns_of
 from skdeepcluster.mixture._inference import TINY, MeanProcess
 
@@ -80,9 +81,7 @@ def starts(Z, observed, times, n_clusters, n_init, summary, rng):
         rows = summarized if start == 1 else interpolated
         model = KMeans(n_clusters, n_init=1 if start > 1 else 10, random_state=rng)
         labels = model.fit(rows).labels_
-        # In the order of their first rows, to notice the same partition.
-        first = np.unique(labels, return_index=True)[1]
-        labels = np.argsort(np.argsort(first))[np.searchsorted(np.unique(labels), labels)]
+        labels = in_order(labels)  # to notice the same partition
         if not any(np.array_equal(labels, other) for other in found):
             found.append(labels)
     return [np.eye(n_clusters)[labels] for labels in found]

@@ -39,7 +39,7 @@ from skdeepcluster.nn._losses import (
     mean_triplet_loss,
     triplet_loss,
 )
-from skdeepcluster.nn._margin import margin_loss
+from skdeepcluster.nn._margin import margin_loss, with_margin
 from skdeepcluster.nn._pair_losses import (
     PAIR_DISTANCES,
     PAIR_LOSSES,
@@ -56,8 +56,8 @@ __all__ = [
     "PAIR_DISTANCES",
     "PAIR_LOSSES",
     "RECONSTRUCTION_LOSSES",
-    "AttentionPooling",
     "AttentionLayer",
+    "AttentionPooling",
     "Autoencoder",
     "BagEncoder",
     "ColumnScale",
@@ -95,5 +95,6 @@ __all__ = [
     "separability",
     "triplet_loss",
     "unit_row_penalty",
+    "with_margin",
     "zero_mean_penalty",
 ]

@@ -87,11 +87,16 @@ def triplet_loss(z, labels, n_negatives, margin, positive_weight=1.0, *, generat
     keys = torch.rand(len(anchor), len(z), generator=generator).to(z.device)
     negative = keys.masked_fill_(same[anchor], -1).topk(n_negatives, dim=1).indices
     # All distances at once: gathering rows for each triplet takes ten times as long.
-    with torch.autocast(z.device.type, enabled=False):
-        norms = z.square().sum(dim=1)
-        squares = norms[:, None] + norms - 2 * (z @ z.T)
+    squares = squared_distances(z)
     near, far = squares[anchor, positive, None], squares[anchor[:, None], negative]
     return (positive_weight * near - far + margin).relu().mean()
+
+
+def squared_distances(z):
+    """Of all pairs of rows, of shape (n, n); rounding may make small ones negative."""
+    with torch.autocast(z.device.type, enabled=False):
+        norms = z.square().sum(dim=1)
+        return norms[:, None] + norms - 2 * (z @ z.T)
 
 
 def mean_triplet_loss(squares, same, margin, positive_weight=1.0):

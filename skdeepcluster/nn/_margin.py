@@ -1,10 +1,14 @@
-"""The margin loss of metric learning, in float32 whatever the precision of the network."""
+"""Margins between classes: of distances, and of angles to class weights."""
+
+import math
 
 import torch
 
+from skdeepcluster.nn._losses import squared_distances
+
 
 def margin_loss(z, labels, margin=0.2, boundary=1.2, cutoff=0.5):
-    r"""The mean over violated bounds on distances, within labels and between them.
+    r"""The mean over violated bounds on distances, within labels and between them, in float32.
 
     .. math:: \frac{1}{A} \Bigl(\sum_{i, j} [d_{ij} - \beta + m]_+
         + \sum_{i, k} [\beta - d_{ik} + m]_+\Bigr)
@@ -27,10 +31,7 @@ def margin_loss(z, labels, margin=0.2, boundary=1.2, cutoff=0.5):
     loss : Tensor
         0 if no bound is violated.
     """
-    with torch.autocast(z.device.type, enabled=False):
-        norms = z.square().sum(dim=1)
-        squares = norms[:, None] + norms - 2 * (z @ z.T)
-    distances = (squares.clamp_min(0) + 1e-8).sqrt()
+    distances = (squared_distances(z).clamp_min(0) + 1e-8).sqrt()
     same = labels[:, None] == labels
     other = ~same
     same.fill_diagonal_(False)
@@ -44,3 +45,31 @@ def margin_loss(z, labels, margin=0.2, boundary=1.2, cutoff=0.5):
     push = (boundary + margin - distances).relu() * other
     n_active = (pull > 0).sum() + (push > 0).sum()
     return (pull.sum() + push.sum()) / n_active.clamp_min(1)
+
+
+def with_margin(cosine, label, margin):
+    """Cosines, that of the row's own class with a larger angle.
+
+    Parameters
+    ----------
+    cosine : Tensor of shape (n, n_classes)
+    label : LongTensor of shape (n,)
+        -1 for none.
+    margin : float
+        In radians. Angles that would pass the half circle keep the slope there, so that all scores
+        fall as the angle grows.
+
+    Returns
+    -------
+    cosine : Tensor of shape (n, n_classes)
+    """
+    if margin == 0:
+        return cosine
+    own = cosine.gather(1, label.clamp_min(0)[:, None])
+    # Rounded cosines may exceed one, and the root has an infinite slope at its end.
+    sine = (1 - own.square()).clamp_min(1e-12).sqrt()
+    turned = own * math.cos(margin) - sine * math.sin(margin)
+    linear = own - margin * math.sin(margin)
+    moved = torch.where(own > -math.cos(margin), turned, linear)
+    moved = torch.where(label[:, None] >= 0, moved, own)
+    return cosine.scatter(1, label.clamp_min(0)[:, None], moved)

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from skdeepcluster.nn._losses import active_triplet_loss
+from skdeepcluster.nn._losses import active_triplet_loss, squared_distances
 
 # What keeps the noise of a row without a signal, relative to it, finite.
 LEAST_SIGNAL, MOST_NOISE = 1e-8, 1e4
@@ -16,13 +16,6 @@ ATTRACTION, REPULSION = 2.0, 50.0
 def centered(z):
     """Rows of mean 0."""
     return z - z.mean(dim=1, keepdim=True)
-
-
-def squared_distances(z):
-    """Of all pairs of rows, of shape (n, n)."""
-    with torch.autocast(z.device.type, enabled=False):
-        squares = z.square().sum(dim=1)
-        return (squares[:, None] + squares - 2 * (z @ z.T)).clamp_min(0)
 
 
 def cosine_distances(z):
@@ -44,7 +37,7 @@ def signal_to_noise_distances(z):
     """
     z = centered(z)
     signal = z.square().mean(dim=1, keepdim=True)
-    noise = squared_distances(z) / z.shape[1]
+    noise = squared_distances(z).clamp_min(0) / z.shape[1]
     return (noise / (signal + LEAST_SIGNAL)).clamp_max(MOST_NOISE)
 
 
@@ -141,7 +134,7 @@ def log_energy(z, different):
     loss : Tensor
         Not below the logarithm of a small number, where its gradient ends; 0 without pairs.
     """
-    energy = _mean(squared_distances(z), different) / 2
+    energy = _mean(squared_distances(z).clamp_min(0), different) / 2
     return energy.clamp_min(LEAST_ENERGY).log() * different.any()
 
 

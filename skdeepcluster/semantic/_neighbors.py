@@ -93,6 +93,10 @@ class NeighborsMixin:
             n_neighbors = min(self.n_neighbors, max(1, len(fit.samples) // (3 * self.n_clusters)))
             rows = fit.over_all_rows(lambda x: self._reference(net, x))
             fit.state.neighbors = nearest(rows, n_neighbors, self.metric)
+            self._cluster(fit, rows)
+
+    def _cluster(self, fit, rows):
+        """Find what heads begin with, if anything, in the rows that neighbors were searched in."""
 
     def _pairs(self):
         """Options of a stage whose items are a row and one of its neighbors."""
@@ -148,21 +152,17 @@ class NeighborStartMixin(NeighborsMixin):
             self._imitate,
             self.init_epochs,
             parameters=train.parameters,
-            begin=self._start_with_labels,
+            begin=train.begin,
             # Before the first epoch, too: given neighbors have no labels.
             refresh=lambda fit: not hasattr(fit.state, "start_labels") or self._has_learned(fit),
         )
         # A training that has a criterion must not end above what it begins with.
         return [warmup, replace(train, begin=None, compares_start=train.criterion is not None)]
 
-    def _start_with_labels(self, fit):
-        self._start(fit)
-        if "neighbors" in fit.side.rows:
+    def _cluster(self, fit, rows):
+        if self.init == "random":
             return
-        net = self._predictor(fit.module)
-        rows = fit.over_all_rows(lambda x: self._reference(net, x))
-        rows = _comparable(rows, self.metric)
-        n_threads = effective_n_threads()
+        rows, n_threads = _comparable(rows, self.metric), effective_n_threads()
         labels = neighbor_clusters(rows, self.n_clusters, seed=fit.seed(), n_threads=n_threads)
         fit.state.start_labels = torch.as_tensor(labels, dtype=torch.int64, device=fit.device)
 

@@ -1,6 +1,7 @@
 """A fit in progress, as the hooks of a method see it."""
 
 import math
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -121,11 +122,9 @@ class Fit:
 
     def over_all_rows(self, function):
         """Concatenate function(rows) over the training set, without gradient."""
-        was_training = self.module.training
-        self.module.eval()
         share = self.processes.share_of_rows(len(self.samples))
         whole = None
-        with self.precision():
+        with self._evaluating():
             # Written in place: blocks and result are never in memory together.
             begin = 0
             options = {"block_rows": PASS_ROWS, "independent": False}
@@ -134,19 +133,24 @@ class Fit:
                     whole = block.new_empty((share[1] - share[0], *block.shape[1:]))
                 whole[begin : begin + len(block)] = block
                 begin += len(block)
-        self.module.train(was_training)
         whole = self.processes.join_rows(whole, len(self.samples))
         self.require_finite(whole.sum(dtype=torch.float64).item())
         return whole
 
-    def over_rows(self, function, index):
-        """Concatenate function(rows) over some rows, the same in each process, without gradient."""
+    @contextmanager
+    def _evaluating(self):
+        """The module as it predicts, in the fit's precision."""
         was_training = self.module.training
         self.module.eval()
-        blocks = self.samples.batches(index.split(PASS_ROWS))
-        with torch.no_grad(), self.precision():
-            found = torch.cat([function(x) for x in blocks])
+        with self.precision():
+            yield
         self.module.train(was_training)
+
+    def over_rows(self, function, index):
+        """Concatenate function(rows) over some rows, the same in each process, without gradient."""
+        blocks = self.samples.batches(index.split(PASS_ROWS))
+        with torch.no_grad(), self._evaluating():
+            found = torch.cat([function(x) for x in blocks])
         self.require_finite(found.sum(dtype=torch.float64).item())
         return found
 

@@ -12,8 +12,8 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.datasets import load_digits, make_blobs
 
 from skdeepcluster import LossGatedClusterer, correct_labels, loss_gate
-from skdeepcluster.discovery.loss_gated import with_margin
 from skdeepcluster.metrics import clustering_accuracy
+from skdeepcluster.nn import with_margin
 from tests.common import torch_generator
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdeepcluster import HyperTrack
+from skdeepcluster.algorithms.groups import in_order
 from skdeepcluster.graph._cells import (
     divided,
     edges_within_sets,
@@ -35,7 +36,6 @@ from skdeepcluster.graph._members import (
     grown,
     known_objects,
     majority,
-    numbered,
     padded,
     pieces,
 )
@@ -341,11 +341,11 @@ def test_right_scores_give_the_objects(seed):
 
 
 def test_labels_are_numbered_by_their_first_points():
-    found = numbered(np.array([7, -1, 2, 7, 5]))
+    found = in_order(np.array([7, -1, 2, 7, 5]))
     np.testing.assert_array_equal(found, [0, -1, 1, 0, 2])
     assert found.dtype == np.int32
-    np.testing.assert_array_equal(numbered(np.array([3, 3, 1])), [0, 0, 1])
-    np.testing.assert_array_equal(numbered(np.array([-1, -1])), [-1, -1])
+    np.testing.assert_array_equal(in_order(np.array([3, 3, 1])), [0, 0, 1])
+    np.testing.assert_array_equal(in_order(np.array([-1, -1])), [-1, -1])
 
 
 def test_known_objects_are_compared_within_sets():
