@@ -10,6 +10,9 @@ COMPARED_ROWS = 10_000
 N_CONFIRMING = 3
 # Modularities of candidates differ less than their supports.
 POWER = 2.25
+# Runs that agree so much have found the same clusters and differ by some rows: agreement above this
+# counts a part.
+AGREEMENT, PART_ABOVE = 0.95, 1 / 3
 # Clusters with less than a tenth of the weights between them need less confirmation.
 CONTRADICTION = 10.0
 
@@ -90,8 +93,8 @@ def support(candidates, n_nearest, n_clusters):
 def scores(graph, runs, n_clusters):
     r"""What candidates are compared by: a power of their modularity, times their confirmation.
 
-    Confirmed is a candidate by its support, or by the graph: if a share :math:`b` of the weights is
-    between its clusters, to :math:`1 - 10 b`.
+    Confirmed is a candidate by its support, which counts a third above 0.95, or by the graph: if a
+    share :math:`b` of the weights is between its clusters, to :math:`1 - 10 b`.
 
     Parameters
     ----------
@@ -115,11 +118,11 @@ def scores(graph, runs, n_clusters):
     modularities = by_method([within - expected for within, expected in shares])
     supports = by_method(support(candidates, N_CONFIRMING, n_clusters))
     hardly_contradicted = by_method([1 - CONTRADICTION * (1 - within) for within, _ in shares])
-    found = {
-        name: modularities[name].clip(0) ** POWER
-        * np.maximum(supports[name], hardly_contradicted[name])
-        for name in runs
-    }
+    found = {}
+    for name in runs:
+        agreeing = supports[name] - (1 - PART_ABOVE) * (supports[name] - AGREEMENT).clip(0)
+        confirmed = np.maximum(agreeing, hardly_contradicted[name])
+        found[name] = modularities[name].clip(0) ** POWER * confirmed
     return modularities, supports, found
 
 

@@ -5,7 +5,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from skdeepcluster.algorithms.candidates import N_CONFIRMING, best, scores, support
+from skdeepcluster.algorithms.candidates import AGREEMENT, N_CONFIRMING, best, scores, support
 from skdeepcluster.algorithms.coarsening import coarse_levels, relative_weights, strongest_edges
 from skdeepcluster.algorithms.degree_linkage import labels_of_neighbors
 from skdeepcluster.algorithms.density_layers import density_layers
@@ -34,7 +34,6 @@ N_LANDMARKS, N_DRAWS, LAYOUT_REGULARIZATIONS = 200, 4, (1.0, 0.1)
 # a few steps, go on with a larger one. If others do not confirm the one that ends best, there are
 # more: k-means has one answer, or it takes many runs to find some that confirm each other.
 ROW_RUNS, FIRST_STEPS, N_ROW_RUNS = ((40, 8), (200, 32)), 5, 6
-AGREEMENT = 0.95
 FIRST_ROWS, SAMPLE_ROWS, MAX_ITER, TOLERANCE = 5000, 10_000, 300, 1e-4
 # Layers are numbers of clusters that some range of least sizes gives, this far from end to end.
 LEAST_PERSISTENCE = np.log(1.5)

@@ -65,7 +65,7 @@ class DEPICT(ProbabilityMixin, CenteredAutoencoder):
 
     init_epochs : int, default=50
         Maximum number of warm-up epochs, in which the initial labels are the target. The warm-up
-        ends when 98 % of the rows have their label.
+        ends when 99.5 % of the rows have their label.
 
     tol : float, default=1e-3
         Training ends when less than this fraction of the labels changed in an epoch.

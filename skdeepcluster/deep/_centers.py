@@ -37,7 +37,7 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
 
     init_epochs : int, default=50
         Maximum number of warm-up epochs, in which the labels of ``init="neighbors"``, "spectral" or
-        "linkage" are the target. The warm-up ends when 98 % of the rows have their label.
+        "linkage" are the target. The warm-up ends when 99.5 % of the rows have their label.
 
     pretrain_epochs : int, default=60
         Epochs of the reconstruction that the clustering starts from.

@@ -267,7 +267,7 @@ class DeepEstimator(Hooks, CallbackSupportMixin, Estimator):
     def _fitted_attributes(self, fit, dtype):
         """All fitted attributes, or None while the model cannot predict."""
         if fit.read_out is not None:
-            loss, labels, found = fit.read_out
+            loss, labels, found, _ = fit.read_out
             found = found | {"loss_": loss} | ({} if labels is None else {"labels_": labels})
         elif fit.usable:
             found = self._attributes(fit)

@@ -8,7 +8,7 @@ from skdeepcluster.nn import mean_over_rows
 from skdeepcluster.training import available_threads
 
 # Share of the initial labels with which a warm-up ends.
-_LEARNED = 0.98
+_LEARNED = 0.995
 
 
 @documented

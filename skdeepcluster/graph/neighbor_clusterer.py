@@ -21,15 +21,17 @@ class NeighborClusterer(NeighborGraphMixin, Clusterer):
     their graph is laid out in few dimensions, three times; the graph of their groups, six times.
     Clusters are read out in several ways and runs. Of all these candidates the one with the largest
 
-    .. math:: Q(c)^{9/4} \max\left( \frac{1}{3} \sum_{c' \in N(c)} \mathrm{ARI}(c, c'),\;
-        1 - 10 \, b(c) \right), \quad
+    .. math:: Q(c)^{9/4} \max\left( a\Bigl( \frac{1}{3} \sum_{c' \in N(c)} \mathrm{ARI}(c, c')
+        \Bigr),\; 1 - 10 \, b(c) \right), \quad a(s) = \min\left( s, \frac{1.9 + s}{3} \right),
+        \quad
         Q(c) = \sum_k \left( \frac{w(k, k)}{w} - \frac{w(k)^2}{w^2} \right)
 
     is kept: a power of its modularity, where :math:`w(k, k)` is the weight of the edges within a
     cluster, :math:`w(k)` that of all edges of its rows and :math:`w` the total, each edge counted
     from both of its ends, times its confirmation: the mean adjusted Rand index with the three
     candidates that are most like it, or more, if the share :math:`b(c)` of the weights between
-    clusters is small. In clusters of groups, each row finally joins the cluster that most of its
+    clusters is small. Agreement above 0.95 counts a third, as runs that find the same clusters
+    differ by some rows. In clusters of groups, each row finally joins the cluster that most of its
     edges lead to.
 
     Use it for images, embeddings and other rows with many features whose clusters are curved, where

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from skdeepcluster._sklearn import Interval, StrOptions, effective_n_threads
+from skdeepcluster.algorithms.candidates import modularity
 from skdeepcluster.algorithms.degree_linkage import (
-    linkage_labels,
     merge_to,
     nearest_clusters,
     neighbor_graph,
@@ -30,8 +30,8 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
     The initial clusters are groups of nearest neighbors, among images scaled to length one. In each
     round the encoder learns to bring rows of a cluster nearer to each other than to other rows, and
     then clusters that are near in the new embedding are merged, until `n_clusters` are left.
-    Finally clusters are formed again from the rows up, in the learned embedding. Pick it for up to
-    about 20,000 images whose classes are curved manifolds rather than balls.
+    Finally clusters are formed again from the rows up, in the learned embedding, and kept if they
+    fit its graph better. Pick it for up to about 20,000 images whose classes are curved manifolds rather than balls.
 
     With the weights :math:`w_{ij} = \exp(-\|z_i - z_j\|^2 / \sigma^2)` of edges to nearest
     neighbors and :math:`\sigma^2` their mean squared length, the affinity of clusters is
@@ -64,7 +64,7 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
         convolutions of "conv", by default (50, 50), or (50,) for images of less than 24 pixels a
         side. Maxima of 2 x 2 pixels follow each where they leave at least 6 pixels a side.
 
-    merge_rate : float, default=0.5
+    merge_rate : float, default=0.3
         Fraction of the clusters that are merged into others after each round. The paper has 0.9,
         and 0.2 for faces; smaller values take more rounds.
 
@@ -72,9 +72,15 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
         Epochs between merges. The paper has 20, of a slower optimizer; an encoder that is
         overfitted to its clusters leaves few edges between them.
 
-    recluster : bool, default=True
+    recluster : {"auto", True, False}, default="auto"
         Whether clusters are finally formed again from nearest neighbors, in the learned embedding
-        ("RC" in the paper). Otherwise labels are those of the last round ("SF").
+        ("RC" in the paper), or labels are those of the last round ("SF"). "auto" takes those of
+        larger modularity in the graph of the embedding.
+
+    n_init : int, default=4
+        Number of complete fits from different weights. The one whose labels have the largest
+        modularity in the graph of its embedding is kept: the objective says little about the
+        clusters, as it is lowest where few rows are compared with others near them.
 
     n_neighbors : int, default=20
         Number of neighbors that each row has edges to, and that vote on the cluster of a new row.
@@ -139,9 +145,10 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
         "auto", StrOptions({"auto", "mlp", "conv"}), "array-like", torch.nn.Module
     )
     n_components: int | None = 160
-    merge_rate: float = param(0.5, Interval(Real, 0, 1, closed="right"))
+    merge_rate: float = param(0.3, Interval(Real, 0, 1, closed="right"))
     update_interval: int = param(1, Interval(Integral, 1, None, closed="left"))
-    recluster: bool = param(True, "boolean")
+    recluster: str | bool = param("auto", StrOptions({"auto"}), "boolean")
+    n_init: int = 4
     n_neighbors: int = param(20, Interval(Integral, 1, None, closed="left"))
     n_neighbor_clusters: int = param(5, Interval(Integral, 1, None, closed="left"))
     local_weight: float = param(1.0, Interval(Real, 0, None, closed="left"))
@@ -238,12 +245,7 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
         Z = map_rows(fit.module.encode, fit.samples).cpu()
         fit.require_finite(Z.sum().item())
         embedding = Z.numpy()
-        if self.recluster:
-            options = self.n_neighbors, *self._criterion
-            labels = linkage_labels(embedding, self.n_clusters, *options)
-        else:
-            labels = fit.state.labels.int().cpu().numpy()
-            labels = self._merge(embedding, labels, self.n_clusters)
+        fits, labels = self._final_clusters(embedding, fit.state.labels.int().cpu().numpy())
         labels = torch.as_tensor(labels, dtype=torch.int64)
         loss, labels = self._loss_and_labels(fit.module, fit.samples, Z, labels)
         found = {
@@ -251,7 +253,21 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
             "round_labels_": fit.state.rounds.int().cpu().numpy(),
             "n_components_": Z.shape[1],
         }
-        return ReadOut(loss, labels, found)
+        return ReadOut(loss, labels, found, -fits)
+
+    def _final_clusters(self, Z, labels):
+        """The modularity of clusters in the graph of the embedding, and their labels."""
+        W, *nearest = self._graph(Z)
+        k, begun = self.n_clusters, []
+        if self.recluster is not False:
+            begun.append(nearest_clusters(*nearest, k))
+        if self.recluster is not True:
+            begun.append(labels)
+        found = [merge_to(W, each, k, Z, *self._criterion) for each in begun]
+        graph = W + W.T
+        # Where no edge has a weight, none is better than another.
+        fits = [modularity(graph, each, k) if graph.sum() else 0.0 for each in found]
+        return max(zip(fits, found, strict=True), key=lambda pair: pair[0])
 
     def _training_rows(self):
         return torch.tensor(self.embedding_).float(), torch.tensor(self.labels_).long()

@@ -131,7 +131,7 @@ class NeighborStartMixin(NeighborsMixin):
 
     init_epochs : int, default=50
         Maximum number of warm-up epochs, in which the labels of ``init="neighbors"`` are the
-        target. The warm-up ends when 98 % of the rows have their label.
+        target. The warm-up ends when 99.5 % of the rows have their label.
 
     Attributes
     ----------

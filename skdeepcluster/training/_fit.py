@@ -26,11 +26,14 @@ class ReadOut(NamedTuple):
         Of the training rows; None for estimators that are not clusterers.
     attributes : dict of str to object
         Fitted attributes besides those that all estimators have.
+    criterion : float, optional
+        What restarts are compared by, the lowest being the best; by default the objective.
     """
 
     loss: float
     labels: np.ndarray | None
     attributes: dict
+    criterion: float | None = None
 
 
 class Fit:

@@ -56,7 +56,7 @@ class Training:
         self.n_init = 1
 
     def best_of(self, n_init, build, stages, read_out, tasks):
-        """The best of several fits by the lowest loss, read out.
+        """The best of several fits by the lowest loss, or criterion, read out.
 
         Parameters
         ----------
@@ -91,9 +91,10 @@ class Training:
                 run.go(task)
                 task.end(fit)
             new = read_out(fit)
+            value = new.loss if new.criterion is None else new.criterion
             # A run that max_time cut short counts only if there is no other.
-            if best is None or (new.loss < best["loss"] and not fit.out_of_time):
-                best, found = {"loss": new.loss, **run.result()}, new
+            if best is None or (value < best["value"] and not fit.out_of_time):
+                best, found = {"value": value, **run.result()}, new
             if fit.out_of_time:
                 break
         _restore(fit, best)

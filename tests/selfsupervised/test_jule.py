@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from skdeepcluster import JULE, GraphDegreeLinkage
+from skdeepcluster.algorithms.degree_linkage import neighbor_graph
 from skdeepcluster.metrics import clustering_accuracy
 from skdeepcluster.nn import pooled_conv_encoder
 
@@ -19,6 +20,7 @@ def fit(n_clusters=4, rows=X, **params):
     brief = {
         "hidden_layer_sizes": (32,),
         "n_components": 8,
+        "n_init": 1,
         "update_interval": 2,
         "random_state": 0,
     }
@@ -51,6 +53,27 @@ def test_rounds(merge_rate):
 def test_without_reclustering_labels_are_those_of_the_last_round():
     model = fit(recluster=False)
     assert_array_equal(model.labels_, model.round_labels_[-1])
+
+
+def modularity_by_pairs(Z, labels, n_neighbors):
+    """Slowly: what clusters hold of the weights of edges, less what degrees alone give them."""
+    W = neighbor_graph(np.ascontiguousarray(Z, dtype=np.float32), n_neighbors)[0].toarray()
+    W += W.T
+    total, degrees, value = W.sum(), W.sum(axis=1), 0.0
+    for i in range(len(W)):
+        for j in np.flatnonzero(labels == labels[i]):
+            value += W[i, j] / total - degrees[i] * degrees[j] / total**2
+    return value
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_of_both_labels_those_that_fit_the_graph_better_are_kept(seed):
+    rows = np.random.default_rng(seed).normal(size=(80, 3))
+    params = {"rows": rows, "n_init": 1, "n_neighbors": 8, "random_state": seed}
+    again, last, best = (fit(recluster=choice, **params) for choice in (True, False, "auto"))
+    values = [modularity_by_pairs(m.embedding_, m.labels_, 8) for m in (again, last, best)]
+    assert values[2] == pytest.approx(max(values), abs=1e-6)
+    assert any((best.labels_ == other.labels_).all() for other in (again, last))
 
 
 def test_missing_merges_follow_without_training():
@@ -107,18 +130,21 @@ def test_new_rows_go_with_their_neighbors():
     assert model.score(X[200:]) == pytest.approx(model.score(X[:200]), abs=0.05)
 
 
-def test_restarts_keep_the_lowest_objective():
-    losses = []
+def test_restarts_keep_the_labels_of_the_largest_modularity():
+    rows, found = np.random.default_rng(0).normal(size=(80, 3)), []
 
     class Watched(JULE):
         def _read_out(self, fit):
-            found = super()._read_out(fit)
-            losses.append(found.loss)
-            return found
+            found.append(super()._read_out(fit))
+            return found[-1]
 
-    params = {"hidden_layer_sizes": (8,), "update_interval": 1, "random_state": 0}
-    model = Watched(4, n_init=3, **params).fit(X)
-    assert len(set(losses)) == 3 and model.loss_ == pytest.approx(min(losses))
+    params = {"hidden_layer_sizes": (8,), "n_neighbors": 8, "random_state": 0}
+    model = Watched(4, n_init=4, **params).fit(rows)
+    values = [modularity_by_pairs(run.attributes["embedding_"], run.labels, 8) for run in found]
+    assert len(set(values)) == 4
+    assert_array_equal(model.labels_, found[np.argmax(values)].labels)
+    # Not of the lowest objective.
+    assert np.argmax(values) != np.argmin([run.loss for run in found])
 
 
 # -- networks and input --------------------------------------------------------------------------
