@@ -79,7 +79,8 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
 
     init_epochs : int, default=50
         Only with an `encoder` and ``init="spectral"``: maximum number of warm-up epochs, in which
-        the encoder learns the labels of the start. They end when 99.5 % of the rows have their label.
+        the encoder learns the labels of the start. They end when 99.5 % of the rows have their
+        label.
 
     temperature : float or "scale", default="scale"
         :math:`1 / \beta`, for standardized rows. If it is large the memories merge; if it is small

@@ -4,7 +4,7 @@ import numpy as np
 
 from skdeepcluster.algorithms.circle import circle_layout, points_inside
 from skdeepcluster.autoencoder.gldc import GLDC
-from skdeepcluster.training import ReadOut, map_rows
+from skdeepcluster.training import map_rows
 
 
 class HCHC(GLDC):
@@ -71,15 +71,15 @@ class HCHC(GLDC):
     """
 
     def _read_out(self, fit):
-        loss, labels, found = super()._read_out(fit)
+        read_out = super()._read_out(fit)
         q = map_rows(lambda x: self._log_proba(fit.module, x).exp(), fit.samples)
         q = q.cpu().numpy().astype(np.float64)
         circle = circle_layout(q)._asdict()
         circle["cycle_length"] = circle.pop("length")
         circle["cluster_distances"] = circle.pop("distances")
-        found |= {f"{name}_": value for name, value in circle.items()}
+        found = {f"{name}_": value for name, value in circle.items()}
         found["embedding_"] = points_inside(q, circle["anchors"])
-        return ReadOut(loss, labels, found)
+        return read_out._replace(attributes=read_out.attributes | found)
 
     def to_circle(self, X):
         """Positions of rows in the circle, between the clusters by their memberships.

@@ -25,7 +25,7 @@ from skdeepcluster.deep import (
 )
 from skdeepcluster.discovery.one_vs_all import LEAST_CLUSTERS, one_vs_all_labels
 from skdeepcluster.nn import code_width, linear
-from skdeepcluster.training import ReadOut, Stage, map_rows
+from skdeepcluster.training import Stage, map_rows
 from skdeepcluster.validation import caller_level, check_n_samples
 
 # Smoothing of labels, and what is added to probabilities within logarithms.
@@ -346,7 +346,8 @@ class GlobalLocalAdapter(
         }
 
     def _read_out(self, fit):
-        loss, labels, attributes = super()._read_out(fit)
+        read_out = super()._read_out(fit)
+        labels, attributes = read_out.labels, read_out.attributes
         known = np.ones(len(labels), bool)
         known[fit.side.arrays["target"].cpu().numpy()] = False
         if known.any():
@@ -354,7 +355,7 @@ class GlobalLocalAdapter(
         source = getattr(fit.state, "source_labels", None)
         attributes["source_labels_"] = labels.copy() if source is None else source.cpu().numpy()
         attributes["n_clusters_"] = getattr(fit.state, "n_clusters", self.n_clusters)
-        return ReadOut(loss, labels, attributes)
+        return read_out
 
     def _warn(self, out_of_time):
         super()._warn(out_of_time)

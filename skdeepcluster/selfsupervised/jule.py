@@ -31,7 +31,8 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
     round the encoder learns to bring rows of a cluster nearer to each other than to other rows, and
     then clusters that are near in the new embedding are merged, until `n_clusters` are left.
     Finally clusters are formed again from the rows up, in the learned embedding, and kept if they
-    fit its graph better. Pick it for up to about 20,000 images whose classes are curved manifolds rather than balls.
+    fit its graph better. Pick it for up to about 20,000 images whose classes are curved manifolds
+    rather than balls.
 
     With the weights :math:`w_{ij} = \exp(-\|z_i - z_j\|^2 / \sigma^2)` of edges to nearest
     neighbors and :math:`\sigma^2` their mean squared length, the affinity of clusters is
