@@ -391,7 +391,7 @@ CASES = [
     Case("DCN", objective, -1.0, without("begin", "refresh", "after_step"), CENTERS),
     Case("DEC", certainty, 0.69, first_refresh_only, CENTERS | LONGER),
     Case("IDEC", certainty, 0.65, first_refresh_only, CENTERS | LONGER),
-    Case("DEPICT", certainty, 0.8, first_refresh_only, CENTERS | LONGER),
+    Case("DEPICT", certainty, 0.8, first_refresh_only, CENTERS | LONGER | {"init_epochs": 10}),
     Case("GLDC", between_classes, 0.68, pairs_of_the_start, CENTERS),
     Case("HCHC", between_classes, 0.68, pairs_of_the_start, CENTERS),
     Case("TELL", information, 0.65, centers_of_the_start,
