@@ -300,7 +300,7 @@ def search(find, n_clusters, n_least):
         else:
             high = gamma
             gamma = gamma / 4 if low == 0 else math.sqrt(low * high)
-        if high - low <= 1e-9 * high:
+        if high < np.inf and high - low <= 1e-9 * high:
             break
     return best[1:] if best is not None else (None, gamma)
 

@@ -269,10 +269,10 @@ class Leiden(GivenGraphMixin, Clusterer):
             labels = np.arange(graph.shape[0], dtype=np.int32)
         runs = [find(self.resolution_, seed) for seed in seeds]
         hit = [run for run in runs if run[0].max() + 1 == k]
-        merged = algorithm.merged(graph, labels, model, self.resolution_, k, fixed)
-        self.labels_, self.n_iter_, _, self.quality_ = _best(
-            hit or [(merged, runs[0][1])], graph, model, self.resolution_
-        )
+        if not hit:
+            labels = algorithm.merged(graph, labels, model, self.resolution_, k, fixed)
+            hit = [(labels, runs[0][1])]
+        self.labels_, self.n_iter_, _, self.quality_ = _best(hit, graph, model, self.resolution_)
         self.stability_ = algorithm.agreement([run[0] for run in runs])
         self.layers_ = self.labels_[np.newaxis]
         self.layer_qualities_ = np.array([self.quality_])

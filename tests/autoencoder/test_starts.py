@@ -30,7 +30,7 @@ def test_after_the_warm_up_rows_have_the_labels_of_their_neighbors(Method, digit
     ).fit(X)  # fmt: skip
     # Another seed searches the neighbors, of rows in other units.
     assert adjusted_rand_score(start, model.initial_labels_) > 0.9
-    assert np.mean(model.labels_ == model.initial_labels_) > 0.97
+    assert np.mean(model.labels_ == model.initial_labels_) >= 0.995
     (first, *_) = model.history_["initialize"].values()
     assert len(first) < 200  # it ends when they are learned
 

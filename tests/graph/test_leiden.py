@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.datasets import load_digits, make_moons
@@ -237,6 +238,15 @@ def test_a_wanted_number_of_communities(A, k, seed):
             fit(A, seed, n_clusters=k)
         return
     assert fit(A, seed, n_clusters=k).n_clusters_ == max(k, n_components)
+
+
+@pytest.mark.parametrize("k", [5, 6, 7])
+def test_more_communities_than_at_resolution_1_are_found_at_a_higher_one(k):
+    graph = nx.to_numpy_array(KARATE)
+    assert fit(graph).n_clusters_ < k
+    model = fit(graph, n_clusters=k)
+    assert 1 < model.resolution_ < 4
+    assert_array_equal(model.labels_, fit(graph, resolution=model.resolution_).labels_)
 
 
 def test_fewer_communities_than_components_warn():

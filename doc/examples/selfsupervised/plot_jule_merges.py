@@ -9,7 +9,7 @@ learns to separate them, near ones merge in its embedding, and so on in rounds.
 
 # %%
 # `round_labels_` has the clusters of each round, which are unions of those of the round before. By
-# default `labels_` are formed anew in the embedding that was learned; ``recluster=False`` keeps
+# default `labels_` may be formed anew in the embedding that was learned; ``recluster=False`` keeps
 # those of the last round.
 import matplotlib.pyplot as plt
 import numpy as np
