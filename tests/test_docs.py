@@ -50,8 +50,9 @@ def test_stored_results_name_their_command_and_method(generate):
             python, script = line["command"].split()[:2]
             assert python == "python" and (ROOT / script).exists()
             assert line["data"] and line["method"] and line["metric"]
-            # Empty: not recorded.
-            assert float(line["value"] or 0) >= 0
+            # Empty: not recorded. Of all figures only the ARI has values below 0.
+            least = -0.5 if line["metric"].endswith("ARI") else 0
+            assert float(line["value"] or 0) >= least
 
 
 def test_tables_of_benchmarks_are_stored_as_the_documentation_reads_them(
