@@ -169,6 +169,11 @@ class AutoencoderMixin(EncoderMixin):
             decoder = [m for m in module.decoder if isinstance(m, torch.nn.Linear)]
             return encoder[:position], encoder[position], decoder[n_layers - 1 - position]
 
+        def dropped(fit, batch, h):
+            """As dropout does, what is left is larger: the stack of all layers has no noise."""
+            left = fit.uniform(batch, h.shape[1]) >= _LAYERWISE_NOISE
+            return h * left / (1 - _LAYERWISE_NOISE)
+
         def loss(fit, batch):
             below, layer, mirror = pair(fit.module)
             h = batch.x.flatten(1)
@@ -177,11 +182,10 @@ class AutoencoderMixin(EncoderMixin):
                     h = torch.relu(lower(h))
             corrupted = h
             if position:  # the rows themselves are not corrupted, as in the authors' script
-                corrupted = h * (fit.uniform(batch, h.shape[1]) >= _LAYERWISE_NOISE)
+                corrupted = dropped(fit, batch, h)
             code = layer(corrupted)
             if position < n_layers - 1:
-                code = torch.relu(code)
-                code = code * (fit.uniform(batch, code.shape[1]) >= _LAYERWISE_NOISE)
+                code = dropped(fit, batch, torch.relu(code))
             restored = mirror(code)
             if position:
                 restored = torch.relu(restored)

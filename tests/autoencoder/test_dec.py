@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -177,16 +178,26 @@ def test_widths_as_encoder_are_hidden_layers(blobs):
             brief(DEC, hidden_layer_sizes=wrong).fit(blobs[0])
 
 
+def test_layers_that_learned_alone_fit_together():
+    # Each had a noisy input of the same mean as what it gets from the layer below.
+    rows = load_digits(n_class=5, return_X_y=True)[0][:500]
+    model = DEC(
+        5, hidden_layer_sizes=(64, 64, 64), layerwise_epochs=60, pretrain_epochs=1, init="k-means",
+        pretrain_learning_rate=1e-3, max_epochs=0, batch_size=50, random_state=0,
+    ).fit(rows)  # fmt: skip
+    assert model.history_["pretrain"]["reconstruction"][0] < 0.4
+
+
 def test_layers_are_pretrained_one_by_one(blobs):
     X = blobs[0]
-    model = brief(DEC, layerwise_epochs=15, hidden_layer_sizes=(16, 8)).fit(X)
+    model = brief(DEC, layerwise_epochs=100, hidden_layer_sizes=(16, 8)).fit(X)
     assert list(model.history_)[:4] == ["layer 1", "layer 2", "layer 3", "pretrain"]
     for layer in ("layer 1", "layer 2", "layer 3"):
         losses = model.history_[layer]["reconstruction"]
-        assert len(losses) == 15 and losses[-1] < losses[0]
+        assert len(losses) == 100 and losses[-1] < losses[0]
     cold = brief(DEC, hidden_layer_sizes=(16, 8)).fit(X)
     first = [m.history_["pretrain"]["reconstruction"][0] for m in (model, cold)]
-    assert first[0] < first[1]
+    assert first[0] < 0.9 * first[1]
     with pytest.raises(ValueError, match="layerwise_epochs=1 needs a dense encoder"):
         brief(DEC, layerwise_epochs=1, encoder="conv").fit(X.reshape(-1, 3, 4))
 
