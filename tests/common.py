@@ -20,6 +20,7 @@ BRIEF = {
 # What takes long only in one class, which has the name of the parameter from many others.
 BRIEF_OF = {
     "HyperTrack": {"n_components": 8, "n_layers": 1, "read_out": "components"},
+    "JULE": {"n_init": 1},
     "MagmaClust": {"n_init": 1, "tol": 1e-2},
 }
 
