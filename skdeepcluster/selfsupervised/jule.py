@@ -80,8 +80,8 @@ class JULE(LabelMixin, EncoderMixin, DeepClusterer):
 
     n_init : int, default=4
         Number of complete fits from different weights. The one whose labels have the largest
-        modularity in the graph of its embedding is kept: the objective says little about the
-        clusters, as it is lowest where few rows are compared with others near them.
+        modularity in the graph of its embedding is kept: the objective does not tell which has the
+        better clusters.
 
     n_neighbors : int, default=20
         Number of neighbors that each row has edges to, and that vote on the cluster of a new row.
