@@ -70,8 +70,10 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
         Only with a dense `encoder`: epochs for which each of its layers is first trained by itself
         to restore its input from a corrupted copy.
 
-    pretrain_epochs : int, default=60
-        Only with an `encoder`: epochs of the reconstruction that the clustering starts from.
+    pretrain_epochs : int or "auto", default="auto"
+        Only with an `encoder`: epochs of the reconstruction that the clustering starts from. "auto"
+        is 60, and fewer on many rows: it ends after 1,000 steps of `batch_size` rows, but not
+        before 10 epochs.
 
     pretrain_learning_rate : float, default=1e-3
         Only with an `encoder`: learning rate of its training. None takes that of the memories,

@@ -19,6 +19,9 @@ from skdeepcluster.deep._clusterer import DeepClusterer
 from skdeepcluster.deep._predict import LabelMixin
 from skdeepcluster.training import Stage
 
+# Bounds of the reconstruction with pretrain_epochs="auto".
+_EPOCHS, _MIN_EPOCHS, _STEPS = 60, 10, 1000
+
 
 class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
     """Base of the methods that place centers in the embedding of an autoencoder.
@@ -39,8 +42,9 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
         Maximum number of warm-up epochs, in which the labels of ``init="neighbors"``, "spectral" or
         "linkage" are the target. The warm-up ends when 99.5 % of the rows have their label.
 
-    pretrain_epochs : int, default=60
-        Epochs of the reconstruction that the clustering starts from.
+    pretrain_epochs : int or "auto", default="auto"
+        Epochs of the reconstruction that the clustering starts from. "auto" is 60, and fewer on
+        many rows: it ends after 1,000 steps of `batch_size` rows, but not before 10 epochs.
 
     pretrain_learning_rate : float, default=None
         Learning rate of the reconstruction, by default `learning_rate`.
@@ -59,7 +63,9 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
         "neighbors", StrOptions({"neighbors", "spectral", "linkage", "k-means"}), "array-like"
     )
     init_epochs: int = param(50, Interval(Integral, 0, None, closed="left"))
-    pretrain_epochs: int = param(60, Interval(Integral, 0, None, closed="left"))
+    pretrain_epochs: int | str = param(
+        "auto", Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})
+    )
     pretrain_learning_rate: float | None = param(
         None, Interval(Real, 0, None, closed="neither"), None
     )
@@ -105,6 +111,8 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
     def _pretrain_stages(self, **options):
         options = {"parameters": self._autoencoder_parameters} | options
         options["learning_rate"] = self.pretrain_learning_rate
+        if isinstance(self.pretrain_epochs, str):
+            return self._pretraining(_EPOCHS, end_epoch=_has_seen_enough, **options)
         return self._pretraining(self.pretrain_epochs, **options)
 
     def _start_stage(self, loss, **options):
@@ -201,3 +209,8 @@ def _means(Z, labels, n_clusters, weights):
 
     rows = [labels == j for j in range(n_clusters)]
     return np.stack([mean(r) if r.any() else mean(slice(None)) for r in rows])
+
+
+def _has_seen_enough(fit):
+    """Whether the reconstruction has had its steps and its least epochs."""
+    return fit.step >= _STEPS and fit.epoch + 1 >= _MIN_EPOCHS

@@ -8,7 +8,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from skdeepcluster import DCN, DEPICT, GLDC, HCHC, TELL, AutoencoderClusterer, ClAM, VaDE
+from skdeepcluster import DCN, DEC, DEPICT, GLDC, HCHC, TELL, AutoencoderClusterer, ClAM, VaDE
 from tests.common import brief, each_class, family, known
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -105,6 +105,20 @@ def test_fewer_distinct_rows_than_clusters(Estimator):
     assert np.isfinite(model.loss_) and np.isfinite(model.cluster_centers_).all()
     if hasattr(model, "covariances_"):
         assert (model.covariances_ > 0).all()
+
+
+# -- epochs --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "batch_size, given, epochs",
+    # Few steps in all; 1,000 steps; the least number of epochs; a number of one's own.
+    [(50, "auto", 60), (2, "auto", 20), (1, "auto", 10), (1, 11, 11)],
+)
+def test_reconstruction_of_many_rows_ends_early(batch_size, given, epochs, X):
+    params = {"batch_size": batch_size, "init": "k-means", "max_epochs": 0}
+    model = DEC(2, hidden_layer_sizes=(4,), n_components=2, pretrain_epochs=given, **params)
+    assert len(model.fit(X[:101]).history_["pretrain"]["reconstruction"]) == epochs
 
 
 # -- networks ------------------------------------------------------------------------------------
