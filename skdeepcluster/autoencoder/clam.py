@@ -70,10 +70,8 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
         Only with a dense `encoder`: epochs for which each of its layers is first trained by itself
         to restore its input from a corrupted copy.
 
-    pretrain_epochs : int or "auto", default="auto"
-        Only with an `encoder`: epochs of the reconstruction that the clustering starts from. "auto"
-        is 60, and fewer on many rows: it ends after 1,000 steps of `batch_size` rows, but not
-        before 10 epochs.
+    pretrain_epochs : int, default=60
+        Only with an `encoder`: epochs of the reconstruction that the clustering starts from.
 
     pretrain_learning_rate : float, default=1e-3
         Only with an `encoder`: learning rate of its training. None takes that of the memories,
@@ -168,6 +166,7 @@ class ClAM(ProbabilityMixin, CenteredAutoencoder):
         "k-means", StrOptions({"k-means", "k-means++", "spectral", "random"}), "array-like"
     )
     learning_rate: float = 0.02
+    pretrain_epochs: int = param(60, Interval(Integral, 0, None, closed="left"))
     pretrain_learning_rate: float | None = 1e-3
     max_epochs: int = 50
     batch_size: int = 64

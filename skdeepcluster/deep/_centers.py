@@ -43,8 +43,9 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
         "linkage" are the target. The warm-up ends when 99.5 % of the rows have their label.
 
     pretrain_epochs : int or "auto", default="auto"
-        Epochs of the reconstruction that the clustering starts from. "auto" is 60, and fewer on
-        many rows: it ends after 1,000 steps of `batch_size` rows, but not before 10 epochs.
+        Epochs of the reconstruction that the clustering starts from. "auto" is 60; with "neighbors"
+        of the rows, which do not depend on it, fewer on many rows: it ends after 1,000 steps of
+        `batch_size` rows, but not before 10 epochs.
 
     pretrain_learning_rate : float, default=None
         Learning rate of the reconstruction, by default `learning_rate`.
@@ -112,8 +113,13 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
         options = {"parameters": self._autoencoder_parameters} | options
         options["learning_rate"] = self.pretrain_learning_rate
         if isinstance(self.pretrain_epochs, str):
-            return self._pretraining(_EPOCHS, end_epoch=_has_seen_enough, **options)
+            return self._pretraining(_EPOCHS, end_epoch=self._has_restored_enough, **options)
         return self._pretraining(self.pretrain_epochs, **options)
+
+    def _has_restored_enough(self, fit):
+        """Whether the reconstruction has had its steps, where it does not decide the start."""
+        enough = fit.step >= _STEPS and fit.epoch + 1 >= _MIN_EPOCHS
+        return enough and self._starts_from_rows(fit)
 
     def _start_stage(self, loss, **options):
         """The stage that places the centers, then trains with the initial labels as target."""
@@ -136,10 +142,13 @@ class CenteredAutoencoder(LabelMixin, AutoencoderMixin, DeepClusterer):
 
     def _rows_of_graph(self, fit, Z):
         """The rows whose neighbors count: those of the fit, or an embedding."""
-        embedded = self.encoder is not None
-        if embedded and self._init_is("neighbors") and fit.samples.are_few:
+        if self._starts_from_rows(fit):
             return fit.samples.loaded.flatten(1).cpu().numpy()
         return Z
+
+    def _starts_from_rows(self, fit):
+        """Whether the initialization is of the rows, though there is an embedding."""
+        return self.encoder is not None and self._init_is("neighbors") and fit.samples.are_few
 
     def _weights_of(self, fit):
         """Weights of the rows as an array, or None."""
@@ -209,8 +218,3 @@ def _means(Z, labels, n_clusters, weights):
 
     rows = [labels == j for j in range(n_clusters)]
     return np.stack([mean(r) if r.any() else mean(slice(None)) for r in rows])
-
-
-def _has_seen_enough(fit):
-    """Whether the reconstruction has had its steps and its least epochs."""
-    return fit.step >= _STEPS and fit.epoch + 1 >= _MIN_EPOCHS

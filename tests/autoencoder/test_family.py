@@ -111,13 +111,17 @@ def test_fewer_distinct_rows_than_clusters(Estimator):
 
 
 @pytest.mark.parametrize(
-    "batch_size, given, epochs",
-    # Few steps in all; 1,000 steps; the least number of epochs; a number of one's own.
-    [(50, "auto", 60), (2, "auto", 20), (1, "auto", 10), (1, 11, 11)],
+    "params, epochs",
+    [
+        ({"batch_size": 50}, 60),  # few steps in all
+        ({"batch_size": 2}, 20),  # 1,000 steps
+        ({"batch_size": 1}, 10),  # the least number of epochs
+        ({"batch_size": 1, "pretrain_epochs": 11}, 11),
+        ({"batch_size": 4, "init": "k-means"}, 60),  # of the embedding
+    ],
 )
-def test_reconstruction_of_many_rows_ends_early(batch_size, given, epochs, X):
-    params = {"batch_size": batch_size, "init": "k-means", "max_epochs": 0}
-    model = DEC(2, hidden_layer_sizes=(4,), n_components=2, pretrain_epochs=given, **params)
+def test_reconstruction_of_many_rows_ends_early(params, epochs, X):
+    model = DEC(2, hidden_layer_sizes=(4,), n_components=2, max_epochs=0, init_epochs=0, **params)
     assert len(model.fit(X[:101]).history_["pretrain"]["reconstruction"]) == epochs
 
 
