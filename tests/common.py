@@ -14,8 +14,8 @@ from skdeepcluster._discovery import all_estimators
 # Where the defaults train for minutes. Few epochs are no convergence, and are not meant to be.
 BRIEF = {
     "hidden_layer_sizes": (16,), "pretrain_epochs": 3, "guide_epochs": 2, "max_epochs": 3, "tol": 0,
-    "warmup_steps": 3, "batch_size": 64, "max_clusters": 4, "n_repeats": 2, "n_walks": 2,
-    "random_state": 0,
+    "init_epochs": 10, "warmup_steps": 3, "batch_size": 64, "max_clusters": 4, "n_repeats": 2,
+    "n_walks": 2, "random_state": 0,
 }  # fmt: skip
 # What takes long only in one class, which has the name of the parameter from many others.
 BRIEF_OF = {
