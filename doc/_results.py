@@ -23,6 +23,7 @@ LAYOUTS = {
     "neighbors": (("data", "method"), ("metric",)),
     "mnist_nd": (("data", "method"), ("metric",)),
     "overview": (("data", "method"), ("metric",)),
+    "gains": (("method",), ("data", "metric")),
     "gldc": (("method",), ("metric",)),
     "reproduce": (("method",), ("metric",)),
     "selfsupervised": (("method",), ("metric",)),
@@ -37,7 +38,30 @@ SELECTIONS = {
             "method": ("k-means", "umap-learn, k-means", "NeighborClusterer", "DEC", "IDEC"),
             "metric": ("accuracy", "NMI", "seconds"),
         },
-    )
+    ),
+    # What training adds to an untrained network, on images as flat rows and on tables.
+    "gains": (
+        "reproduce",
+        {
+            "data": ("digits", "breast_cancer", "segment", "mice_protein"),
+            "method": (
+                "SimCLR",
+                "GSimCLR",
+                "SwAV",
+                "SeLa",
+                "DeepClusterV2",
+                "DeepCluster",
+                "DeeperCluster",
+                "ClusterFit",
+                "MLCD",
+                "ODC",
+                "SIGMA",
+                "IIC",
+                "ContrastiveClustering",
+            ),
+            "metric": ("start accuracy", "accuracy"),
+        },
+    ),
 }
 # Files with a table for each data set, and the metrics that these show, in this order.
 PER_DATA = {
