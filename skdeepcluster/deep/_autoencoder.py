@@ -151,7 +151,7 @@ class AutoencoderMixin(EncoderMixin):
     def _corrupt(self, fit, batch, x):
         if not (self.noise and fit.module.training):
             return x
-        return x * (fit.uniform(batch, *x.shape[1:]) >= self.noise)
+        return _with_zeros(fit, batch, x, self.noise)
 
     def _reconstruction_loss(self, x, restored, rows=False, weights=None):
         """The mean loss, by weights of the rows if they are given, or that of each row."""
@@ -171,8 +171,7 @@ class AutoencoderMixin(EncoderMixin):
 
         def dropped(fit, batch, h):
             """As dropout does, what is left is larger: the stack of all layers has no noise."""
-            left = fit.uniform(batch, h.shape[1]) >= _LAYERWISE_NOISE
-            return h * left / (1 - _LAYERWISE_NOISE)
+            return _with_zeros(fit, batch, h, _LAYERWISE_NOISE) / (1 - _LAYERWISE_NOISE)
 
         def loss(fit, batch):
             below, layer, mirror = pair(fit.module)
@@ -235,3 +234,8 @@ def check_unit_interval(samples, choice, other):
     for low_high in map_blocks(lambda x: torch.stack(x.flatten(1).aminmax(dim=1), 1), samples):
         if low_high.min() < 0 or low_high.max() > 1:
             raise ValueError(f"{choice} needs entries of X in [0, 1]; scale X or use {other}")
+
+
+def _with_zeros(fit, batch, x, share):
+    """Rows of which about this share of the entries is zero."""
+    return x * (fit.uniform(batch, *x.shape[1:]) >= share)
