@@ -22,6 +22,7 @@ LAYOUTS = {
     "epoch": (("method",), ("metric",)),
     "neighbors": (("data", "method"), ("metric",)),
     "mnist_nd": (("data", "method"), ("metric",)),
+    "old_processor": (("method",), ("metric",)),
     "overview": (("data", "method"), ("metric",)),
     "gains": (("method",), ("data", "metric")),
     "gldc": (("method",), ("metric",)),
