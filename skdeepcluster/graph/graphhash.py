@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster._sklearn import Interval, StrOptions, fit_context
 from skdeepcluster.algorithms import communities as algorithm
-from skdeepcluster.algorithms.groups import members
+from skdeepcluster.algorithms.groups import members, weights_to
 from skdeepcluster.base import (
     Clusterer,
     FloatTransformerMixin,
@@ -245,7 +245,7 @@ class GraphHash(FloatTransformerMixin, RandomStateMixin, ThreadsMixin, Clusterer
         """
         check_is_fitted(self)
         B = self._validate(X, reset=False)
-        return (B @ members(self.column_labels_, self.n_columns_)).toarray().astype(self._dtype)
+        return weights_to(B, self.column_labels_, self.n_columns_).astype(self._dtype)
 
 
 def _numbered(labels, active):
