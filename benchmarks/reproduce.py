@@ -25,6 +25,7 @@ import csv
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -266,6 +267,8 @@ def main():
     if sys.argv[1:2] == ["--one"]:
         run_one(json.loads(sys.argv[2]))
         return
+    # The process of a run ends with this one.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     classes = estimators()
     known = [*BASELINES, *classes]
     parser = argparse.ArgumentParser(

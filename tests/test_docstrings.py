@@ -3,7 +3,8 @@
 import inspect
 
 import pytest
-from numpydoc.docscrape import FunctionDoc
+from numpydoc.docscrape import ClassDoc, FunctionDoc
+from sklearn.utils._param_validation import StrOptions, make_constraint
 from sklearn.utils._testing import assert_docstring_consistency
 
 import skdeepcluster
@@ -295,3 +296,24 @@ def test_what_relatives_share_is_described_alike(classes, names):
 def test_fit_returns_the_same_everywhere(name, cls):
     (result,) = FunctionDoc(cls.fit)["Returns"]
     assert (result.name, result.desc) == ("self", ["The fitted estimator."])
+
+
+@pytest.mark.parametrize("name, cls", all_estimators())
+def test_values_that_a_parameter_takes_are_described(name, cls):
+    described = {
+        each: f"{p.type} {' '.join(p.desc)}"
+        for p in ClassDoc(cls)["Parameters"]
+        for each in p.name.split(", ")
+    }
+    for parameter, constraints in cls._parameter_constraints.items():
+        text = described.get(parameter)
+        if text is None or constraints == "no_validation":
+            continue
+        for constraint in map(make_constraint, constraints):
+            if isinstance(constraint, StrOptions) and not text.startswith("str"):
+                # Names of distances and such are those of another function, to which it refers.
+                assert not [o for o in constraint.options if f'"{o}"' not in text], parameter
+            if constraint.is_satisfied_by(None):
+                assert "None" in text, parameter
+            if constraint.is_satisfied_by(True) and not constraint.is_satisfied_by(1):
+                assert "bool" in text or "True" in text, parameter

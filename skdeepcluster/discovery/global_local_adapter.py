@@ -157,7 +157,7 @@ class GlobalLocalAdapter(
     pretrain_epochs: int = param(50, Interval(Integral, 0, None, closed="left"))
     max_epochs: int = 30
     batch_size: int = 64
-    n_components: int = 64
+    n_components: int = param(64, Interval(Integral, 1, None, closed="left"))
 
     def fit(self, X, y=None):
         """Learn the known classes, and adapt to the rows without a label.

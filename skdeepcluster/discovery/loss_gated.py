@@ -172,7 +172,7 @@ class LossGatedClusterer(ProbabilityMixin, ViewsMixin, NormalizedEncoderMixin, D
     margin: float = param(0.0, Interval(Real, 0, math.pi / 2, closed="both"))
     max_epochs: int = 15
     batch_size: int = 64
-    n_components: int = 64
+    n_components: int = param(64, Interval(Integral, 1, None, closed="left"))
 
     def fit(self, X, y=None, *, pseudo_labels=None):
         """Train the network on rows and pseudo-labels.

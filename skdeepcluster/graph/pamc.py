@@ -115,7 +115,7 @@ class PamC(GraphBesideRowsMixin, StudentTMixin, CenteredAutoencoder):
     kl_weight: float = param(1.0, Interval(Real, 0, None, closed="left"))
     tol: float = param(1e-3, Interval(Real, 0, None, closed="left"))
     init: str = "k-means"
-    pretrain_epochs: int = 30
+    pretrain_epochs: int = param(30, Interval(Integral, 0, None, closed="left"))
     max_epochs: int = 100
 
     _hidden = {"mlp": (256, 128), "conv": (32, 64, 128)}

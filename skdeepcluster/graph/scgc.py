@@ -145,7 +145,7 @@ class SCGC(GraphBesideRowsMixin, StudentTMixin, SelfTrainingMixin, CenteredAutoe
     contrast_epochs: int = param(50, Interval(Integral, 0, None, closed="left"))
     graph_batch_size: int = param(4096, Interval(Integral, 2, None, closed="left"))
     init: str | np.ndarray = "k-means"
-    pretrain_epochs: int = 30
+    pretrain_epochs: int = param(30, Interval(Integral, 0, None, closed="left"))
     max_epochs: int = 100
 
     _hidden = {"mlp": (256, 128), "conv": (32, 64, 128)}

@@ -129,7 +129,7 @@ class ClusterAwareDINO(ProjectionMixin, SelfSupervised):
     n_views: int = param(2, Interval(Integral, 1, None, closed="left"))
     n_local_views: int = param(0, Interval(Integral, 0, None, closed="left"))
     freeze_epochs: int = param(1, Interval(Integral, 0, None, closed="left"))
-    n_prototypes: int | None = 1000
+    n_prototypes: int = param(1000, Interval(Integral, 1, None, closed="left"))
     batch_size: int = 64
     learning_rate: float = 3e-4
 
