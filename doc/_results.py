@@ -97,19 +97,28 @@ def read_results(name):
         return list(reader)
 
 
+def _digits(number):
+    return ".3f" if number < 100 else ".0f"
+
+
+def _single(value):
+    """A value as it was written down, but without digits that no seed would repeat."""
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    return min(value, format(number, _digits(number)), key=len) if number >= 0.1 else value
+
+
 def _cell(values):
-    """A value as it was written down; of several seeds, the mean and the range."""
+    """The value of one seed; of several, the mean and the range."""
     values = list(filter(None, values))
     if len(values) < 2:
-        return "".join(values)
+        return "".join(map(_single, values))
     numbers = [float(value) for value in values]
-    digits = ".3f" if max(numbers) < 100 else ".0f"
-    return " ".join(
-        [
-            format(mean(numbers), digits),
-            f"({format(min(numbers), digits)} to {format(max(numbers), digits)})",
-        ]
-    )
+    digits = _digits(max(numbers))
+    middle, least, most = (format(f(numbers), digits) for f in (mean, min, max))
+    return f"{middle} ({least} to {most})"
 
 
 def _seeds(seeds):
@@ -177,15 +186,17 @@ def table(name):
 
 def _table(lines, rows, columns, shown=(), reported=None):
     """Lines of a table; of the columns those that are shown, then what papers report."""
-    cells = {}
+    cells, seeds = {}, {}
     for line in lines:
         row, column = (", ".join(line[f] for f in fields) for fields in (rows[-1:], columns))
         group = line[rows[0]] if len(rows) > 1 else ""
         cells.setdefault((group, row), {}).setdefault(column, []).append(line["value"])
+        seeds.setdefault((group, row), set()).add(line["seed"])
     heads = list(dict.fromkeys(head for row in cells.values() for head in row))
     if shown:
-        heads = [head for head in shown if head in heads]
-    for (_, row), values in cells.items():
+        heads = ["seeds", *(head for head in shown if head in heads)]
+    for (group, row), values in cells.items():
+        values["seeds"] = [str(len(seeds[group, row]))]
         if reported and row.partition(",")[0] in reported:
             values[PAPER] = [reported[row.partition(",")[0]]]
             heads = [*heads, PAPER] if PAPER not in heads else heads
