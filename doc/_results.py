@@ -195,8 +195,9 @@ def _table(lines, rows, columns, shown=(), reported=None):
     heads = list(dict.fromkeys(head for row in cells.values() for head in row))
     if shown:
         heads = ["seeds", *(head for head in shown if head in heads)]
-    for (group, row), values in cells.items():
-        values["seeds"] = [str(len(seeds[group, row]))]
+        for key, values in cells.items():
+            values["seeds"] = [str(len(seeds[key]))]
+    for (_, row), values in cells.items():
         if reported and row.partition(",")[0] in reported:
             values[PAPER] = [reported[row.partition(",")[0]]]
             heads = [*heads, PAPER] if PAPER not in heads else heads
